@@ -1,0 +1,47 @@
+# Each target makes its own .venv; a fresh machine needs Python 3.11+ and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+SECONDS ?= 20
+ARGS ?=
+
+.PHONY: demo test check ci bench conformance kafka docs clean
+
+demo: .venv/ok
+	$(BIN)/moldau demo --seconds $(SECONDS) $(ARGS)
+
+test: .venv/dev
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not apache"
+
+bench: .venv/dev
+	$(BIN)/python -m bench $(ARGS)
+
+conformance: .venv/dev
+	$(BIN)/pytest -m apache $(ARGS)
+
+kafka: .venv/ok
+	$(BIN)/python -m tests.apache_kafka $(ARGS)
+
+docs: .venv/ok
+	$(BIN)/python -m docs.generate
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -U "pip>=25.1"
+
+.venv/ok: .venv/bin/python pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	touch $@
+
+.venv/dev: .venv/ok
+	$(BIN)/pip install -q --disable-pip-version-check --group dev
+	touch $@
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

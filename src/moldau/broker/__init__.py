@@ -1,0 +1,1 @@
+"""One node's brain: fed with frames, drained of effects."""

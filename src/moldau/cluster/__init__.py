@@ -1,0 +1,1 @@
+"""Who leads what: metadata records and the image made of them."""

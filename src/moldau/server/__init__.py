@@ -1,0 +1,1 @@
+"""The body: sockets, files, fsync threads, the process."""

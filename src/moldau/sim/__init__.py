@@ -1,0 +1,1 @@
+"""The other body: a disk and a clock with faults, for tests."""

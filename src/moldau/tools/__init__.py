@@ -1,0 +1,1 @@
+"""The kafka-* commands and the subcommands of moldau."""
