@@ -1,0 +1,1 @@
+"""Kafka's config names: types, defaults, checks, what they mean here and how they are described."""
