@@ -74,6 +74,7 @@ _DEFAULTS: Final[dict[str, str | None]] = {
 _BITS: Final = {ConfigType.SHORT: 16, ConfigType.INT: 32, ConfigType.LONG: 64}
 # What Java's String.trim takes away: everything up to the space.
 _JAVA_BLANK: Final = "".join(map(chr, range(33)))
+_NUMERIC: Final = tuple("0123456789.")
 
 
 def table(text: str, words: dict[str, str] | None = None) -> dict[str, Definition]:
@@ -161,7 +162,7 @@ def _parse_double(definition: Definition, text: str, trimmed: str) -> float:
     body = trimmed[:-1] if trimmed[-1:] in ("d", "D", "f", "F") else trimmed
     unsigned = body.lstrip("+-")
     try:
-        if unsigned in ("NaN", "Infinity") or unsigned[:1].isdecimal() or unsigned[:1] == ".":
+        if unsigned in ("NaN", "Infinity") or (body.isascii() and unsigned[:1] in _NUMERIC):
             return float(body.replace("_", "x"))
     except ValueError:
         pass

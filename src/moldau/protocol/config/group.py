@@ -1,0 +1,99 @@
+"""The configs of groups and of client metrics: tables, checks, effective values.
+
+Sources: GroupConfig and ClientMetricsConfigs of Apache Kafka 4.3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from moldau.protocol.config.definition import (
+    Definition,
+    InvalidConfig,
+    Value,
+    default_value,
+    parse,
+    table,
+)
+
+_GROUP_TABLE: Final = """
+consumer.session.timeout.ms        int    45000            >=1
+consumer.heartbeat.interval.ms     int    5000             >=1
+consumer.assignment.interval.ms    int    1000             >=0
+share.session.timeout.ms           int    45000            >=1
+share.heartbeat.interval.ms        int    5000             >=1
+share.record.lock.duration.ms      int    30000            >=1000
+share.delivery.count.limit         int    5                >=2
+share.partition.max.record.locks   int    2000             >=100
+share.auto.offset.reset            string latest           reset
+share.isolation.level              string read_uncommitted in:read_committed,read_uncommitted
+share.renew.acknowledge.enable     bool   true             -
+share.assignment.interval.ms       int    1000             >=0
+streams.session.timeout.ms         int    45000            >=1
+streams.heartbeat.interval.ms      int    5000             >=1
+streams.num.standby.replicas       int    0                >=0
+streams.initial.rebalance.delay.ms int    3000             >=0
+streams.assignment.interval.ms     int    1000             >=0
+"""
+_CLIENT_METRICS_TABLE: Final = """
+interval.ms int  300000 -
+match       list ''     list
+metrics     list ''     list
+"""
+GROUP: Final[Mapping[str, Definition]] = MappingProxyType(table(_GROUP_TABLE))
+CLIENT_METRICS: Final[Mapping[str, Definition]] = MappingProxyType(table(_CLIENT_METRICS_TABLE))
+
+_WITHOUT_BROKER_DEFAULT: Final = frozenset(
+    ("share.auto.offset.reset", "share.isolation.level", "share.renew.acknowledge.enable")
+)
+
+
+def group_synonym(name: str) -> str | None:
+    """The broker config that gives a group config its default."""
+    return None if name in _WITHOUT_BROKER_DEFAULT else f"group.{name}"
+
+
+def group_config(broker: Mapping[str, Value], overrides: Mapping[str, str]) -> dict[str, Value]:
+    """The typed values of a group: its own settings over the broker's values."""
+    values: dict[str, Value] = {}
+    for name, definition in GROUP.items():
+        synonym = group_synonym(name)
+        if name in overrides:
+            values[name] = parse(definition, overrides[name])
+        else:
+            values[name] = broker[synonym] if synonym else default_value(definition)
+    return values
+
+
+def validate_group_configs(
+    overrides: Mapping[str, str], broker: Mapping[str, Value]
+) -> dict[str, Value]:
+    """Checks what a user sets on a group (GroupConfig.validate). Raises InvalidConfig."""
+    for name in overrides:
+        if name not in GROUP:
+            raise InvalidConfig(f"Unknown group config name: {name}")
+    values = group_config(broker, overrides)
+    for name in GROUP:
+        _check_bounds(name, values, broker)
+    for kind in ("consumer", "share", "streams"):
+        session, heartbeat = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
+        if _number(values[session]) <= _number(values[heartbeat]):
+            raise InvalidConfig(f"{session} must be greater than {heartbeat}")
+    return values
+
+
+def _check_bounds(name: str, values: Mapping[str, Value], broker: Mapping[str, Value]) -> None:
+    kind, _, rest = name.partition(".")
+    low = f"group.{kind}.min.{rest}"
+    high = f"group.{kind}.max.{rest.removeprefix('num.')}"
+    if low in broker and _number(values[name]) < _number(broker[low]):
+        raise InvalidConfig(f"{name} must be greater than or equal to {low}")
+    if high in broker and _number(values[name]) > _number(broker[high]):
+        raise InvalidConfig(f"{name} must be less than or equal to {high}")
+
+
+def _number(value: Value) -> int:
+    assert isinstance(value, int)
+    return value
