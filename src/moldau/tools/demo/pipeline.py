@@ -1,0 +1,129 @@
+"""The stages of a run: started together, drained from front to back, stopped together."""
+
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from moldau.tools.demo.board import Board, Stage
+from moldau.tools.demo.consumers import ConsumerGroup
+from moldau.tools.demo.generator import Generator, Ledger
+from moldau.tools.demo.options import DemoOptions
+from moldau.tools.demo.orders import Order
+from moldau.tools.demo.processor import Processor
+from moldau.tools.demo.reader import Reader
+from moldau.tools.demo.topics import DemoError, Topics
+from moldau.tools.demo.totals import Totals
+from moldau.tools.demo.view import View
+
+CONSUMERS = 3
+TICK_SECONDS = 0.1
+# Draining is given up when nothing at all has moved for so long.
+STALLED_SECONDS = 60
+STOP_SECONDS = 10
+
+
+class Pipeline:
+    """Used as a context: leaving it stops what is still running."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topics: Topics,
+        options: DemoOptions,
+        orders: Iterator[Order],
+        board: Board,
+        view: View,
+    ) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._topics = topics
+        self._options = options
+        self._board = board
+        self._view = view
+        self._generator = Generator(bootstrap_servers, topics.orders, orders, options.rate, board)
+        self._processor = Processor(bootstrap_servers, topics, board)
+        self._totals = Totals(bootstrap_servers, topics, board)
+        self._group = ConsumerGroup(bootstrap_servers, topics, board)
+        self._stages: list[Stage] = []
+
+    def __enter__(self) -> "Pipeline":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for stop in (self._generator.stop, self._processor.stop, self._totals.stop):
+            stop.set()
+        self._group.stop()
+        if kind is not KeyboardInterrupt:
+            for stage in [*self._stages, *self._group.stages]:
+                stage.join(STOP_SECONDS)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._generator.ledger
+
+    def stop_producing(self) -> None:
+        self._generator.stop.set()
+
+    def produce(self) -> None:
+        """Start every stage; returns when the last order that was sent is answered."""
+        self._start("totals", self._totals.work)
+        self._start("processor", self._processor.work)
+        self._group.start(CONSUMERS)
+        generator = self._start("generator", self._generator.work)
+        self._board.phase = "producing"
+        started = time.monotonic()
+        replace_after = self._options.replace_consumer_after or float("inf")
+        while generator.is_alive():
+            elapsed = time.monotonic() - started
+            if self._options.seconds and elapsed >= self._options.seconds:
+                self.stop_producing()
+            if elapsed >= replace_after:
+                self._group.replace_one()
+                replace_after = float("inf")
+            self._tick()
+
+    def drain(self) -> dict[int, int]:
+        """Tell the stages where the orders end and wait until they are there; the ends."""
+        self._board.phase = "draining"
+        reader = Reader(self._bootstrap_servers)
+        ends = reader.ends(self._topics.orders)
+        reader.close()
+        self._group.ends.update(ends)
+        moved, at = time.monotonic(), self._board.progress()
+        while not (self._totals.ended.is_set() and self._all_shipped(ends)):
+            self._tick()
+            if self._board.progress() != at:
+                moved, at = time.monotonic(), self._board.progress()
+            elif time.monotonic() - moved > STALLED_SECONDS:
+                raise DemoError(self._stalled(ends))
+        return ends
+
+    def _all_shipped(self, ends: dict[int, int]) -> bool:
+        return all(self._board.partitions[p].shipped >= end for p, end in ends.items())
+
+    def _stalled(self, ends: dict[int, int]) -> str:
+        behind = [
+            f"partition {p}: end {end}, shipped {b.shipped}, summed {b.summed} by {b.consumer}"
+            for p, end in ends.items()
+            if min((b := self._board.partitions[p]).shipped, b.summed) < end
+        ]
+        return (
+            f"nothing has moved for {STALLED_SECONDS} seconds ({'; '.join(behind) or 'totals'}): "
+            "is the broker still up?"
+        )
+
+    def _start(self, name: str, work: Callable[[], None]) -> Stage:
+        stage = Stage(name, self._board, work)
+        self._stages.append(stage)
+        stage.start()
+        return stage
+
+    def _tick(self) -> None:
+        if self._board.failure is not None:
+            raise DemoError(self._board.failure)
+        self._view.update()
+        time.sleep(TICK_SECONDS)

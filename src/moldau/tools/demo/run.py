@@ -1,0 +1,106 @@
+"""One run from the first order to the verdict: topics, pipeline, check, clean-up, exit code."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+
+from confluent_kafka import KafkaException
+
+from moldau.tools.demo.board import Board
+from moldau.tools.demo.check import Check, Findings
+from moldau.tools.demo.options import DemoOptions
+from moldau.tools.demo.pipeline import Pipeline
+from moldau.tools.demo.source import Source, open_source
+from moldau.tools.demo.summary import summary
+from moldau.tools.demo.topics import DemoError, Topics, create, remove, unique_prefix
+from moldau.tools.demo.view import View, open_view
+
+
+def run_demo(bootstrap_servers: str, options: DemoOptions) -> int:
+    """Exit code 0: checked; 1: something differs or failed; 130: left by a second Ctrl-C."""
+    topics = Topics(options.prefix or unique_prefix())
+    try:
+        source = open_source(options)
+        create(bootstrap_servers, topics)
+        try:
+            findings, sent = _run_on(topics, bootstrap_servers, options, source)
+        except (DemoError, KafkaException):
+            _clean_up(bootstrap_servers, topics, options)
+            raise
+        clean = _clean_up(bootstrap_servers, topics, options)
+    except (DemoError, KafkaException) as error:
+        print(f"moldau demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"left at once; topics {topics.prefix}.* may remain", file=sys.stderr)
+        return 130
+    print("\n".join(summary(findings, sent)))
+    return 0 if clean and not findings.differences else 1
+
+
+def _run_on(
+    topics: Topics, bootstrap_servers: str, options: DemoOptions, source: Source
+) -> tuple[Findings, int]:
+    board = Board()
+    with (
+        open_view(bootstrap_servers, topics.prefix, options, board) as view,
+        Pipeline(bootstrap_servers, topics, options, source.orders, board, view) as pipeline,
+        _first_ctrl_c(pipeline.stop_producing),
+    ):
+        pipeline.produce()
+        ends = pipeline.drain()
+        if options.before_check is not None:
+            options.before_check(bootstrap_servers, topics.prefix)
+        check = Check(
+            bootstrap_servers,
+            topics,
+            ends,
+            pipeline.ledger,
+            partial(_checking, board, view),
+            source.file_totals,
+        )
+        return check.run(), board.sent
+
+
+def _checking(board: Board, view: View, records: int) -> None:
+    board.phase = f"checking {records:,}"
+    view.update()
+
+
+def _clean_up(bootstrap_servers: str, topics: Topics, options: DemoOptions) -> bool:
+    """Whether nothing stays behind that should not."""
+    if options.keep:
+        print(f"kept       {', '.join(topics.names)}")
+        return True
+    try:
+        remove(bootstrap_servers, topics)
+    except (DemoError, KafkaException) as error:
+        print(f"moldau demo: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+@contextmanager
+def _first_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) calls `stop`, the second raises KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.default_int_handler)
+        stop()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

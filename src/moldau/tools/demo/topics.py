@@ -1,0 +1,105 @@
+"""The topics and groups of one run: named, created, removed."""
+
+import secrets
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from moldau.tools.demo.orders import PARTITIONS
+
+TIMEOUT_SECONDS = 30
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of one run. Nothing outside `prefix` is ever written."""
+
+    prefix: str
+
+    @property
+    def orders(self) -> str:
+        return f"{self.prefix}.orders"
+
+    @property
+    def shipments(self) -> str:
+        return f"{self.prefix}.shipments"
+
+    @property
+    def partial_revenue(self) -> str:
+        """What one partition of orders adds to a minute; partition p speaks of orders' p."""
+        return f"{self.prefix}.partial-revenue"
+
+    @property
+    def revenue(self) -> str:
+        return f"{self.prefix}.revenue"
+
+    @property
+    def names(self) -> list[str]:
+        return [self.orders, self.shipments, self.partial_revenue, self.revenue]
+
+    @property
+    def shipping_group(self) -> str:
+        return f"{self.prefix}.shipping"
+
+    @property
+    def revenue_group(self) -> str:
+        return f"{self.prefix}.revenue"
+
+
+def unique_prefix() -> str:
+    return f"demo-{secrets.token_hex(3)}"
+
+
+def create(bootstrap_servers: str, topics: Topics) -> None:
+    """Create all topics, with leaders; raises DemoError when that cannot be done."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    _must_answer(admin, bootstrap_servers)
+    # Old event times are old record timestamps: retention would delete what is to be checked.
+    config = {"retention.ms": "-1"}
+    new = [NewTopic(name, num_partitions=PARTITIONS, config=config) for name in topics.names]
+    for name, future in admin.create_topics(new, operation_timeout=TIMEOUT_SECONDS).items():
+        try:
+            future.result(TIMEOUT_SECONDS)
+        except KafkaException as error:
+            raise DemoError(_why_not_created(name, error.args[0])) from error
+
+
+def remove(bootstrap_servers: str, topics: Topics) -> None:
+    """Remove topics and groups of the run; raises DemoError naming what stays behind."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    deleted_topics = admin.delete_topics(topics.names, operation_timeout=TIMEOUT_SECONDS)
+    deleted_groups = admin.delete_consumer_groups([topics.shipping_group, topics.revenue_group])
+    stayed = []
+    for name, future in [*deleted_topics.items(), *deleted_groups.items()]:
+        try:
+            future.result(TIMEOUT_SECONDS)
+        except KafkaException as error:
+            # A group that never committed, or a topic that a test removed, is gone already.
+            if error.args[0].code() not in _GONE:
+                stayed.append(f"{name} ({error.args[0].str()})")
+    if stayed:
+        raise DemoError(f"could not remove {', '.join(stayed)}: remove them with kafka-topics")
+
+
+_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
+
+
+def _must_answer(admin: AdminClient, bootstrap_servers: str) -> None:
+    try:
+        admin.list_topics(timeout=10)
+    except KafkaException as error:
+        raise DemoError(
+            f"no Kafka answers at {bootstrap_servers} ({error.args[0].str()}): start one with "
+            "`moldau up`, or leave --bootstrap-server out"
+        ) from error
+
+
+def _why_not_created(name: str, error: KafkaError) -> str:
+    if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+        return f"topic {name} exists, and the demo writes only its own: choose another --prefix"
+    return f"topic {name} could not be created: {error.str()}"
