@@ -106,7 +106,17 @@ def struct(of: type[Struct], versions: str | None = ALWAYS, **options: Any) -> A
 _CONSTRUCTORS: dict[str, Any] = {"array": list}
 
 
-def _make_init(name: str, fields: tuple[Field, ...]) -> Any:
+def _first_init(cls: Any) -> Any:
+    """Compiles the constructor when it is first called: a start-up needs few of the classes."""
+
+    def __init__(self: Any, **values: Any) -> None:  # noqa: N807
+        cls.__init__ = _make_init(cls.fields)
+        cls.__init__(self, **values)
+
+    return __init__
+
+
+def _make_init(fields: tuple[Field, ...]) -> Any:
     """A constructor with keywords. A list or struct that is left out is made anew each time."""
     scope: dict[str, Any] = {"_absent": _ABSENT}
     args, body = [], []
@@ -141,10 +151,10 @@ class _StructMeta(type):
         for attribute in [k for k, v in space.items() if isinstance(v, Field)]:
             space.pop(attribute).name = attribute
         space["__slots__"] = tuple(f.name for f in fields)
-        if fields or bases:
-            space["__init__"] = _make_init(name, fields)
         cls = super().__new__(mcls, name, bases, space, **kw)
         cls.fields = fields
+        if fields:
+            cls.__init__ = _first_init(cls)  # type: ignore[misc]
         return cls
 
 

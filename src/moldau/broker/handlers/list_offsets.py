@@ -1,0 +1,101 @@
+"""ListOffsets, versions 1-11: offsets by time.
+
+- v4: leader epochs. v7: the record with the largest timestamp (-3). v8: the earliest local offset
+  (-4), v9: the latest tiered one (-5), v11: the earliest that waits for upload (-6); without
+  tiered storage the first is the start of the log and the others are unknown (-1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moldau.protocol.errors import ErrorCode
+from moldau.protocol.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsPartitionResponse,
+    ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+)
+
+if TYPE_CHECKING:
+    from moldau.broker.node import Node
+    from moldau.broker.partition import Partition
+    from moldau.broker.request import Request
+
+LATEST = -1
+EARLIEST = -2
+MAX_TIMESTAMP = -3
+EARLIEST_LOCAL = -4
+LATEST_TIERED = -5
+EARLIEST_PENDING_UPLOAD = -6
+# The version from which a special timestamp is understood.
+_SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+CONSUMER = -1
+READ_COMMITTED = 1
+
+
+def handle(node: Node, request: Request) -> ListOffsetsResponse:
+    seen: set[tuple[str, int]] = set()
+    twice: set[tuple[str, int]] = set()
+    for topic in request.body.topics:
+        for wanted in topic.partitions:
+            key = (topic.name, wanted.partition_index)
+            (twice if key in seen else seen).add(key)
+    return ListOffsetsResponse(
+        topics=[
+            ListOffsetsTopicResponse(
+                name=topic.name,
+                partitions=[
+                    _error(wanted, ErrorCode.INVALID_REQUEST)
+                    if (topic.name, wanted.partition_index) in twice
+                    else _answer(node, request, topic.name, wanted)
+                    for wanted in topic.partitions
+                ],
+            )
+            for topic in request.body.topics
+        ]
+    )
+
+
+def _answer(
+    node: Node, request: Request, topic: str, wanted: ListOffsetsPartition
+) -> ListOffsetsPartitionResponse:
+    if wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 0):
+        return _error(wanted, ErrorCode.UNSUPPORTED_VERSION)
+    partition = node.partition(topic, wanted.partition_index)
+    if partition is None:
+        return _error(wanted, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    fenced = node.fenced(partition, wanted.current_leader_epoch)
+    if fenced:
+        return _error(wanted, fenced)
+    committed = (
+        request.body.replica_id == CONSUMER and request.body.isolation_level == READ_COMMITTED
+    )
+    timestamp, offset, epoch = _look_up(partition, wanted.timestamp, committed)
+    return ListOffsetsPartitionResponse(
+        partition_index=wanted.partition_index,
+        timestamp=timestamp,
+        offset=offset,
+        leader_epoch=epoch,
+    )
+
+
+def _look_up(partition: Partition, timestamp: int, committed: bool) -> tuple[int, int, int]:
+    """(timestamp, offset, leader epoch), each -1 where there is none."""
+    log = partition.log
+    end = partition.last_stable_offset if committed else partition.high_watermark
+    if timestamp == LATEST:
+        return -1, end, partition.leader_epoch
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        epoch = log.epoch_of(log.log_start_offset)
+        return -1, log.log_start_offset, epoch
+    if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
+        return -1, -1, -1
+    found = log.max_timestamp() if timestamp == MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)
+    if found is None or found[1] >= end:
+        return -1, -1, -1
+    return found[0], found[1], log.epoch_of(found[1])
+
+
+def _error(wanted: ListOffsetsPartition, error: ErrorCode) -> ListOffsetsPartitionResponse:
+    return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error)

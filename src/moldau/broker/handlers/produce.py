@@ -1,0 +1,125 @@
+"""Produce, versions 3-13: appends batches and answers as durably as `acks` asks.
+
+- Versions 0-2 are advertised and refused (KAFKA-18659).
+- v8: record errors and messages. v10: the current leader, when it is another. v13: topic ids.
+- acks=0: no answer. acks=1: answered when the batch is in the operating system's hands. acks=all:
+  answered after the shared sync of every log that was written (DESIGN decision 4); `moldau.sync`
+  switches that off (`never`) or extends it to acks=1 (`always`).
+- A duplicate is answered only when the original is on disk: its first answer may never have been
+  sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moldau.protocol.errors import ErrorCode
+from moldau.protocol.messages.produce import (
+    BatchIndexAndErrorMessage,
+    PartitionProduceData,
+    PartitionProduceResponse,
+    ProduceResponse,
+    TopicProduceResponse,
+)
+from moldau.storage.log import Appended
+
+if TYPE_CHECKING:
+    from moldau.broker.node import Node
+    from moldau.broker.partition import Partition
+    from moldau.broker.request import Request
+
+BY_TOPIC_ID = 13
+
+
+def handle(node: Node, request: Request) -> ProduceResponse | None:
+    body = request.body
+    refused = _refusal(request)
+    topics = []
+    pending: list[tuple[Partition, int]] = []
+    for topic in body.topic_data:
+        name, missing = topic.name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        if request.version >= BY_TOPIC_ID:
+            name, missing = node.topic_name(topic.topic_id), ErrorCode.UNKNOWN_TOPIC_ID
+        results = []
+        for data in topic.partition_data:
+            partition = node.partition(name, data.index)
+            if refused:
+                results.append(_error(data.index, refused))
+            elif partition is None:
+                results.append(_error(data.index, missing if name is None else _UNKNOWN))
+            else:
+                results.append(_append(node, request, partition, data, pending))
+        topics.append(
+            TopicProduceResponse(
+                name=topic.name, topic_id=topic.topic_id, partition_responses=results
+            )
+        )
+    response = ProduceResponse(responses=topics)
+    if body.acks == 0:
+        return _no_answer(node, request, response)
+    if pending and node.sync_before_reply(body.acks):
+        node.respond_when_synced(request, response, pending)
+        return None
+    return response
+
+
+_UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def _refusal(request: Request) -> ErrorCode | None:
+    """What is wrong with the request as a whole."""
+    if request.body.acks not in (0, 1, -1):
+        return ErrorCode.INVALID_REQUIRED_ACKS
+    return None
+
+
+def _append(
+    node: Node,
+    request: Request,
+    partition: Partition,
+    data: PartitionProduceData,
+    pending: list[tuple[Partition, int]],
+) -> PartitionProduceResponse:
+    if request.body.acks == -1 and not node.enough_replicas(partition):
+        return _error(data.index, ErrorCode.NOT_ENOUGH_REPLICAS)
+    log = partition.log
+    before = log.log_end_offset
+    result = log.append_as_leader(
+        data.records if data.records is not None else memoryview(b""),
+        partition.leader_epoch,
+        request.now_ms,
+    )
+    if not isinstance(result, Appended):
+        return PartitionProduceResponse(
+            index=data.index,
+            error_code=result.code,
+            base_offset=-1,
+            error_message=result.message,
+            record_errors=[
+                BatchIndexAndErrorMessage(batch_index=i, batch_index_error_message=text)
+                for i, text in result.record_errors
+            ],
+        )
+    pending.append((partition, result.last_offset + 1))
+    if log.log_end_offset != before:
+        partition.appended(len(data.records))
+    return PartitionProduceResponse(
+        index=data.index,
+        base_offset=result.first_offset,
+        log_append_time_ms=result.log_append_time_ms,
+        log_start_offset=result.log_start_offset,
+    )
+
+
+def _error(index: int, code: ErrorCode) -> PartitionProduceResponse:
+    return PartitionProduceResponse(index=index, error_code=code, base_offset=-1)
+
+
+def _no_answer(node: Node, request: Request, response: ProduceResponse) -> None:
+    """acks=0 gets no answer. An error can only be shown by closing the connection, so that the
+    client fetches new metadata (Kafka: KafkaApis.handleProduceRequest)."""
+    errors = [p.error_code for t in response.responses for p in t.partition_responses]
+    if any(errors):
+        first = ErrorCode(next(code for code in errors if code))
+        node.close(request.connection, f"a Produce with acks=0 failed with {first.name}")
+    node.respond(request, None)

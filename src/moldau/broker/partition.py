@@ -1,0 +1,58 @@
+"""A partition that this node leads: its log, and who waits for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moldau.storage.log import Log
+
+
+class SyncWaiters:
+    """Calls to make when a log is on disk up to an offset. Offsets are asked for in order."""
+
+    __slots__ = ("_queue",)
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[int, Callable[[], None]]] = deque()
+
+    def add(self, offset: int, call: Callable[[], None]) -> None:
+        self._queue.append((offset, call))
+
+    def synced(self, offset: int) -> None:
+        queue = self._queue
+        while queue and queue[0][0] <= offset:
+            queue.popleft()[1]()
+
+
+class Partition:
+    """With one broker the high watermark is the end of the log, as in Apache Kafka; and without
+    transactions the last stable offset is the high watermark."""
+
+    __slots__ = ("index", "leader_epoch", "log", "readers", "sync_waiters", "topic", "topic_id")
+
+    def __init__(self, topic: str, index: int, topic_id: bytes, log: Log, leader_epoch: int):
+        self.topic = topic
+        self.index = index
+        self.topic_id = topic_id
+        self.log = log
+        self.leader_epoch = leader_epoch
+        self.sync_waiters = SyncWaiters()
+        # Parked fetches: called with the number of bytes that were appended.
+        self.readers: dict[object, Callable[[int], None]] = {}
+
+    @property
+    def high_watermark(self) -> int:
+        return self.log.log_end_offset
+
+    @property
+    def last_stable_offset(self) -> int:
+        return self.high_watermark
+
+    def appended(self, size: int) -> None:
+        """Tells the readers that wait at the end. A reader may leave while it is told."""
+        if self.readers:
+            for reader in tuple(self.readers.values()):
+                reader(size)

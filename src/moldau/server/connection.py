@@ -1,0 +1,229 @@
+"""A socket: bytes in, frames to the node; parts of answers out, regions of files by sendfile."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from moldau.protocol.frames import BadFrame, FrameCutter
+from moldau.server.reactor import READ, WRITE
+
+if TYPE_CHECKING:
+    from moldau.broker.request import Connection as Peer
+    from moldau.broker.request import Parts
+    from moldau.server.server import Server
+
+# Above this many unsent bytes the node begins no further request of the connection, so a client
+# that never reads costs this much memory and one answer.
+UNSENT_LIMIT = 1 << 20
+# A region up to this size is read and sent together with its neighbours: one call instead of two.
+SMALL_REGION = 16 * 1024
+SENDFILE_CHUNK = 1 << 20
+SEND_CHUNK = 1 << 18
+MAX_PARTS_PER_CALL = 64
+
+
+class Connection:
+    __slots__ = (
+        "_cutter",
+        "_fd",
+        "_interest",
+        "_out",
+        "_server",
+        "_socket",
+        "_unsent",
+        "last_active_ms",
+        "name",
+        "peer",
+    )
+
+    def __init__(self, server: Server, sock: socket.socket, peer: Peer, frame_limit: int) -> None:
+        self._server = server
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._cutter = FrameCutter(frame_limit)
+        self._out: deque[Any] = deque()
+        self._unsent = 0
+        self._interest = READ
+        self.peer = peer
+        self.name = f"{peer.peer_host}:{sock.getpeername()[1]}"
+        self.last_active_ms = server.node.now_ms
+        server.reactor.register(self._fd, READ, self.ready)
+
+    def ready(self, events: int) -> None:
+        if events & WRITE:
+            self._flush()
+        if events & READ and self._interest & READ:
+            self._receive()
+
+    # --- in ---------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        cutter, node = self._cutter, self._server.node
+        self.last_active_ms = node.now_ms
+        room = cutter.room()
+        buffer = self._server.buffer if room is None else room
+        try:
+            count = self._socket.recv_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.close(f"{error.strerror}")
+            return
+        if count == 0:
+            self.close("")
+            return
+        if room is not None:
+            frame = cutter.filled(count)
+            if frame is not None:
+                node.frame(self.peer, frame)
+        else:
+            try:
+                for small in cutter.feed(buffer[:count]):
+                    node.frame(self.peer, small)
+            except BadFrame as error:
+                self.close(str(error))
+                return
+        self._want()
+
+    def _want(self) -> None:
+        """What to wait for: more requests while the node wants more, room to send while there is
+        something to send."""
+        interest = READ if self._server.node.wants_more(self.peer) else 0
+        if self._out:
+            interest |= WRITE
+        if interest == self._interest or self._fd < 0:
+            return
+        reactor = self._server.reactor
+        if not interest:
+            reactor.unregister(self._fd)
+        elif not self._interest:
+            reactor.register(self._fd, interest, self.ready)
+        else:
+            reactor.modify(self._fd, interest, self.ready)
+        self._interest = interest
+
+    # --- out --------------------------------------------------------------------------------
+
+    def send(self, parts: Parts) -> None:
+        if self._fd < 0:
+            return
+        for part in parts:
+            if isinstance(part, (bytes, bytearray, memoryview)):
+                self._unsent += len(part)
+                self._out.append(part)
+            else:
+                self._unsent += part.length
+                self._out.append(_Sending(part))
+
+    def flush(self) -> None:
+        """Sends what can be sent now; the rest when there is room."""
+        if self._fd >= 0:
+            self._flush()
+
+    def _flush(self) -> None:
+        out = self._out
+        try:
+            while out:
+                head = out[0]
+                sent = self._send_region(head) if isinstance(head, _Sending) else self._send_bytes()
+                if sent == 0:
+                    break
+                self._unsent -= sent
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.close(error.strerror or str(error))
+            return
+        node = self._server.node
+        if self._unsent > UNSENT_LIMIT:
+            self.peer.unsent = True
+        elif self.peer.unsent and not self.peer.closed:
+            node.drained(self.peer)
+        self._want()
+
+    def _send_bytes(self) -> int:
+        """One call for all the buffers up to the next large region."""
+        out = self._out
+        batch: list[Any] = []
+        total = 0
+        for part in out:
+            if isinstance(part, _Sending):
+                if part.length > SMALL_REGION:
+                    break
+                data = part.small()
+                if data is None:
+                    break
+                part = data
+            batch.append(part)
+            total += len(part)
+            if len(batch) == MAX_PARTS_PER_CALL or total > SEND_CHUNK:
+                break
+        sent = self._socket.sendmsg(batch) if len(batch) > 1 else self._socket.send(batch[0])
+        self._drop(sent)
+        return sent
+
+    def _drop(self, count: int) -> None:
+        """Takes `count` sent bytes off the front."""
+        out = self._out
+        while count:
+            head = out[0]
+            length = head.length if isinstance(head, _Sending) else len(head)
+            if length <= count:
+                out.popleft()
+                count -= length
+                continue
+            if isinstance(head, _Sending):
+                head.skip(count)
+            else:
+                out[0] = memoryview(head)[count:]
+            return
+
+    def _send_region(self, region: _Sending) -> int:
+        if region.length <= SMALL_REGION:
+            return self._send_bytes()
+        sent = os.sendfile(
+            self._fd, region.fd, region.position, min(region.length, SENDFILE_CHUNK)
+        )
+        if sent == 0:
+            raise OSError(5, f"the file of a log ends before byte {region.position}")
+        region.skip(sent)
+        if region.length == 0:
+            self._out.popleft()
+        return sent
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def close(self, why: str) -> None:
+        """Closes at once; `why` is empty when the peer simply went."""
+        if self._fd < 0:
+            return
+        if self._interest:
+            self._server.reactor.unregister(self._fd)
+        self._fd = -1
+        self._out.clear()
+        self._socket.close()
+        self._server.connection_closed(self, why)
+
+
+class _Sending:
+    """A region under way. Holds the file, so that retention may remove it meanwhile."""
+
+    __slots__ = ("_file", "fd", "length", "position")
+
+    def __init__(self, region: Any) -> None:
+        self._file = region.file
+        self.fd = region.file.fileno()
+        self.position = region.position
+        self.length = region.length
+
+    def skip(self, count: int) -> None:
+        self.position += count
+        self.length -= count
+
+    def small(self) -> bytes | None:
+        """Its bytes, if that needs no disk."""
+        data = os.pread(self.fd, self.length, self.position)
+        return data if len(data) == self.length else None

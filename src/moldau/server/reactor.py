@@ -1,0 +1,84 @@
+"""The loop of the process: which sockets are ready, what other threads have finished, what time
+it is. Not asyncio: see docs/decisions/0001-own-reactor.md.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+from collections import deque
+from collections.abc import Callable
+from time import time_ns
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+Ready = Callable[[int], None]
+
+
+def now_ms() -> int:
+    """Wall clock, milliseconds since 1970."""
+    return time_ns() // 1_000_000
+
+
+class Reactor:
+    """Calls `ready(events)` for each file that is ready. `before` runs once in each round, between
+    waking up and the files; `after` behind them, and says when it must run again (ms since 1970,
+    None: when something happens)."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._done: deque[Callable[[], None]] = deque()
+        self._running = True
+        self.register(self._wake_read, READ, self._woken)
+
+    def register(self, fd: int, events: int, ready: Ready) -> None:
+        self._selector.register(fd, events, ready)
+
+    def modify(self, fd: int, events: int, ready: Ready) -> None:
+        self._selector.modify(fd, events, ready)
+
+    def unregister(self, fd: int) -> None:
+        self._selector.unregister(fd)
+
+    def call_from_thread(self, call: Callable[[], None]) -> None:
+        """Runs `call` in the loop. The only method that other threads may use."""
+        self._done.append(call)
+        try:
+            os.write(self._wake_write, b"\0")
+        except BlockingIOError:  # the pipe is full of wake-ups already
+            pass
+
+    def stop(self) -> None:
+        """The loop ends after this round. May be called by a signal handler."""
+        self._running = False
+        try:
+            os.write(self._wake_write, b"\0")
+        except BlockingIOError:
+            pass
+
+    def run(self, before: Callable[[int], None], after: Callable[[], int | None]) -> None:
+        select = self._selector.select
+        deadline = after()
+        while self._running:
+            timeout = None if deadline is None else max(deadline - now_ms(), 0) / 1000
+            ready = select(timeout)
+            before(now_ms())
+            for key, events in ready:
+                key.data(events)
+            deadline = after()
+
+    def close(self) -> None:
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _woken(self, _events: int) -> None:
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+        while self._done:
+            self._done.popleft()()

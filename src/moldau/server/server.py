@@ -1,0 +1,214 @@
+"""One broker process: listeners, connections, the node, the disk threads and the clock."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from moldau.broker.request import Connection as Peer
+from moldau.server.connection import Connection
+from moldau.server.reactor import READ, Reactor
+from moldau.server.syncer import Syncer
+
+if TYPE_CHECKING:
+    from moldau.broker.node import Node
+    from moldau.server.listeners import Listener
+    from moldau.storage.disk import Disk
+    from moldau.storage.log import Log
+
+RECEIVE_BUFFER = 1 << 18
+BACKLOG = 1024
+
+
+class BindError(Exception):
+    """A listener can't have its address. The text says which, why and what to do."""
+
+
+class SyncFailed(Exception):
+    """A log could not be put on disk: the process stops, and recovery decides what is there."""
+
+
+def bind(listener: Listener) -> socket.socket:
+    """A listening socket. Raises BindError."""
+    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((listener.host, listener.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise BindError(_why_not(listener, error)) from None
+    sock.setblocking(False)
+    return sock
+
+
+def _why_not(listener: Listener, error: OSError) -> str:
+    where = f"{listener.host}:{listener.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {listener.port} on {listener.host} is taken by another program. Stop it, or "
+            f"choose another port with --port (0 picks a free one)."
+        )
+    if error.errno == errno.EACCES:
+        return f"No right to listen on {where}: ports below 1024 need root. Choose one with --port."
+    return f"Can't listen on {where} ({listener.name}): {error.strerror or error}."
+
+
+class Server:
+    """Feeds the node and does what its outbox says."""
+
+    def __init__(
+        self, node: Node, disk: Disk, data_dir: str, reactor: Reactor, log: Callable[[str], None]
+    ) -> None:
+        self.node = node
+        self.reactor = reactor
+        self.buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._log = log
+        self._connections: dict[Peer, Connection] = {}
+        self._listeners: list[socket.socket] = []
+        self._count = 0
+        self._failure: str | None = None
+        settings = node.settings.broker
+        self._frame_limit: int = settings["socket.request.max.bytes"]
+        self._max_connections: int = settings["max.connections"]
+        self._idle_ms: int = settings["connections.max.idle.ms"]
+        self._next_idle_check: int | None = None
+        self._syncer = Syncer(disk, data_dir, reactor.call_from_thread, self._synced, self._failed)
+
+    # --- life -------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener, sock: socket.socket) -> None:
+        self._listeners.append(sock)
+        self.reactor.register(sock.fileno(), READ, lambda _events: self._accept(listener, sock))
+
+    def run(self) -> None:
+        """Serves until `reactor.stop`. Raises SyncFailed."""
+        self.reactor.run(self.node.tick, self._settle)
+        if self._failure:
+            raise SyncFailed(self._failure)
+
+    def close(self) -> None:
+        for sock in self._listeners:
+            self.reactor.unregister(sock.fileno())
+            sock.close()
+        for connection in list(self._connections.values()):
+            connection.close("")
+        self._syncer.close()
+
+    # --- connections ------------------------------------------------------------------------
+
+    def _accept(self, listener: Listener, server_socket: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            try:
+                sock, address = server_socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._log(
+                        f"No file descriptor left for a new connection: {len(self._connections)} "
+                        f"are open. Raise the limit (ulimit -n)."
+                    )
+                    return
+                continue  # the peer went away before it was accepted
+            if len(self._connections) >= self._max_connections:
+                sock.close()
+                self._log(
+                    f"Refused a connection from {address[0]}: {self._max_connections} are open "
+                    f"(max.connections)."
+                )
+                continue
+            self._open(listener, sock, address[0])
+
+    def _open(self, listener: Listener, sock: socket.socket, peer_host: str) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._count += 1
+        local = sock.getsockname()
+        peer = Peer(
+            self._count, listener.name, (local[0], local[1]), peer_host, listener.advertised
+        )
+        try:
+            connection = Connection(self, sock, peer, self._frame_limit)
+        except OSError:  # gone already
+            sock.close()
+            return
+        self._connections[peer] = connection
+        self.node.opened(peer)
+        if self._next_idle_check is None and self._idle_ms > 0:
+            self._next_idle_check = self.node.now_ms + self._idle_ms
+
+    def connection_closed(self, connection: Connection, why: str) -> None:
+        if why:
+            self._log(f"Closed the connection of {connection.name}: {why}.")
+        del self._connections[connection.peer]
+        self.node.closed(connection.peer)
+
+    def _close_idle(self, now: int) -> None:
+        """connections.max.idle.ms. One look a period is enough: like Apache Kafka's, it is a
+        floor, and an idle broker should sleep."""
+        oldest = now
+        for connection in list(self._connections.values()):
+            if connection.last_active_ms + self._idle_ms > now or connection.peer.inflight:
+                oldest = min(oldest, connection.last_active_ms)
+            else:
+                connection.close("")
+        self._next_idle_check = oldest + self._idle_ms if self._connections else None
+
+    # --- effects ----------------------------------------------------------------------------
+
+    def _settle(self) -> int | None:
+        """Does what the node wants done, until it wants nothing more."""
+        while True:
+            outbox = self.node.drain()
+            if outbox.syncs:
+                logs, outbox.syncs = outbox.syncs, {}
+                self._syncer.sync(logs)
+            if outbox.sends:
+                sends, outbox.sends = outbox.sends, []
+                self._send(sends)
+                continue
+            if outbox.closes:
+                closes, outbox.closes = outbox.closes, []
+                for peer, why in closes:
+                    if peer in self._connections:
+                        self._connections[peer].close(why)
+                continue
+            break
+        return self._deadline()
+
+    def _send(self, sends: list[tuple[Peer, list[object]]]) -> None:
+        touched: dict[Connection, None] = {}
+        for peer, parts in sends:
+            connection = self._connections.get(peer)
+            if connection is not None:
+                connection.send(parts)
+                touched[connection] = None
+        for connection in touched:
+            connection.flush()
+
+    def _deadline(self) -> int | None:
+        deadline = self.node.next_deadline()
+        idle = self._next_idle_check
+        if idle is None:
+            return deadline
+        if idle <= self.node.now_ms:
+            self._close_idle(self.node.now_ms)
+            idle = self._next_idle_check
+        return idle if deadline is None or (idle is not None and idle < deadline) else deadline
+
+    def _synced(self, log: Log, offset: int) -> None:
+        self.node.synced(log, offset)
+
+    def _failed(self, log: Log, error: OSError) -> None:
+        self._failure = (
+            f"The disk refused to keep {log.topic}-{log.partition}: {error.strerror or error}. "
+            f"Nothing of what waited for it was acknowledged. The broker stops; start it again, "
+            f"and it takes what is on disk."
+        )
+        self.reactor.stop()
+
+

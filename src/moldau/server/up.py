@@ -1,0 +1,161 @@
+"""One broker from settings to its end: `moldau up`."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldau.broker.node import Node
+from moldau.protocol.instance import Instance
+from moldau.server.disk import OsDisk
+from moldau.server.parent import stop_with
+from moldau.server.reactor import Reactor, now_ms
+from moldau.server.server import BindError, Server, SyncFailed, bind
+from moldau.storage.disk import DiskError
+from moldau.storage.manager import FolderError, LogManager
+
+if TYPE_CHECKING:
+    from moldau.server.settings import Settings
+
+NEXT = """\
+  kafka-topics --bootstrap-server {address} --create --topic hello --partitions 3
+  echo 'good morning' | kafka-console-producer --bootstrap-server {address} --topic hello
+  kafka-console-consumer --bootstrap-server {address} --topic hello --from-beginning\
+"""
+UNPROTECTED = (
+    "Warning: {host} can be reached from other machines, and nothing asks who calls: "
+    "anyone there can read and write. Use --host 127.0.0.1 unless that is meant."
+)
+
+
+class Quiet:
+    """Where lines for people go: stdout for what was asked for, stderr for what went wrong."""
+
+    @staticmethod
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    @staticmethod
+    def warn(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def up(settings: Settings, *, ready_file: str | None = None, parent: int | None = None) -> int:
+    """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr."""
+    for note in settings.notes:
+        Quiet.warn(note)
+    raise_file_limit()
+    with ExitStack() as ending:
+        data_dir = _data_dir(settings, ending)
+        try:
+            _serve(settings, data_dir, ready_file, parent, ending)
+        except (BindError, FolderError, DiskError, SyncFailed) as error:
+            Quiet.warn(str(error))
+            return 1
+    return 0
+
+
+def _data_dir(settings: Settings, ending: ExitStack) -> str:
+    if not settings.temporary:
+        return str(settings.data_dir)
+    folder = tempfile.mkdtemp(prefix="moldau-")
+    ending.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _serve(
+    settings: Settings,
+    data_dir: str,
+    ready_file: str | None,
+    parent: int | None,
+    ending: ExitStack,
+) -> None:
+    sockets = []
+    for listener in settings.listeners:
+        sock = bind(listener)
+        ending.callback(sock.close)
+        sockets.append((listener, sock))
+    reactor = Reactor()
+    ending.callback(reactor.close)
+    _stop_on_signals(reactor)
+    if parent is not None:
+        stop_with(parent, reactor, reactor.stop)
+    disk = OsDisk()
+    logs = LogManager.open(disk, data_dir, settings, now_ms(), Quiet.warn)
+    ending.callback(lambda: logs.close(now_ms()))
+    address = f"{_dial(settings.listeners[0].host)}:{sockets[0][1].getsockname()[1]}"
+    node = Node(settings, logs, random.SystemRandom(), Quiet.warn, now_ms())
+    node.start([(listener, sock.getsockname()[1]) for listener, sock in sockets])
+    server = Server(node, disk, data_dir, reactor, Quiet.warn)
+    ending.callback(server.close)
+    for listener, sock in sockets:
+        server.listen(listener, sock)
+    ending.callback(_announce(settings, address, data_dir, ready_file))
+    server.run()
+
+
+def _announce(
+    settings: Settings, address: str, data_dir: str, ready_file: str | None
+) -> Callable[[], None]:
+    """Says that it serves, to people and to programs. Gives what takes that back."""
+    where = "a temporary folder" if settings.temporary else data_dir
+    Quiet.say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
+    Quiet.say(NEXT.format(address=address))
+    for listener in settings.listeners:
+        if not is_loopback(listener.host):
+            Quiet.warn(UNPROTECTED.format(host=listener.host or "0.0.0.0"))
+            break
+    instance = Instance.of_this_process(data_dir, address, now_ms())
+    instance.write()
+    if ready_file:
+        write_ready(ready_file, address)
+
+    def gone() -> None:
+        instance.remove()
+        if ready_file and not ready_file.startswith("/dev/"):
+            Path(ready_file).unlink(missing_ok=True)
+
+    return gone
+
+
+def write_ready(path: str, address: str) -> None:
+    """Whole or not at all: whoever waits for the file reads a whole address."""
+    if path.startswith("/dev/"):
+        Path(path).write_text(f"{address}\n")
+        return
+    draft = f"{path}.tmp"
+    Path(draft).write_text(f"{address}\n")
+    os.replace(draft, path)
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _dial(host: str) -> str:
+    """An address to type for a listener: who listens everywhere is found at localhost."""
+    return "localhost" if host in ("", "0.0.0.0", "::") else host
+
+
+def _stop_on_signals(reactor: Reactor) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: reactor.stop())
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system allows: a connection or a segment each takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):  # macOS calls a limit "unlimited" that it does not accept
+            return
