@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Callable
 
 ZERO = bytes(16)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -24,6 +25,13 @@ def from_text(text: str) -> bytes:
     return uuid
 
 
-def is_usable(uuid: bytes) -> bool:
-    """Kafka draws again when a text would begin with a dash or the id is reserved (0 or 1)."""
-    return (not to_text(uuid).startswith("-") and any(uuid[:15])) or uuid[15] > 1
+def draw(randbytes: Callable[[int], bytes]) -> bytes:
+    """A random uuid (RFC 9562, version 4). Kafka draws again when the text would begin with a
+    dash: it would look like an option on a command line."""
+    while True:
+        raw = bytearray(randbytes(16))
+        raw[6] = raw[6] & 0x0F | 0x40
+        raw[8] = raw[8] & 0x3F | 0x80
+        uuid = bytes(raw)
+        if not to_text(uuid).startswith("-"):
+            return uuid

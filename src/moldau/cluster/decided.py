@@ -1,0 +1,43 @@
+"""What the controller's deciders return: records to write, and the answer once they are on disk.
+
+A decider is a pure function of an image, the settings, chance and a request. It changes nothing:
+the records do, when they are replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from moldau.cluster.records import Record
+from moldau.protocol.errors import ErrorCode
+from moldau.protocol.schema import Message
+
+# Apache Kafka's QuorumController.MAX_RECORDS_PER_USER_OP.
+MAX_RECORDS: Final = 10_000
+TOO_MANY_RECORDS: Final = "Unable to perform excessively large batch operation."
+
+
+class Dice(Protocol):
+    """What deciders need of random.Random."""
+
+    def randbytes(self, n: int) -> bytes: ...
+
+    def random(self) -> float: ...
+
+
+class Refused(Exception):
+    """A part of a request that is refused: the error code, and the text that Kafka sends."""
+
+    def __init__(self, code: ErrorCode, message: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Decided(NamedTuple):
+    """`refuse` makes the answer for a log that could not take the records."""
+
+    records: list[Record]
+    response: Message
+    refuse: Callable[[ErrorCode, str], Message]
