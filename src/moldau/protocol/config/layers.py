@@ -52,10 +52,10 @@ class BrokerConfigs:
     when a text does not parse.
     """
 
-    static: Mapping[str, str] = _NOTHING
-    defaults: Mapping[str, str] = _NOTHING
-    dynamic_default: Mapping[str, str] = _NOTHING
-    dynamic_broker: Mapping[str, str] = _NOTHING
+    static: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    defaults: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    dynamic_default: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    dynamic_broker: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     values: Mapping[str, Value] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
