@@ -29,7 +29,7 @@ kafka: .venv/ok
 	$(BIN)/python -m tests.apache_kafka $(ARGS)
 
 docs: .venv/ok
-	$(BIN)/python -m docs.generate
+	$(BIN)/python docs/generate.py $(ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

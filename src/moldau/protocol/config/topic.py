@@ -161,7 +161,7 @@ def validate_topic_configs(
         name: parse(definition, overrides[name]) if name in overrides else defaults[name]
         for name, definition in TOPIC.items()
     }
-    _check_compaction_lag(values)
+    check_compaction_lag(values)
     if broker and values["remote.storage.enable"]:
         raise InvalidConfig(
             "Tiered Storage functionality is disabled in the broker. "
@@ -174,7 +174,8 @@ def _kafka_defaults() -> dict[str, Value]:
     return {name: default_value(definition) for name, definition in TOPIC.items()}
 
 
-def _check_compaction_lag(values: Mapping[str, Value]) -> None:
+def check_compaction_lag(values: Mapping[str, Value]) -> None:
+    """Raises InvalidConfig when a record may be compacted away before it must be."""
     low, high = values["min.compaction.lag.ms"], values["max.compaction.lag.ms"]
     assert isinstance(low, int)
     assert isinstance(high, int)
