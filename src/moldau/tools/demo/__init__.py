@@ -14,6 +14,6 @@ __all__ = ["DemoOptions", "add_arguments", "from_arguments", "run"]
 
 def run(bootstrap_servers: str, options: DemoOptions) -> int:
     """Run the demo against a Kafka; returns the exit code (0 checked, 1 differs or failed)."""
-    from moldau.tools.demo.run import run_demo
+    from moldau.tools.demo.main_job import run_demo
 
     return run_demo(bootstrap_servers, options)

@@ -70,6 +70,9 @@ class RevenueConsumer:
             self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self.stop.is_set():
+            # On the way out: librdkafka answers no questions while it closes.
+            return
         for committed in consumer.committed(partitions, timeout=30):
             if committed.error is not None:
                 raise KafkaException(committed.error)

@@ -34,6 +34,7 @@ def live_view(header: Header, board: Board) -> Iterator["LiveView"]:
     with Live(view.draw(), console=console, auto_refresh=False) as live:
         view.live = live
         yield view
+        board.phase = "done"
         view.update(at_once=True)
 
 
@@ -144,19 +145,20 @@ class LiveView:
 
     def _minutes(self, width: int, rows: int) -> Panel:
         by_revenue = sorted(self._board.category_cents.items(), key=lambda item: -item[1])
-        columns = [category for category, _ in by_revenue[: max(1, (width - 38) // 12)]]
+        # 4 for the frame, 12 for the minute, 11 for others and each category, 10 for the total.
+        columns = [category for category, _ in by_revenue[: max(1, (width - 37) // 11)]]
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, style="bold")
         for _ in [*columns, "others", "total"]:
-            table.add_column(justify="right", no_wrap=True, max_width=12)
-        heads = [category[:11].lower() for category in columns]
+            table.add_column(justify="right", no_wrap=True, max_width=10)
+        heads = [category[:10].lower() for category in columns]
         table.add_row("minute", *heads, "others", "total", style="dim")
         shown = list(self._board.closed)[-rows:]
         for minute, sums in reversed(shown):
             cells = [sums.get(category, [0, 0])[0] for category in columns]
             total = sum(cents for cents, _ in sums.values())
             table.add_row(
-                clock(minute),
+                clock(minute)[len("2026-") :],
                 *(_cell(cents) for cents in [*cells, total - sum(cells)]),
                 Text(money(total), "bold green"),
             )
@@ -170,6 +172,8 @@ class LiveView:
         )
 
     def _footer(self) -> Text:
+        if self._board.phase == "done":
+            return Text()
         news = self._board.news[-1] if self._board.news else ""
         hint = " Ctrl-C: stop, drain, check, clean up; twice: leave at once"
         return Text.assemble((hint, "dim"), (f"   {news}", "yellow"), no_wrap=True, overflow="crop")

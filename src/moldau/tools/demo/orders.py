@@ -1,6 +1,7 @@
 """What travels: an order, the shipment made from it, and how both look as JSON."""
 
 import json
+from json.encoder import encode_basestring as _quote
 from typing import NamedTuple
 
 PARTITIONS = 6
@@ -9,6 +10,7 @@ MINUTE_MS = 60_000
 LATENESS_MS = 30_000
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_decode = json.JSONDecoder().raw_decode
 
 
 class Order(NamedTuple):
@@ -22,20 +24,17 @@ class Order(NamedTuple):
 
 
 def encode_order(order: Order) -> bytes:
-    return _encode(
-        {
-            "order": order.number,
-            "customer": order.customer,
-            "category": order.category,
-            "cents": order.cents,
-            "time": order.time_ms,
-        }
+    # Put together by hand: a third of the time that a JSON encoder takes, and a million orders
+    # is what the demo sends.
+    return (
+        f'{{"order":{order.number},"customer":{_quote(order.customer)},'
+        f'"category":{_quote(order.category)},"cents":{order.cents},"time":{order.time_ms}}}'
     ).encode()
 
 
 def decode_order(value: bytes) -> Order:
     """Raises ValueError or KeyError when `value` is no order."""
-    fields = json.loads(value)
+    fields, _ = _decode(value.decode())
     return Order(
         fields["order"], fields["customer"], fields["category"], fields["cents"], fields["time"]
     )
@@ -43,9 +42,8 @@ def decode_order(value: bytes) -> Order:
 
 def encode_shipment(order: Order) -> bytes:
     """The shipment of an order: the processor's whole business logic."""
-    return _encode(
-        {"order": order.number, "customer": order.customer, "cents": order.cents}
-    ).encode()
+    customer = _quote(order.customer)
+    return f'{{"order":{order.number},"customer":{customer},"cents":{order.cents}}}'.encode()
 
 
 def encode_json(value: object) -> bytes:

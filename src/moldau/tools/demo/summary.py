@@ -26,9 +26,7 @@ def summary(findings: Findings, sent: int) -> list[str]:
 def _verdict(findings: Findings) -> list[str]:
     differences = findings.differences
     if not differences:
-        return [
-            "CHECKED    a shipment for every acknowledged order, every window right to the cent"
-        ]
+        return ["CHECKED    a shipment per acknowledged order, every window right to the cent"]
     lines = [f"DIFFERS    {sentence}" for sentence in differences[:SHOWN_DIFFERENCES]]
     more = len(differences) - SHOWN_DIFFERENCES
     return lines + ([f"DIFFERS    and {more:,} more"] if more > 0 else [])

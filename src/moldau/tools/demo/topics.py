@@ -62,11 +62,18 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
     # Old event times are old record timestamps: retention would delete what is to be checked.
     config = {"retention.ms": "-1"}
     new = [NewTopic(name, num_partitions=PARTITIONS, config=config) for name in topics.names]
+    created, refusals = [], []
     for name, future in admin.create_topics(new, operation_timeout=TIMEOUT_SECONDS).items():
         try:
             future.result(TIMEOUT_SECONDS)
+            created.append(name)
         except KafkaException as error:
-            raise DemoError(_why_not_created(name, error.args[0])) from error
+            refusals.append(_why_not_created(name, error.args[0]))
+    if refusals:
+        if created:
+            for future in admin.delete_topics(created).values():
+                future.result(TIMEOUT_SECONDS)
+        raise DemoError("; ".join(refusals))
 
 
 def remove(bootstrap_servers: str, topics: Topics) -> None:
@@ -91,7 +98,7 @@ _GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 def _must_answer(admin: AdminClient, bootstrap_servers: str) -> None:
     try:
-        admin.list_topics(timeout=10)
+        admin.list_topics(timeout=5)
     except KafkaException as error:
         raise DemoError(
             f"no Kafka answers at {bootstrap_servers} ({error.args[0].str()}): start one with "

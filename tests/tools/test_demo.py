@@ -1,0 +1,223 @@
+"""The demo as a whole, on a broker: it passes when all is well, and finds out what is not."""
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from moldau.tools import demo
+from moldau.tools.demo import DemoOptions
+from moldau.tools.demo.reader import Reader
+from moldau.tools.demo.topics import Topics, unique_prefix
+
+Spoil = Callable[[str, Topics], None]
+
+
+def run(bootstrap_servers: str, spoil: Spoil | None = None, **options: object) -> int:
+    """A short demo; `spoil` meddles with the topics before the check."""
+
+    def before_check(address: str, prefix: str) -> None:
+        if spoil is not None:
+            spoil(address, Topics(prefix))
+
+    # Fast event time: a run of a second has many windows to close.
+    given = {"rate": 2_000, "seconds": 1.0, "event_speed": 300, "plain": True, **options}
+    return demo.run(bootstrap_servers, DemoOptions(before_check=before_check, **given))  # type: ignore[arg-type]
+
+
+def topics_of(bootstrap_servers: str) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": bootstrap_servers}).list_topics(timeout=10).topics)
+
+
+def groups_of(bootstrap_servers: str) -> set[str]:
+    groups = AdminClient({"bootstrap.servers": bootstrap_servers}).list_consumer_groups()
+    return {group.group_id for group in groups.result(30).valid}
+
+
+def with_prefix(prefix: str, names: set[str]) -> list[str]:
+    return sorted(name for name in names if name.startswith(prefix))
+
+
+def first_value(bootstrap_servers: str, topic: str) -> tuple[int, bytes]:
+    """Partition and value of some first record of a topic."""
+    reader = Reader(bootstrap_servers)
+    try:
+        message = next(iter(reader.read(topic, reader.ends(topic))))
+        return message.partition(), message.value()
+    finally:
+        reader.close()
+
+
+def append(bootstrap_servers: str, topic: str, partition: int, value: bytes) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap_servers})
+    producer.produce(topic, value, partition=partition)
+    assert producer.flush(30) == 0
+
+
+def drop_first(bootstrap_servers: str, topic: str, partition: int) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    for future in admin.delete_records([TopicPartition(topic, partition, 1)]).values():
+        future.result(30)
+
+
+def test_a_run_passes_its_own_check_and_leaves_nothing(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prefix = unique_prefix()
+    assert run(bootstrap_servers, prefix=prefix) == 0
+    out = capsys.readouterr().out
+    assert "CHECKED" in out
+    assert "windows" in out
+    assert with_prefix(prefix, topics_of(bootstrap_servers)) == []
+    assert with_prefix(prefix, groups_of(bootstrap_servers)) == []
+
+
+def test_what_was_kept_adds_up_by_hand(bootstrap_servers: str) -> None:
+    """The topics as anybody would read them, without the demo's check."""
+    topics = Topics(unique_prefix())
+    assert run(bootstrap_servers, prefix=topics.prefix, keep=True) == 0
+    reader = Reader(bootstrap_servers)
+    values = {
+        name: [json.loads(m.value()) for m in reader.read(name, reader.ends(name))]
+        for name in (topics.orders, topics.shipments, topics.revenue)
+    }
+    reader.close()
+    orders = values[topics.orders]
+    assert len(orders) > 1_000
+    assert sorted(o["order"] for o in orders) == sorted(
+        s["order"] for s in values[topics.shipments]
+    )
+    assert sum(o["cents"] for o in orders) == sum(w["cents"] for w in values[topics.revenue])
+    assert len({(w["start"], w["category"]) for w in values[topics.revenue]}) == len(
+        values[topics.revenue]
+    )
+
+
+def test_a_dropped_shipment_is_found(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(address: str, topics: Topics) -> None:
+        partition, value = first_value(address, topics.shipments)
+        dropped.append(json.loads(value)["order"])
+        drop_first(address, topics.shipments, partition)
+
+    dropped: list[int] = []
+    assert run(bootstrap_servers, spoil) == 1
+    expected = f"DIFFERS    order {dropped[0]} was acknowledged and has no shipment"
+    assert [line for line in capsys.readouterr().out.splitlines() if "DIFFERS" in line] == [
+        expected
+    ]
+
+
+def change_window(address: str, topics: Topics, *, by_cents: int) -> None:
+    partition, value = first_value(address, topics.revenue)
+    window = json.loads(value)
+    window["cents"] += by_cents
+    drop_first(address, topics.revenue, partition)
+    append(address, topics.revenue, partition, json.dumps(window).encode())
+
+
+def test_a_changed_window_is_found_to_the_cent(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(bootstrap_servers, partial(change_window, by_cents=1)) == 1
+    differs = [line for line in capsys.readouterr().out.splitlines() if "DIFFERS" in line]
+    assert len(differs) == 1
+    assert "its orders add up to" in differs[0]
+
+
+def test_a_window_moved_without_a_change_is_no_difference(bootstrap_servers: str) -> None:
+    """The spoiling itself is not what is found: taken out and put back, all is well."""
+    assert run(bootstrap_servers, partial(change_window, by_cents=0)) == 0
+
+
+def test_a_missing_window_and_one_too_many_are_found(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(address: str, topics: Topics) -> None:
+        partition, value = first_value(address, topics.revenue)
+        drop_first(address, topics.revenue, partition)
+        window = json.loads(value) | {"category": "umbrellas"}
+        append(address, topics.revenue, partition, json.dumps(window).encode())
+
+    assert run(bootstrap_servers, spoil) == 1
+    out = capsys.readouterr().out
+    assert "is missing" in out
+    assert "umbrellas" in out
+    assert "has no orders" in out
+
+
+def test_a_dropped_order_is_found(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(address: str, topics: Topics) -> None:
+        drop_first(address, topics.orders, first_value(address, topics.orders)[0])
+
+    assert run(bootstrap_servers, spoil) == 1
+    assert "was acknowledged and is not in the log" in capsys.readouterr().out
+
+
+def test_a_repeated_shipment_is_reported_and_no_error(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(address: str, topics: Topics) -> None:
+        append(address, topics.shipments, *first_value(address, topics.shipments))
+
+    assert run(bootstrap_servers, spoil) == 0
+    assert "and 1 repeated" in capsys.readouterr().out
+
+
+def test_a_shipment_of_another_amount_is_found(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(address: str, topics: Topics) -> None:
+        partition, value = first_value(address, topics.shipments)
+        shipment = json.loads(value)
+        shipment["cents"] += 1
+        append(address, topics.shipments, partition, json.dumps(shipment).encode())
+
+    assert run(bootstrap_servers, spoil) == 1
+    assert "the shipment of order" in capsys.readouterr().out
+
+
+def test_a_consumer_replaced_in_the_middle_changes_no_window(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(bootstrap_servers, seconds=3.0, event_speed=100, replace_consumer_after=1.0) == 0
+    assert "consumer-4 takes over" in capsys.readouterr().out
+
+
+def test_a_foreign_topic_is_never_written(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prefix = unique_prefix()
+    append(bootstrap_servers, f"{prefix}.orders", 0, b"not ours")
+    assert run(bootstrap_servers, prefix=prefix) == 1
+    assert "choose another --prefix" in capsys.readouterr().err
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "unused"})
+    at = TopicPartition(f"{prefix}.orders", 0)
+    assert consumer.get_watermark_offsets(at, timeout=10) == (0, 1)
+    consumer.close()
+    # What it had created before it found the foreign one is gone again.
+    assert with_prefix(prefix, topics_of(bootstrap_servers)) == [f"{prefix}.orders"]
+
+
+def test_where_no_kafka_answers_a_sentence_says_so(
+    capsys: pytest.CaptureFixture[str], unused_port: int
+) -> None:
+    assert run(f"127.0.0.1:{unused_port}") == 1
+    assert "no Kafka answers" in capsys.readouterr().err
+
+
+def test_the_defaults_of_the_command_line() -> None:
+    parser = argparse.ArgumentParser()
+    demo.add_arguments(parser)
+    assert demo.from_arguments(parser.parse_args([])) == DemoOptions()
+    assert demo.from_arguments(parser.parse_args(["--data", "grocery"])).rate == 0
+    for bad in (["--rate", "-1"], ["--seconds", "inf"], ["--event-speed", "0"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(bad)
