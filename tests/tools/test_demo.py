@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -29,17 +30,22 @@ def run(bootstrap_servers: str, spoil: Spoil | None = None, **options: object) -
     return demo.run(bootstrap_servers, DemoOptions(before_check=before_check, **given))  # type: ignore[arg-type]
 
 
-def topics_of(bootstrap_servers: str) -> set[str]:
-    return set(AdminClient({"bootstrap.servers": bootstrap_servers}).list_topics(timeout=10).topics)
+def topics_with(prefix: str, bootstrap_servers: str, *, awaited: list[str]) -> list[str]:
+    """The topics of a prefix, once they are as awaited, or after ten seconds as they are.
+
+    A broker may name a topic for a moment after the controller has deleted it.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    deadline = time.monotonic() + 10
+    while True:
+        names = sorted(n for n in admin.list_topics(timeout=10).topics if n.startswith(prefix))
+        if names == awaited or time.monotonic() > deadline:
+            return names
 
 
 def groups_of(bootstrap_servers: str) -> set[str]:
     groups = AdminClient({"bootstrap.servers": bootstrap_servers}).list_consumer_groups()
     return {group.group_id for group in groups.result(30).valid}
-
-
-def with_prefix(prefix: str, names: set[str]) -> list[str]:
-    return sorted(name for name in names if name.startswith(prefix))
 
 
 def first_value(bootstrap_servers: str, topic: str) -> tuple[int, bytes]:
@@ -72,8 +78,8 @@ def test_a_run_passes_its_own_check_and_leaves_nothing(
     out = capsys.readouterr().out
     assert "CHECKED" in out
     assert "windows" in out
-    assert with_prefix(prefix, topics_of(bootstrap_servers)) == []
-    assert with_prefix(prefix, groups_of(bootstrap_servers)) == []
+    assert topics_with(prefix, bootstrap_servers, awaited=[]) == []
+    assert not [group for group in groups_of(bootstrap_servers) if group.startswith(prefix)]
 
 
 def test_what_was_kept_adds_up_by_hand(bootstrap_servers: str) -> None:
@@ -203,7 +209,8 @@ def test_a_foreign_topic_is_never_written(
     assert consumer.get_watermark_offsets(at, timeout=10) == (0, 1)
     consumer.close()
     # What it had created before it found the foreign one is gone again.
-    assert with_prefix(prefix, topics_of(bootstrap_servers)) == [f"{prefix}.orders"]
+    foreign = [f"{prefix}.orders"]
+    assert topics_with(prefix, bootstrap_servers, awaited=foreign) == foreign
 
 
 def test_where_no_kafka_answers_a_sentence_says_so(

@@ -71,7 +71,8 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
             refusals.append(_why_not_created(name, error.args[0]))
     if refusals:
         if created:
-            for future in admin.delete_topics(created).values():
+            deleted = admin.delete_topics(created, operation_timeout=TIMEOUT_SECONDS)
+            for future in deleted.values():
                 future.result(TIMEOUT_SECONDS)
         raise DemoError("; ".join(refusals))
 
