@@ -6,7 +6,7 @@ the records do, when they are replayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from moldau.cluster.records import Record
@@ -38,6 +38,6 @@ class Refused(Exception):
 class Decided(NamedTuple):
     """`refuse` makes the answer for a log that could not take the records."""
 
-    records: list[Record]
+    records: Sequence[Record]
     response: Message
     refuse: Callable[[ErrorCode, str], Message]

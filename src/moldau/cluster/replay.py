@@ -1,4 +1,4 @@
-"""The metadata log replayed into an image.
+"""What counts in a stored metadata log.
 
 Records between BeginTransactionRecord and EndTransactionRecord count together or, after
 AbortTransactionRecord or when the log ends first, not at all (KIP-868).
@@ -6,9 +6,11 @@ AbortTransactionRecord or when the log ends first, not at all (KIP-868).
 
 from __future__ import annotations
 
-from moldau.cluster.image import ClusterImage, InconsistentMetadata
-from moldau.cluster.records import Record, decode_record
-from moldau.protocol.codec import Buffer
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from moldau.cluster.image import InconsistentMetadata
+from moldau.cluster.records import Record
 from moldau.protocol.messages.metadata_log import (
     AbortTransactionRecord,
     BeginTransactionRecord,
@@ -16,49 +18,30 @@ from moldau.protocol.messages.metadata_log import (
 )
 
 
-class MetadataReplay:
-    """Replays `__cluster_metadata-0`. Records of control batches are none of its business.
+class Stored(NamedTuple):
+    """`in_transaction`: the log ends within one, which the next start has to abort."""
 
-    Replaying only collects; the image is made when it is asked for, once for all records that
-    came meanwhile, so that a start with a long log copies nothing twice.
-    """
+    records: list[Record]
+    in_transaction: bool
 
-    def __init__(self, image: ClusterImage | None = None) -> None:
-        self._image = image or ClusterImage()
-        self._committed: list[Record] = []
-        self._transaction: list[Record] | None = None
 
-    @property
-    def image(self) -> ClusterImage:
-        if self._committed:
-            records, self._committed = self._committed, []
-            self._image = self._image.apply(records)
-        return self._image
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._transaction is not None
-
-    def replay(
-        self, key: Buffer | None, value: Buffer | None, offset: int, timestamp_ms: int
-    ) -> None:
-        """Raises Malformed or InconsistentMetadata, which name what is wrong."""
-        if value is None:
-            raise InconsistentMetadata(f"the metadata record at offset {offset} has no value")
-        self.replay_record(decode_record(value))
-
-    def replay_record(self, record: Record) -> None:
+def committed(log: Iterable[Record]) -> Stored:
+    """Sorts out transactions. Raises InconsistentMetadata when they do not fit together."""
+    records: list[Record] = []
+    open_since: int | None = None  # how many records counted when the transaction began
+    for record in log:
         if isinstance(record, BeginTransactionRecord):
-            if self._transaction is not None:
-                raise InconsistentMetadata("a transaction begins within another")
-            self._transaction = []
+            if open_since is not None:
+                raise InconsistentMetadata("a metadata transaction begins within another")
+            open_since = len(records)
         elif isinstance(record, EndTransactionRecord | AbortTransactionRecord):
-            if self._transaction is None:
-                raise InconsistentMetadata("a transaction ends that did not begin")
-            if isinstance(record, EndTransactionRecord):
-                self._committed += self._transaction
-            self._transaction = None
-        elif self._transaction is not None:
-            self._transaction.append(record)
+            if open_since is None:
+                raise InconsistentMetadata("a metadata transaction ends that did not begin")
+            if isinstance(record, AbortTransactionRecord):
+                del records[open_since:]
+            open_since = None
         else:
-            self._committed.append(record)
+            records.append(record)
+    if open_since is not None:
+        del records[open_since:]
+    return Stored(records, open_since is not None)
