@@ -156,4 +156,5 @@ def _synonyms(configs: BrokerConfigs, name: str) -> tuple[Synonym, ...]:
 def _default(configs: BrokerConfigs, name: str) -> str | None:
     if name in configs.defaults:
         return configs.defaults[name]
-    return BROKER[name].default if name in BROKER else None
+    # A dynamic config is not one of a file's, so Kafka lists no default for it.
+    return BROKER[name].default if name in BROKER and BROKER[name].mode != "dynamic" else None

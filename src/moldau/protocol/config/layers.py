@@ -22,19 +22,25 @@ _FAMILIES: Final = (
     ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
 )
 LISTENER_PREFIX: Final = "listener.name."
+_CLUSTER_WIDE_FOR_LISTENERS: Final = (
+    "max.connections",
+    "max.connection.creation.rate",
+    "num.network.threads",
+)
 _SECURITY: Final = ("ssl.", "sasl.", "principal.builder.class")
 
 
 def synonyms(name: str) -> tuple[str, ...]:
     """The names that can give this broker config its value, in the order they are asked."""
-    if name == "log.flush.interval.ms":
-        return (name, "log.flush.scheduler.interval.ms")
-    for family in _FAMILIES:
-        if name in family:
-            return family
     if name.startswith(LISTENER_PREFIX):
         return (name, base_name(name))
-    return (name,)
+    return _family(name)
+
+
+def _family(name: str) -> tuple[str, ...]:
+    if name == "log.flush.interval.ms":
+        return (name, "log.flush.scheduler.interval.ms")
+    return next((family for family in _FAMILIES if name in family), (name,))
 
 
 def base_name(name: str) -> str:
@@ -73,7 +79,7 @@ def _values(configs: BrokerConfigs) -> dict[str, Value]:
     given = dict(configs.static)
     for layer in (configs.dynamic_default, configs.dynamic_broker):
         for name in layer:
-            for other in synonyms(name):
+            for other in _family(name):
                 given.pop(other, None)
         given.update(layer)
     values = {name: default_value(definition) for name, definition in BROKER.items()}
@@ -116,7 +122,10 @@ def validate_dynamic(changes: Mapping[str, str], per_broker: bool) -> None:
 
 
 def _is_per_broker(name: str) -> bool:
-    return name.startswith(LISTENER_PREFIX) or (name in BROKER and BROKER[name].mode == "broker")
+    """A listener's own configs are for one broker, but for those that limit its threads."""
+    if name.startswith(LISTENER_PREFIX):
+        return base_name(name) not in _CLUSTER_WIDE_FOR_LISTENERS
+    return name in BROKER and BROKER[name].mode == "broker"
 
 
 def _refuse(why: str, names: list[str]) -> None:
