@@ -7,7 +7,7 @@ the records do, when they are replayed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from moldau.cluster.records import Record
 from moldau.protocol.errors import ErrorCode
@@ -36,8 +36,8 @@ class Refused(Exception):
 
 
 class Decided(NamedTuple):
-    """`refuse` makes the answer for a log that could not take the records."""
+    """`response` is the API's; `refuse` makes the one for a log that could not take the records."""
 
     records: Sequence[Record]
-    response: Message
+    response: Any
     refuse: Callable[[ErrorCode, str], Message]
