@@ -1,0 +1,151 @@
+"""The real disk, through POSIX calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from moldau.storage.disk import Buffer, Entry, disk_error
+
+
+class OsFile:
+    """A file descriptor that closes when nobody holds it: not the cache of open files, not a
+    region that is being sent, not a sync that is under way."""
+
+    __slots__ = ("_fd", "path")
+
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+    def append(self, buffers: Sequence[Buffer], position: int) -> None:
+        try:
+            written = os.pwritev(self._fd, buffers, position)
+            size = sum(map(len, buffers))
+            if written != size:
+                self._append_rest(b"".join(buffers), written, position)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _append_rest(self, data: bytes, written: int, position: int) -> None:
+        """A short write means a disk that is nearly full: trying again gives the error."""
+        while written < len(data):
+            written += os.pwrite(self._fd, memoryview(data)[written:], position + written)
+
+    def pread(self, length: int, position: int) -> bytes:
+        try:
+            return os.pread(self._fd, length, position)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def sync(self) -> None:
+        try:
+            if sys.platform == "darwin":
+                import fcntl
+
+                fcntl.fcntl(self._fd, fcntl.F_FULLFSYNC)
+            else:
+                os.fdatasync(self._fd)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def truncate(self, size: int) -> None:
+        try:
+            os.ftruncate(self._fd, size)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def fileno(self) -> int:
+        return self._fd
+
+
+class OsDisk:
+    def open(self, path: str, *, create: bool = False) -> OsFile:
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        try:
+            return OsFile(path, os.open(path, flags, 0o644))
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def sync_dir(self, path: str) -> None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def rename(self, old: str, new: str) -> None:
+        try:
+            os.replace(old, new)
+        except OSError as error:
+            raise disk_error(error, old) from None
+
+    def remove(self, path: str) -> None:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def remove_dir(self, path: str) -> None:
+        try:
+            os.rmdir(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def list(self, path: str) -> list[Entry]:
+        try:
+            with os.scandir(path) as found:
+                return [_entry(one.name, one.stat(), one.is_dir()) for one in found]
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def mkdir(self, path: str) -> None:
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def stat(self, path: str) -> Entry | None:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, path) from None
+        return _entry(path.rpartition("/")[2], found, os.path.isdir(path))
+
+    def lock(self, path: str) -> BinaryIO | None:
+        """By fcntl, as Java's FileChannel.lock: Apache Kafka and we refuse each other's folder."""
+        import fcntl
+
+        try:
+            file = open(path, "ab")  # noqa: SIM115 - it stays open as long as the lock is held
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES) and os.access(path, os.W_OK):
+                return None
+            raise disk_error(error, path) from None
+        return file
+
+    def space(self, path: str) -> tuple[int, int]:
+        try:
+            found = os.statvfs(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+        return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+
+
+def _entry(name: str, found: os.stat_result, is_directory: bool) -> Entry:
+    return Entry(name, found.st_size, is_directory, found.st_mtime_ns // 1_000_000)

@@ -1,0 +1,49 @@
+"""The open files of all logs: at most so many, those used longest ago are let go."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from moldau.storage.disk import Disk, File
+
+
+class OpenFiles:
+    """Letting go is dropping our reference: a region or a sync that still holds a file keeps it
+    open, so the limit is one of this cache and not of the process."""
+
+    __slots__ = ("_files", "disk", "limit")
+
+    def __init__(self, disk: Disk, limit: int = 2000) -> None:
+        self.disk = disk
+        self.limit = limit
+        self._files: OrderedDict[str, File] = OrderedDict()
+
+    def get(self, path: str) -> File:
+        """Raises DiskError when it cannot be opened, also when it is not there."""
+        file = self._files.get(path)
+        if file is None:
+            return self._opened(path, create=False)
+        self._files.move_to_end(path)
+        return file
+
+    def create(self, path: str) -> File:
+        """An empty file; one of that name loses what it holds."""
+        self.forget(path)
+        file = self._opened(path, create=True)
+        file.truncate(0)
+        return file
+
+    def forget(self, path: str) -> None:
+        """Its name was or will be given up."""
+        self._files.pop(path, None)
+
+    def forget_directory(self, path: str) -> None:
+        for one in [one for one in self._files if one.startswith(f"{path}/")]:
+            del self._files[one]
+
+    def _opened(self, path: str, *, create: bool) -> File:
+        file = self.disk.open(path, create=create)
+        self._files[path] = file
+        if len(self._files) > self.limit:
+            self._files.popitem(last=False)
+        return file

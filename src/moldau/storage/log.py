@@ -1,0 +1,612 @@
+"""The log of one partition: append, read, roll, retention, truncation (UnifiedLog, LocalLog)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from errno import EIO
+from struct import Struct
+from zlib import crc32
+
+from moldau.protocol.errors import ErrorCode
+from moldau.protocol.files import write_epochs, write_producers
+from moldau.protocol.records import BatchHeader, CorruptBatch, Record, iterate
+from moldau.storage import retention
+from moldau.storage.config import FOREVER, LogConfig
+from moldau.storage.disk import Buffer, DiskError, replace_file
+from moldau.storage.handles import OpenFiles
+from moldau.storage.outcome import (
+    ActiveProducer,
+    Appended,
+    OffsetOutOfRange,
+    Origin,
+    Refused,
+    Region,
+    Slice,
+    SyncJob,
+    TimestampOffset,
+)
+from moldau.storage.producers import Batch
+from moldau.storage.recovery import EPOCHS_FILE, Found, Loader, load_producers, snapshot_path
+
+PRODUCER_EXPIRATION_MS = 24 * 60 * 60 * 1000
+SNAPSHOT_AFTER_BYTES = 16 * 1024 * 1024
+_FRONT = Struct(">qii")
+
+
+class CorruptLog(DiskError):
+    """A segment is damaged where it was read. `filename` and `strerror` say where and how."""
+
+
+def _nobody(_log: Log, _now_ms: int) -> None:
+    """Stands for the manager of a log that has none."""
+
+
+class Log:
+    """`log_start_offset` is the first offset that may be read, `log_end_offset` the next to be
+    written; what lies before `synced_offset` is on the disk.
+
+    Methods that read raise DiskError (CorruptLog where a segment is damaged). Not for threads:
+    only the files of a SyncJob may be touched elsewhere.
+    """
+
+    def __init__(
+        self,
+        files: OpenFiles,
+        directory: str,
+        topic: str,
+        partition: int,
+        config: LogConfig,
+        now_ms: int,
+        found: Found,
+        report: Callable[[str], None],
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.directory = directory
+        self.where = f"{topic}-{partition}"
+        self.log_start_offset = found.log_start_offset
+        self.log_end_offset = found.log_end_offset
+        self.synced_offset = found.log_end_offset
+        self.producer_expiration_ms = PRODUCER_EXPIRATION_MS
+        self.changed: Callable[[Log, int], None] = _nobody  # first append since `checkpointed`
+        self.wants_sync: Callable[[Log, int], None] = _nobody  # flush.messages, or a roll
+        self._files = files
+        self._report = report
+        self._segments = found.segments
+        self._bases = [segment.base_offset for segment in found.segments]
+        self._active = found.segments[-1]
+        self._epochs = found.epochs
+        self._producers = found.producers
+        self._snapshots = found.snapshots
+        self._snapshot_size = 0  # bytes appended since the last snapshot
+        self._dirty: set[str] = set()
+        self._dirty_directory = False
+        self._is_changed = False
+        self._doomed: list[tuple[int, list[str]]] = []
+        self._now_ms = now_ms
+        self.reconfigure(config)
+
+    @classmethod
+    def open(
+        cls,
+        files: OpenFiles,
+        directory: str,
+        topic: str,
+        partition: int,
+        config: LogConfig,
+        now_ms: int,
+        *,
+        recovery_point: int = 0,
+        log_start_offset: int = 0,
+        clean: bool = False,
+        report: Callable[[str], None] = lambda _line: None,
+    ) -> Log:
+        """Opens the log in `directory`, or begins one. `clean`: the last stop was a clean one.
+        `report` is told, in sentences, what was found damaged and what was done about it."""
+        is_new = files.disk.stat(directory) is None
+        if is_new:
+            files.disk.mkdir(directory)
+        loader = Loader(files, directory, config, now_ms, report)
+        found = loader.load(recovery_point, log_start_offset, clean=clean)
+        log = cls(files, directory, topic, partition, config, now_ms, found, report)
+        if is_new or not clean:
+            log.synced_offset = min(recovery_point, log.log_end_offset)
+            log._dirty.update(one.path for one in log._segments if one is log._active or one.size)
+            log._dirty_directory = True
+            log._write_epochs()
+        return log
+
+    def reconfigure(self, config: LogConfig) -> None:
+        """The topic's configuration, from now on."""
+        self.config = config
+        self._limits = self._roll_limits()
+        self._flush_at = self._next_flush()
+
+    def _roll_limits(self) -> RollLimits:
+        config = self.config
+        jitter = 0
+        if config.segment_jitter_ms:
+            # Kafka throws dice so that not all logs roll at once; the name does as well.
+            seed = f"{self.where}-{self._active.base_offset}".encode()
+            jitter = crc32(seed) % min(config.segment_jitter_ms, config.segment_ms)
+        return RollLimits(
+            config.segment_bytes,
+            config.segment_ms - jitter,
+            max(config.segment_index_bytes // 8, 1),
+            max(config.segment_index_bytes // 12 - 1, 1),
+        )
+
+    def _next_flush(self) -> int:
+        if self.config.flush_messages == FOREVER:
+            return FOREVER
+        return self.synced_offset + self.config.flush_messages
+
+    # --- appending --------------------------------------------------------------------------
+
+    def append_as_leader(
+        self,
+        records: bytes | memoryview,
+        leader_epoch: int,
+        now_ms: int,
+        origin: Origin = Origin.CLIENT,
+    ) -> Appended | Refused:
+        """Checks one batch as Kafka does, gives it its offsets and writes it.
+
+        The caller's bytes are neither changed nor copied. A full disk is an answer as well
+        (KAFKA_STORAGE_ERROR): nothing was appended, and later appends work when there is room.
+        """
+        valid = validate(memoryview(records), self.config, now_ms, origin, self.where)
+        if isinstance(valid, Refused):
+            return valid
+        header, rest = valid
+        if header.producer_id >= 0 and origin is Origin.CLIENT:
+            known = self._producers.check(
+                header.producer_id,
+                header.producer_epoch,
+                header.base_sequence,
+                header.last_offset_delta,
+            )
+            if known is not None:
+                return self._refused_or_duplicate(header, known)
+        try:
+            return self._write(header, rest, leader_epoch, now_ms)
+        except DiskError as error:
+            return Refused(ErrorCode.KAFKA_STORAGE_ERROR, str(error))
+
+    def _write(
+        self, header: BatchHeader, rest: Buffer, epoch: int, now_ms: int
+    ) -> Appended | Refused:
+        size = header.batch_length + 12
+        first = self.log_end_offset
+        last = first + header.last_offset_delta
+        max_timestamp = header.max_timestamp
+        limits = self._limits
+        if size > limits.segment_bytes:
+            return self._larger_than_segment(size)
+        segment = self._active
+        if segment.should_roll(size, last, max_timestamp, now_ms, limits):
+            segment = self._roll(now_ms)
+        if epoch != self._epochs.latest and self._epochs.assign(epoch, first):
+            self._write_epochs()
+        front = _FRONT.pack(first, header.batch_length, epoch)
+        segment.append(
+            [front, rest], size, first, last, max_timestamp, self.config.index_interval_bytes
+        )
+        self.log_end_offset = last + 1
+        self._dirty.add(segment.path)
+        if header.producer_id >= 0:
+            self._remember_producer(header._replace(base_offset=first), front, rest)
+        self._producers.end_offset = last + 1
+        self._snapshot_size += size
+        if not self._is_changed:
+            self._is_changed = True
+            self._now_ms = now_ms
+            self.changed(self, now_ms)
+        if last >= self._flush_at:
+            self.wants_sync(self, now_ms)
+        append_time = max_timestamp if header.attributes & 8 else -1
+        return Appended(first, last, append_time, self.log_start_offset, False)
+
+    def _remember_producer(self, header: BatchHeader, front: bytes, rest: Buffer) -> None:
+        if header.is_control or header.is_transactional:
+            self._producers.replay(header, memoryview(b"".join((front, rest))))
+        else:
+            self._producers.appended(
+                header.producer_id,
+                header.producer_epoch,
+                header.base_sequence,
+                header.last_offset_delta,
+                header.base_offset,
+                header.max_timestamp,
+            )
+
+    def _refused_or_duplicate(self, header: BatchHeader, known: Batch | str) -> Appended | Refused:
+        if isinstance(known, str):
+            return self._producers.refused(
+                known, header.producer_id, header.producer_epoch, self.log_end_offset, self.where
+            )
+        return Appended(
+            known.first_offset,
+            known.last_offset,
+            known.timestamp,
+            self.log_start_offset,
+            True,
+        )
+
+    def _larger_than_segment(self, size: int) -> Refused:
+        return Refused(
+            ErrorCode.RECORD_LIST_TOO_LARGE,
+            f"Message batch size is {size} bytes in append to partition {self.where}, which"
+            f" exceeds the maximum configured segment size of {self.config.segment_bytes}.",
+        )
+
+    # --- segments ---------------------------------------------------------------------------
+
+    def roll(self, now_ms: int) -> None:
+        """Begins a new segment, unless the newest is empty. Raises DiskError."""
+        if self._active.size:
+            self._roll(now_ms)
+
+    def _roll(self, now_ms: int) -> Segment:
+        """Raises DiskError; then the old segment is still the one to write to."""
+        old = self._active
+        old.seal()
+        segment = Segment(self._files, self.directory, self.log_end_offset, now_ms)
+        segment.create()
+        self._take_snapshot()
+        self._dirty.update((old.index.path, old.times.path, segment.path))
+        self._dirty_directory = True
+        self._segments.append(segment)
+        self._bases.append(segment.base_offset)
+        self._active = segment
+        self._limits = self._roll_limits()
+        self.wants_sync(self, now_ms)
+        return segment
+
+    def _take_snapshot(self) -> None:
+        """The producers as of the end of the log, in Kafka's file; written even when there are
+        none, so that a start need not look for any."""
+        offset = self.log_end_offset
+        if self._snapshots and self._snapshots[-1] == offset:
+            return
+        path = snapshot_path(self.directory, offset)
+        content = write_producers(self._producers.to_entries())
+        replace_file(self._files.disk, path, content, sync=False)
+        self._dirty.add(path)
+        self._dirty_directory = True
+        self._snapshot_size = 0
+        self._snapshots.append(offset)
+        self._drop_old_snapshots()
+
+    def _drop_old_snapshots(self) -> None:
+        kept = {*self._bases, self._snapshots[-1]}
+        for offset in [one for one in self._snapshots if one not in kept]:
+            self._remove(snapshot_path(self.directory, offset))
+            self._snapshots.remove(offset)
+
+    def _write_epochs(self) -> None:
+        path = f"{self.directory}/{EPOCHS_FILE}"
+        self._files.forget(path)
+        content = write_epochs(self._epochs.entries)
+        replace_file(self._files.disk, path, content, sync=False)
+        self._dirty.add(path)
+        self._dirty_directory = True
+
+    def _remove(self, path: str) -> None:
+        self._files.forget(path)
+        self._dirty.discard(path)
+        self._files.disk.remove(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments, without their indexes."""
+        return sum(segment.size for segment in self._segments)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def read(
+        self, offset: int, max_bytes: int, up_to_offset: int, at_least_one: bool
+    ) -> Slice | OffsetOutOfRange:
+        """The records from the batch that holds `offset` on, all of them before `up_to_offset`.
+
+        At most `max_bytes`, which may cut the last batch as in Kafka; with `at_least_one` the
+        first batch is whole whatever its size, without it a first batch that does not fit is
+        nothing. Of one segment only; the next read goes on.
+        """
+        if not self.log_start_offset <= offset <= self.log_end_offset:
+            return OffsetOutOfRange(offset, self.log_start_offset, self.log_end_offset)
+        up_to_offset = min(up_to_offset, self.log_end_offset)
+        if offset >= up_to_offset:
+            return Slice.EMPTY
+        number = len(self._bases) - 1
+        if offset < self._bases[number]:
+            number = bisect_right(self._bases, offset) - 1
+        segment = self._segments[number]
+        position, size = segment.recent_position(offset), None
+        if position is None:
+            found = self._find(segment, offset)
+            while found is None:  # compaction may leave nothing behind an offset in its segment
+                number += 1
+                if number == len(self._segments) or self._bases[number] >= up_to_offset:
+                    return Slice.EMPTY
+                segment = self._segments[number]
+                found = self._find(segment, offset)
+            position, size = found.position, found.header.size
+        end = self._end_position(number, up_to_offset)
+        available = end - position
+        if available > max_bytes:
+            if size is None:
+                size = self._first_size(segment, position)
+            available = max_bytes if size <= max_bytes else size if at_least_one else 0
+        if available <= 0:
+            return Slice.EMPTY
+        return Slice([Region(segment.file, position, available)], available)
+
+    def _end_position(self, number: int, up_to_offset: int) -> int:
+        """Where reading ends in a segment: its end, or the batch that holds `up_to_offset`."""
+        segment = self._segments[number]
+        following = self._bases[number + 1] if number + 1 < len(self._bases) else None
+        if up_to_offset >= (self.log_end_offset if following is None else following):
+            return segment.size
+        found = self._find(segment, up_to_offset)
+        return segment.size if found is None else found.position
+
+    def _first_size(self, segment: Segment, position: int) -> int:
+        try:
+            return next(segment.scan(position, segment.size, chunk=61)).header.size
+        except CorruptBatch as error:
+            raise self._corrupt(segment, error) from None
+
+    def _find(self, segment: Segment, offset: int) -> SegmentFound | None:
+        """As Segment.find; an index that is wrong is made again."""
+        try:
+            return segment.find(offset)
+        except CorruptBatch:
+            pass
+        try:
+            for _ in segment.scan(0, segment.size):
+                pass
+            segment.rebuild_indexes(self.config.index_interval_bytes)
+            self._report(f"{segment.index.path} was wrong; it was made again from the log.")
+            return segment.find(offset)
+        except CorruptBatch as error:
+            raise self._corrupt(segment, error) from None
+
+    def _corrupt(self, segment: Segment, error: CorruptBatch) -> CorruptLog:
+        self._report(
+            f"A segment is damaged, what is behind that place can't be read by offset: {error}."
+            f" Restore the file, or move its start behind it with kafka-delete-records."
+        )
+        return CorruptLog(EIO, str(error), segment.path)
+
+    def iterate(self, from_offset: int) -> Iterator[tuple[BatchHeader, memoryview]]:
+        """The batches from the one that holds `from_offset` to the end, in large reads. Their
+        bytes are valid until the next one is asked for. Raises CorruptLog."""
+        try:
+            yield from batches_from(self._segments_from(from_offset), from_offset)
+        except CorruptBatch as error:
+            raise self._corrupt(self._active, error) from None
+
+    def _segments_from(self, offset: int) -> list[Segment]:
+        return self._segments[max(bisect_right(self._bases, offset) - 1, 0) :]
+
+    # --- times and epochs -------------------------------------------------------------------
+
+    def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
+        """The first record that is as late as `timestamp`, or later; None when there is none."""
+        for segment in self._segments_from(self.log_start_offset):
+            if segment.max_timestamp >= timestamp:
+                found = self._search_time(segment, timestamp)
+                if found is not None:
+                    return found
+        return None
+
+    def _search_time(self, segment: Segment, timestamp: int) -> TimestampOffset | None:
+        start = self.log_start_offset
+        entry = segment.times.floor(timestamp)
+        first = max(start, segment.base_offset + entry[1] if entry else start)
+        found = self._find(segment, first)
+        if found is None:
+            return None
+        try:
+            for batch in segment.scan(found.position, segment.size):
+                header = batch.header
+                if header.max_timestamp >= timestamp and header.last_offset >= start:
+                    for record in self._records(segment, batch):
+                        if record.timestamp >= timestamp and record.offset >= start:
+                            return TimestampOffset(
+                                record.timestamp, record.offset, header.leader_epoch
+                            )
+        except CorruptBatch as error:
+            raise self._corrupt(segment, error) from None
+        return None
+
+    def _records(self, segment: Segment, batch: SegmentFound) -> Iterator[Record]:
+        return iterate(segment.file.pread(batch.header.size, batch.position))
+
+    def max_timestamp(self) -> TimestampOffset | None:
+        """The latest record and its time; None when no record has a time."""
+        latest = max(self._segments, key=lambda segment: segment.max_timestamp)
+        timestamp = latest.max_timestamp
+        if timestamp < 0:
+            return None
+        found = self._find(latest, latest.max_timestamp_offset)
+        if found is None:
+            return None
+        epoch = found.header.leader_epoch
+        if found.header.timestamp_type:
+            return TimestampOffset(timestamp, found.header.last_offset, epoch)
+        try:
+            for record in self._records(latest, found):
+                if record.timestamp == timestamp:
+                    return TimestampOffset(timestamp, record.offset, epoch)
+        except CorruptBatch as error:
+            raise self._corrupt(latest, error) from None
+        return None
+
+    @property
+    def latest_epoch(self) -> int:
+        """The leader epoch of the last batch; -1 when there is none."""
+        return self._epochs.latest
+
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        """(epoch, end offset) of the last epoch up to `epoch`; -1, -1 when it is newer than all."""
+        return self._epochs.end_offset_for(epoch, self.log_end_offset)
+
+    def epoch_of(self, offset: int) -> int:
+        """The leader epoch in which the record at `offset` was written, -1 when not known."""
+        return self._epochs.epoch_of(offset)
+
+    def active_producers(self) -> list[ActiveProducer]:
+        return self._producers.active()
+
+    def first_unstable_offset(self) -> int | None:
+        """Where the oldest open transaction begins; None when there is none."""
+        return self._producers.first_unstable_offset()
+
+    # --- deleting ---------------------------------------------------------------------------
+
+    def delete_records(self, offset: int) -> None:
+        """Moves the start of the log forward. The files go with the next `apply_retention`; the
+        caller writes the checkpoint of start offsets before it answers anybody."""
+        if offset > self.log_start_offset:
+            self.log_start_offset = min(offset, self.log_end_offset)
+            if self._epochs.cut_before(self.log_start_offset):
+                self._write_epochs()
+            self.changed(self, self._now_ms)
+
+    def apply_retention(self, now_ms: int) -> int | None:
+        """Removes what has served its time. When to come again at the latest, ms, or None.
+
+        Files are renamed to .deleted first and removed file.delete.delay.ms later, as in Kafka.
+        """
+        self._producers.expire(now_ms, self.producer_expiration_ms)
+        count = retention.expired(
+            self._segments, self.config, self.log_start_offset, self.log_end_offset, now_ms
+        )
+        if count == len(self._segments):
+            self._roll(now_ms)
+        if count:
+            self._drop_segments(count, now_ms)
+        while self._doomed and self._doomed[0][0] <= now_ms:
+            for path in self._doomed.pop(0)[1]:
+                self._files.disk.remove(path)
+        due = [one for one, _ in self._doomed[:1]]
+        oldest = retention.deadline_ms(self._segments, self.config)
+        if oldest is not None:
+            due.append(oldest)
+        return min(due, default=None)
+
+    def _drop_segments(self, count: int, now_ms: int) -> None:
+        going = self._segments[:count]
+        del self._segments[:count], self._bases[:count]
+        self.log_start_offset = max(self.log_start_offset, self._bases[0])
+        if self._epochs.cut_before(self.log_start_offset):
+            self._write_epochs()
+        doomed = []
+        for segment in going:
+            for path in segment.paths():
+                self._files.forget(path)
+                self._dirty.discard(path)
+                self._files.disk.rename(path, f"{path}.deleted")
+                doomed.append(f"{path}.deleted")
+        self._snapshots = [one for one in self._snapshots if one >= self._bases[0]]
+        self._dirty_directory = True
+        self._doomed.append((now_ms + self.config.file_delete_delay_ms, doomed))
+
+    def truncate_to(self, offset: int) -> None:
+        """Drops everything from the batch that holds `offset` on, as a follower does whose leader
+        never had it. Raises DiskError."""
+        if offset >= self.log_end_offset:
+            return
+        while len(self._segments) > 1 and self._bases[-1] >= offset:
+            for path in self._segments.pop().paths():
+                self._remove(path)
+            self._bases.pop()
+        self._active = self._segments[-1]
+        try:
+            self._active.truncate(offset, self.config.index_interval_bytes)
+            end = self._active.load_tail(self.config.index_interval_bytes)
+        except CorruptBatch as error:
+            raise self._corrupt(self._active, error) from None
+        self.log_end_offset = max(end, self._active.base_offset)
+        self.synced_offset = min(self.synced_offset, self.log_end_offset)
+        self.log_start_offset = min(self.log_start_offset, self.log_end_offset)
+        self._dirty.add(self._active.path)
+        self._dirty_directory = True
+        self._limits = self._roll_limits()
+        self._flush_at = self._next_flush()
+        if self._epochs.cut_from(self.log_end_offset):
+            self._write_epochs()
+        self._reload_producers()
+
+    def _reload_producers(self) -> None:
+        for offset in [one for one in self._snapshots if one > self.log_end_offset]:
+            path = snapshot_path(self.directory, offset)
+            if self._files.disk.stat(path) is not None:
+                self._remove(path)
+        self._snapshots = [one for one in self._snapshots if one <= self.log_end_offset]
+        self._producers = load_producers(
+            self._files.disk,
+            self.directory,
+            self._segments,
+            self._snapshots,
+            self.log_start_offset,
+            self.log_end_offset,
+            clean=False,
+            report=self._report,
+        )
+
+    # --- durability -------------------------------------------------------------------------
+
+    def sync_job(self) -> SyncJob:
+        """What was written since the last job. After its files and directories are synced, call
+        `synced(job.offset)`; when that fails, stop: the next sync would lie."""
+        paths, self._dirty = self._dirty, set()
+        files = [self._files.get(path) for path in paths]
+        directories = [self.directory] if self._dirty_directory else []
+        self._dirty_directory = False
+        return SyncJob(files, directories, self.log_end_offset)
+
+    def synced(self, offset: int) -> None:
+        """The log is on the disk up to `offset`."""
+        if self.synced_offset < offset <= self.log_end_offset:
+            self.synced_offset = offset
+            self._flush_at = self._next_flush()
+
+    def sync(self) -> None:
+        """Syncs here and now, for a clean stop and the like. Raises DiskError."""
+        job = self.sync_job()
+        for file in job.files:
+            file.sync()
+        for directory in job.directories:
+            self._files.disk.sync_dir(directory)
+        self.synced(job.offset)
+
+    def checkpoint(self) -> int:
+        """Writes what shortens the next start. The recovery point. Raises DiskError."""
+        self._is_changed = False
+        self._active.flush_indexes()
+        if len(self._producers) and self._snapshot_size >= SNAPSHOT_AFTER_BYTES:
+            self._take_snapshot()
+        return self.synced_offset
+
+    def close(self) -> None:
+        """A clean stop: everything is written and synced. Raises DiskError."""
+        segment = self._active
+        if segment.file.size() != segment.size:
+            segment.file.truncate(segment.size)  # what a failed write left behind the end
+        segment.seal()
+        self._dirty.update((segment.index.path, segment.times.path))
+        self._take_snapshot()
+        self.sync()
+        self._files.forget_directory(self.directory)
+
+    def delete(self, directory: str) -> None:
+        """Renames the log's directory to `directory`; its files are for the manager to remove.
+        Regions that are being sent stay readable."""
+        self._files.forget_directory(self.directory)
+        self._files.disk.rename(self.directory, directory)
+        self._dirty.clear()
+        self.directory = directory

@@ -1,0 +1,289 @@
+"""A log as it is found on disk: what is sound is kept, what is torn is cut, and both are said.
+
+After a clean stop nothing is scanned but the few batches behind the last index entry. After any
+other stop, batches are read and their checksums verified from the recovery point on, the offset
+up to which a checkpoint knows that the log was synced; Apache Kafka (LogLoader.recoverLog) does
+this for the whole segment that holds the recovery point and rebuilds its indexes, here they are
+kept up to it after a check of their order.
+
+At the first thing that is no sound batch the log is cut, and what comes after it goes too, also
+later segments, as in Kafka: offsets would have a hole. None of it was promised to anybody, because
+it lies behind the recovery point. Damage before the recovery point is not looked for at start (nor
+is it in Kafka): a reader finds it, by a header (the fetch fails with a storage error, and the log
+line names file and byte) or by the checksum of a batch (the consumer says so). Batches before and
+after it stay readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moldau.protocol.files import CorruptFile, read_epochs, read_producers, segment_offset
+from moldau.protocol.records import CorruptBatch
+from moldau.storage.config import LogConfig
+from moldau.storage.disk import Disk, Entry, read_file
+from moldau.storage.epochs import LeaderEpochs
+from moldau.storage.handles import OpenFiles
+from moldau.storage.producers import Producers
+from moldau.storage.segment import Segment, batches_from
+
+EPOCHS_FILE = "leader-epoch-checkpoint"
+_LEFTOVERS = (".deleted", ".cleaned", ".tmp")
+_INDEXES = (".index", ".timeindex", ".txnindex")
+
+Report = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Found:
+    """What the log begins with."""
+
+    segments: list[Segment]
+    epochs: LeaderEpochs
+    producers: Producers
+    snapshots: list[int]
+    log_start_offset: int
+    log_end_offset: int
+
+
+class Loader:
+    """One loading of one directory."""
+
+    def __init__(
+        self,
+        files: OpenFiles,
+        directory: str,
+        config: LogConfig,
+        now_ms: int,
+        report: Report,
+    ) -> None:
+        self._files = files
+        self._disk = files.disk
+        self._directory = directory
+        self._config = config
+        self._now_ms = now_ms
+        self._report = report
+        self._interval = config.index_interval_bytes
+        self._segments: list[Segment] = []
+
+    def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
+        entries = self._tidy()
+        epochs = self._load_epochs(entries)
+        self._load_segments(entries)
+        end = None
+        if clean:
+            end = self._load_end()
+        if end is None:
+            end = self._recover(recovery_point, epochs)
+        if end < log_start_offset:
+            self._start_over(end, log_start_offset)
+            end = log_start_offset
+        start = max(log_start_offset, self._segments[0].base_offset)
+        epochs.cut_from(end)
+        epochs.cut_before(start)
+        snapshots = sorted(
+            segment_offset(name) or 0 for name in entries if name.endswith(".snapshot")
+        )
+        snapshots = self._drop_snapshots(snapshots, end)
+        producers = load_producers(
+            self._disk,
+            self._directory,
+            self._segments,
+            snapshots,
+            start,
+            end,
+            clean=clean,
+            report=self._report,
+        )
+        return Found(self._segments, epochs, producers, snapshots, start, end)
+
+    # --- files ------------------------------------------------------------------------------
+
+    def _tidy(self) -> dict[str, Entry]:
+        """The files, without what a stop in the middle of something left behind."""
+        entries = {one.name: one for one in self._disk.list(self._directory)}
+        for name in list(entries):
+            orphan = name.endswith(_INDEXES) and f"{name.partition('.')[0]}.log" not in entries
+            if name.endswith(_LEFTOVERS) or orphan:
+                self._disk.remove(f"{self._directory}/{name}")
+                del entries[name]
+        return entries
+
+    def _load_epochs(self, entries: dict[str, Entry]) -> LeaderEpochs:
+        if EPOCHS_FILE not in entries:
+            return LeaderEpochs()
+        path = f"{self._directory}/{EPOCHS_FILE}"
+        try:
+            return LeaderEpochs(read_epochs(read_file(self._disk, path)))
+        except CorruptFile as error:
+            self._report(f"{path}: {error}. It is made again from the log.")
+            return LeaderEpochs()
+
+    def _load_segments(self, entries: dict[str, Entry]) -> None:
+        """Every .log file, with indexes that look right or were made again."""
+        names = sorted(name for name in entries if name.endswith(".log"))
+        for name in names:
+            base = segment_offset(name)
+            if base is None:
+                self._report(f"{self._directory}/{name} is not named as a segment; left alone.")
+                continue
+            entry = entries[name]
+            segment = Segment(self._files, self._directory, base, entry.modified_ms)
+            stem = name.partition(".")[0]
+            index, times = entries.get(f"{stem}.index"), entries.get(f"{stem}.timeindex")
+            sound = segment.load(entry.size, index and index.size, times and times.size)
+            if not sound:
+                self._rebuild(segment, missing=index is None or times is None)
+            self._segments.append(segment)
+        if not self._segments:
+            self._add_segment(0)
+
+    def _rebuild(self, segment: Segment, *, missing: bool) -> None:
+        if segment.size and not missing:
+            self._report(f"{segment.index.path} is damaged; it is made again from the log.")
+        try:
+            segment.rebuild_indexes(self._interval)
+        except CorruptBatch as error:
+            self._report(f"Damage found while an index was made again: {error}")
+
+    def _add_segment(self, base_offset: int) -> None:
+        segment = Segment(self._files, self._directory, base_offset, self._now_ms)
+        segment.create()
+        self._segments.append(segment)
+
+    def _remove(self, segment: Segment) -> None:
+        for path in segment.paths():
+            self._files.forget(path)
+            self._disk.remove(path)
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def _load_end(self) -> int | None:
+        """The end after a clean stop; None when it is not what a clean stop leaves."""
+        try:
+            return self._segments[-1].load_tail(self._interval)
+        except CorruptBatch as error:
+            self._report(f"Not as a clean stop leaves it: {error}")
+            return None
+
+    def _recover(self, recovery_point: int, epochs: LeaderEpochs) -> int:
+        """Verifies and indexes from the recovery point on; cuts. The log end offset."""
+        first = 0
+        for number, segment in enumerate(self._segments):
+            if segment.base_offset <= recovery_point:
+                first = number
+        end = self._segments[first].base_offset
+        for number in range(first, len(self._segments)):
+            segment = self._segments[number]
+            size = segment.size
+            sound, end = self._recover_segment(segment, recovery_point, epochs)
+            if not sound:
+                self._cut(number, size, end)
+                break
+            if number < len(self._segments) - 1:
+                segment.seal()
+        return end
+
+    def _recover_segment(
+        self, segment: Segment, recovery_point: int, epochs: LeaderEpochs
+    ) -> tuple[bool, int]:
+        if not segment.index.verify(segment.size - 1) or not segment.times.verify(0x7FFFFFFF):
+            self._report(f"{segment.index.path} was not complete; it is made again from there.")
+        end = segment.base_offset
+        position = segment.rewind(recovery_point)
+        try:
+            for found, _ in segment.recover(position, self._interval):
+                header = found.header
+                end = header.next_offset
+                if header.leader_epoch > epochs.latest:
+                    epochs.assign(header.leader_epoch, header.base_offset)
+        except CorruptBatch as error:
+            self._report(f"Recovery stops at: {error}")
+            return False, end
+        return True, end
+
+    def _cut(self, number: int, size_before: int, end: int) -> None:
+        segment = self._segments[number]
+        if segment.size == 0 or end == segment.base_offset:
+            end = segment.base_offset
+        segment.file.truncate(segment.size)
+        later = self._segments[number + 1 :]
+        lost = size_before - segment.size + sum(one.size for one in later)
+        for one in later:
+            self._remove(one)
+        del self._segments[number + 1 :]
+        self._report(
+            f"{segment.path}: cut at byte {segment.size}, {lost} bytes behind offset {end - 1}"
+            f" are gone ({len(later)} later segments). They had not been synced."
+        )
+
+    def _start_over(self, end: int, log_start_offset: int) -> None:
+        """Kafka's deleteSegmentsIfLogStartGreaterThanLogEnd."""
+        if end:
+            self._report(
+                f"{self._directory}: the log ends at {end}, before its start {log_start_offset};"
+                f" it starts over there."
+            )
+        for segment in self._segments:
+            self._remove(segment)
+        self._segments.clear()
+        self._add_segment(log_start_offset)
+
+    def _drop_snapshots(self, snapshots: list[int], end: int) -> list[int]:
+        """Keeps those at the base of a segment, and the latest that is not beyond the end."""
+        usable = [one for one in snapshots if one <= end]
+        bases = {segment.base_offset for segment in self._segments}
+        kept = [one for one in usable if one in bases or one == usable[-1]]
+        for one in set(snapshots) - set(kept):
+            self._disk.remove(snapshot_path(self._directory, one))
+        return kept
+
+
+def load_producers(
+    disk: Disk,
+    directory: str,
+    segments: list[Segment],
+    snapshots: list[int],
+    start: int,
+    end: int,
+    *,
+    clean: bool,
+    report: Report,
+) -> Producers:
+    """From the latest snapshot that can be read, and the log after it. A damaged snapshot is
+    removed, also from `snapshots`."""
+    producers = Producers()
+    while snapshots:
+        path = snapshot_path(directory, snapshots[-1])
+        try:
+            producers.load(read_producers(read_file(disk, path)), snapshots[-1])
+            break
+        except CorruptFile as error:
+            report(f"{path}: {error}. An older one is taken.")
+            disk.remove(path)
+            snapshots.pop()
+    if not snapshots:
+        # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
+        producers.end_offset = end if clean else start
+    _replay(segments, producers, end)
+    return producers
+
+
+def snapshot_path(directory: str, offset: int) -> str:
+    return f"{directory}/{offset:020d}.snapshot"
+
+
+def _replay(segments: list[Segment], producers: Producers, end: int) -> None:
+    """Brings the producers from their end offset to `end`."""
+    if producers.end_offset < end:
+        behind = [
+            segment
+            for segment, following in zip(segments, [*segments[1:], None], strict=True)
+            if following is None or following.base_offset > producers.end_offset
+        ]
+        start = producers.end_offset
+        for header, batch in batches_from(behind, start):
+            if header.base_offset >= start:
+                producers.replay(header, batch)
+    producers.end_offset = end

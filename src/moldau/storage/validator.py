@@ -1,0 +1,301 @@
+"""May these bytes be appended, and as what? (LogValidator, UnifiedLog.analyzeAndValidateRecords)
+
+A batch is judged by its 61-byte header and its checksum; its records are opened only where the
+topic asks for it: another codec, a compacted topic's keys, a bound on old timestamps, a timestamp
+too far in the future. What Kafka checks and this does not, in a batch passed through by its
+header: that the records can be parsed, that there are as many as the header says, and that their
+latest timestamp is the header's.
+
+Which error wins is Kafka's order: framing, base offset, size, checksum, header, records.
+"""
+
+from __future__ import annotations
+
+from crc32c import crc32c
+
+from moldau.protocol.compression import (
+    Buffer,
+    Codec,
+    TooLargeDecompressed,
+    compress,
+)
+from moldau.protocol.errors import ErrorCode
+from moldau.protocol.records import (
+    ATTRIBUTES_OFFSET,
+    CODEC_MASK,
+    CONTROL,
+    HEADER,
+    HEADER_SIZE,
+    LOG_APPEND_TIME,
+    LOG_OVERHEAD,
+    MAGIC,
+    TRANSACTIONAL,
+    BatchHeader,
+    CorruptBatch,
+    Record,
+    iterate,
+    open_payload,
+    seal,
+)
+from moldau.storage.config import LogConfig
+from moldau.storage.outcome import Origin, Refused
+
+FRONT_SIZE = 16  # base offset, length, leader epoch: what the log patches
+_V0_OVERHEAD = 14  # Kafka's smallest batch length: anything less is corrupt whatever its magic
+_SHOWN_ERRORS = 3
+
+Valid = tuple[BatchHeader, Buffer]
+"""The header as it will be written (but for base offset and leader epoch) and everything after
+the first 16 bytes."""
+
+
+def validate(
+    records: memoryview, config: LogConfig, now_ms: int, origin: Origin, where: str
+) -> Valid | Refused:
+    """`where` names the partition in messages."""
+    if len(records) < HEADER_SIZE:
+        return _too_short(records, where)
+    header = BatchHeader._make(HEADER.unpack_from(records))
+    size = header.batch_length + LOG_OVERHEAD
+    if header.magic != MAGIC or size != len(records):
+        refused = _check_framing(records, header, where)
+        if refused:
+            return refused
+        records = records[:size]
+    if origin is Origin.CLIENT and header.base_offset != 0:
+        return _invalid(
+            f"The baseOffset of the record batch in the append to {where} should be 0,"
+            f" but it is {header.base_offset}"
+        )
+    if size > config.max_message_bytes and origin is not Origin.CONTROLLER:
+        return Refused(
+            ErrorCode.MESSAGE_TOO_LARGE,
+            f"The record batch size in the append to {where} is {size} bytes"
+            f" which exceeds the maximum configured value of {config.max_message_bytes}.",
+        )
+    if crc32c(records[ATTRIBUTES_OFFSET:]) != header.crc:
+        return Refused(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"Record is corrupt (stored crc = {header.crc}) in topic partition {where}.",
+        )
+    if origin is not Origin.CLIENT:
+        return header, records[FRONT_SIZE:]
+    return _check_client_header(header, where) or _check_records(
+        records, header, config, now_ms, where
+    )
+
+
+def _invalid(message: str) -> Refused:
+    return Refused(ErrorCode.INVALID_RECORD, message)
+
+
+def _too_short(records: memoryview, where: str) -> Refused:
+    if len(records) == 0:
+        return _invalid(f"Produce requests must have exactly one record batch for {where}, not 0")
+    return _check_length(records, where) or _invalid(
+        f"The record batch for {where} is cut off: it has {len(records)} bytes"
+    )
+
+
+def _check_length(records: memoryview, where: str) -> Refused | None:
+    """Kafka reads the length before anything else (ByteBufferLogInputStream)."""
+    length = int.from_bytes(records[8:LOG_OVERHEAD], "big", signed=True)
+    if len(records) >= LOG_OVERHEAD and length < _V0_OVERHEAD:
+        return Refused(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"Record size {length} is less than the minimum record overhead ({_V0_OVERHEAD})"
+            f" in {where}",
+        )
+    return None
+
+
+def _check_framing(records: memoryview, header: BatchHeader, where: str) -> Refused | None:
+    """None: one whole batch with a cut-off piece behind it, which Kafka passes over."""
+    refused = _check_length(records, where)
+    if refused:
+        return refused
+    if not 0 <= header.magic <= MAGIC:
+        return Refused(
+            ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {header.magic} in {where}"
+        )
+    if header.magic != MAGIC:
+        return _invalid(
+            f"Only record batches with magic version 2 are accepted, not {header.magic}, in {where}"
+        )
+    size = header.batch_length + LOG_OVERHEAD
+    if size < HEADER_SIZE:
+        return Refused(
+            ErrorCode.CORRUPT_MESSAGE, f"A record batch of {size} bytes has no header in {where}"
+        )
+    if size > len(records):
+        return _invalid(
+            f"The record batch for {where} is cut off: it says {size} bytes,"
+            f" {len(records)} are there"
+        )
+    rest = records[size:]
+    if len(rest) <= MAGIC + FRONT_SIZE - 1:
+        return None
+    if _check_length(rest, where):
+        return _check_length(rest, where)
+    if int.from_bytes(rest[8:LOG_OVERHEAD], "big") + LOG_OVERHEAD > len(rest):
+        return None
+    return _invalid(f"Produce requests must have exactly one record batch for {where}")
+
+
+def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
+    if header.last_offset_delta < 0:
+        return _invalid(
+            f"Batch has an invalid offset range: [{header.base_offset}, {header.last_offset}]"
+            f" in topic partition {where}"
+        )
+    if header.count <= 0:
+        return _invalid(
+            f"Invalid reported count for record batch: {header.count} in topic partition {where}"
+        )
+    if header.last_offset_delta + 1 != header.count:
+        return _invalid(
+            f"Inconsistent batch offset range [{header.base_offset}, {header.last_offset}]"
+            f" and count of records {header.count} in topic partition {where}"
+        )
+    if header.attributes & CONTROL:
+        return _invalid(
+            f"Clients are not allowed to write control records in topic partition {where}"
+        )
+    if header.producer_id >= 0 and header.base_sequence < 0:
+        return _invalid(
+            f"Invalid sequence number {header.base_sequence} in record batch with producerId"
+            f" {header.producer_id} in topic partition {where}"
+        )
+    if header.attributes & CODEC_MASK > Codec.ZSTD:
+        return Refused(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            f"Compression codec {header.codec} does not exist, in topic partition {where}",
+        )
+    if header.attributes & TRANSACTIONAL:
+        return Refused(
+            ErrorCode.INVALID_TXN_STATE,
+            f"Record was not part of an ongoing transaction in topic partition {where}:"
+            f" transactions are not supported yet",
+        )
+    return None
+
+
+def _check_records(
+    records: memoryview, header: BatchHeader, config: LogConfig, now_ms: int, where: str
+) -> Valid | Refused:
+    if header.attributes & LOG_APPEND_TIME:
+        return Refused(
+            ErrorCode.INVALID_TIMESTAMP,
+            f"Invalid timestamp type in the batch for {where}. Producer should not set timestamp"
+            f" type to LogAppendTime.",
+        )
+    latest = now_ms + config.message_timestamp_after_max_ms
+    if config.passes_batches_through and header.max_timestamp <= latest:
+        return header, records[FRONT_SIZE:]
+    codec = config.target_codec(header.codec)
+    if _must_be_opened(header, config, now_ms, codec):
+        refused = _open(records, header, config, now_ms, where)
+        if refused:
+            return refused
+    return _convert(records, header, config, now_ms, codec, where)
+
+
+def _must_be_opened(header: BatchHeader, config: LogConfig, now_ms: int, codec: int) -> bool:
+    if codec != header.codec or config.is_compacted:
+        return True
+    if config.uses_append_time:
+        return False
+    first = now_ms - config.message_timestamp_before_max_ms
+    late = header.max_timestamp > now_ms + config.message_timestamp_after_max_ms
+    return late or (first > 0)
+
+
+def _open(
+    records: memoryview, header: BatchHeader, config: LogConfig, now_ms: int, where: str
+) -> Refused | None:
+    """Looks at every record. None: all are good."""
+    errors = []
+    out_of_time = False
+    try:
+        for index, record in enumerate(iterate(records)):
+            if record.offset != index:
+                return _invalid(
+                    f"Record {index} of the batch for {where} has offset delta {record.offset}"
+                )
+            if config.is_compacted and record.key is None:
+                text = (
+                    f"Compacted topic cannot accept message without key in topic partition {where}"
+                )
+                errors.append((index, text))
+            elif not config.uses_append_time:
+                text = _out_of_bounds(record, config, now_ms)
+                if text:
+                    out_of_time = True
+                    errors.append((index, text))
+    except TooLargeDecompressed as error:
+        return Refused(ErrorCode.MESSAGE_TOO_LARGE, f"The record batch for {where}: {error}")
+    except CorruptBatch as error:
+        return _invalid(f"The record batch for {where} can't be read: {error}")
+    if not errors:
+        return None
+    if out_of_time:
+        message = "One or more records have been rejected due to invalid timestamp"
+        return Refused(ErrorCode.INVALID_TIMESTAMP, message, errors)
+    shown = "; ".join(text for _, text in errors[:_SHOWN_ERRORS])
+    return Refused(
+        ErrorCode.INVALID_RECORD,
+        f"One or more records have been rejected due to {len(errors)} record errors in total,"
+        f" and only showing the first three errors at most: {shown}",
+        errors,
+    )
+
+
+def _out_of_bounds(record: Record, config: LogConfig, now_ms: int) -> str:
+    if record.timestamp == -1:
+        return ""
+    first = now_ms - config.message_timestamp_before_max_ms
+    last = now_ms + config.message_timestamp_after_max_ms
+    if first <= record.timestamp <= last:
+        return ""
+    return (
+        f"Timestamp {record.timestamp} of message with offset {record.offset} is out of range."
+        f" The timestamp should be within [{first}, {last}]"
+    )
+
+
+def _convert(
+    records: memoryview,
+    header: BatchHeader,
+    config: LogConfig,
+    now_ms: int,
+    codec: int,
+    where: str,
+) -> Valid | Refused:
+    """Another codec, another timestamp type, or neither. The caller's bytes stay as they are."""
+    payload: Buffer = records[HEADER_SIZE:]
+    attributes = header.attributes
+    if codec != header.codec:
+        payload = _recompressed(records, header, config, codec)
+        attributes = attributes & ~CODEC_MASK | codec
+        if len(payload) + HEADER_SIZE > config.max_message_bytes:
+            return Refused(
+                ErrorCode.MESSAGE_TOO_LARGE,
+                f"Message batch size is {len(payload) + HEADER_SIZE} bytes in append to partition"
+                f" {where} which exceeds the maximum configured size of"
+                f" {config.max_message_bytes}.",
+            )
+    max_timestamp = header.max_timestamp
+    if config.uses_append_time:
+        attributes |= LOG_APPEND_TIME
+        max_timestamp = now_ms
+    if attributes == header.attributes:
+        return header, records[FRONT_SIZE:]
+    batch = memoryview(
+        seal(header._replace(attributes=attributes, max_timestamp=max_timestamp), payload)
+    )
+    return BatchHeader._make(HEADER.unpack_from(batch)), batch[FRONT_SIZE:]
+
+
+def _recompressed(records: memoryview, header: BatchHeader, config: LogConfig, codec: int) -> bytes:
+    """The records need no encoding again: only what wraps them changes."""
+    return compress(codec, open_payload(header, records), config.level(codec))
