@@ -28,6 +28,23 @@ from moldau.storage.outcome import (
 )
 from moldau.storage.producers import Batch
 from moldau.storage.recovery import EPOCHS_FILE, Found, Loader, load_producers, snapshot_path
+from moldau.storage.segment import Found as SegmentFound
+from moldau.storage.segment import RollLimits, Segment, batches_from
+from moldau.storage.validator import validate
+
+__all__ = (
+    "ActiveProducer",
+    "Appended",
+    "CorruptLog",
+    "Log",
+    "OffsetOutOfRange",
+    "Origin",
+    "Refused",
+    "Region",
+    "Slice",
+    "SyncJob",
+    "TimestampOffset",
+)
 
 PRODUCER_EXPIRATION_MS = 24 * 60 * 60 * 1000
 SNAPSHOT_AFTER_BYTES = 16 * 1024 * 1024
