@@ -100,9 +100,12 @@ class Log:
         self._dirty: set[str] = set()
         self._dirty_directory = False
         self._is_changed = False
+        self._is_new = False  # its name is not yet known to be on the disk
         self._doomed: list[tuple[int, list[str]]] = []
         self._now_ms = now_ms
-        self.reconfigure(config)
+        self.config = config
+        self._limits = self._roll_limits()
+        self._flush_at = self._next_flush()
 
     @classmethod
     def open(
@@ -127,6 +130,7 @@ class Log:
         loader = Loader(files, directory, config, now_ms, report)
         found = loader.load(recovery_point, log_start_offset, clean=clean)
         log = cls(files, directory, topic, partition, config, now_ms, found, report)
+        log._is_new = is_new
         if is_new or not clean:
             log.synced_offset = min(recovery_point, log.log_end_offset)
             log._dirty.update(one.path for one in log._segments if one is log._active or one.size)
@@ -139,6 +143,7 @@ class Log:
         self.config = config
         self._limits = self._roll_limits()
         self._flush_at = self._next_flush()
+        self.changed(self, self._now_ms)
 
     def _roll_limits(self) -> RollLimits:
         config = self.config
@@ -285,7 +290,7 @@ class Log:
         """The producers as of the end of the log, in Kafka's file; written even when there are
         none, so that a start need not look for any."""
         offset = self.log_end_offset
-        if self._snapshots and self._snapshots[-1] == offset:
+        if self._is_snapshot_current():
             return
         path = snapshot_path(self.directory, offset)
         content = write_producers(self._producers.to_entries())
@@ -295,6 +300,9 @@ class Log:
         self._snapshot_size = 0
         self._snapshots.append(offset)
         self._drop_old_snapshots()
+
+    def _is_snapshot_current(self) -> bool:
+        return bool(self._snapshots) and self._snapshots[-1] == self.log_end_offset
 
     def _drop_old_snapshots(self) -> None:
         kept = {*self._bases, self._snapshots[-1]}
@@ -314,6 +322,11 @@ class Log:
         self._files.forget(path)
         self._dirty.discard(path)
         self._files.disk.remove(path)
+
+    @property
+    def first_segment_offset(self) -> int:
+        """Where the log starts if nothing says that it starts later."""
+        return self._bases[0]
 
     @property
     def size(self) -> int:
@@ -583,7 +596,9 @@ class Log:
         paths, self._dirty = self._dirty, set()
         files = [self._files.get(path) for path in paths]
         directories = [self.directory] if self._dirty_directory else []
-        self._dirty_directory = False
+        if self._is_new:
+            directories.append(self.directory.rpartition("/")[0])
+        self._dirty_directory = self._is_new = False
         return SyncJob(files, directories, self.log_end_offset)
 
     def synced(self, offset: int) -> None:
@@ -591,6 +606,11 @@ class Log:
         if self.synced_offset < offset <= self.log_end_offset:
             self.synced_offset = offset
             self._flush_at = self._next_flush()
+
+    def wrote(self, path: str) -> None:
+        """Somebody wrote a new file in the log's directory: the next job takes it along."""
+        self._dirty.add(path)
+        self._dirty_directory = True
 
     def sync(self) -> None:
         """Syncs here and now, for a clean stop and the like. Raises DiskError."""
@@ -612,6 +632,9 @@ class Log:
     def close(self) -> None:
         """A clean stop: everything is written and synced. Raises DiskError."""
         segment = self._active
+        if not self._dirty and not self._dirty_directory and self._is_snapshot_current():
+            self._files.forget_directory(self.directory)
+            return
         if segment.file.size() != segment.size:
             segment.file.truncate(segment.size)  # what a failed write left behind the end
         segment.seal()

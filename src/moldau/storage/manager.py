@@ -1,0 +1,405 @@
+"""The data folder: who owns it, the logs in it, their checkpoints, and what is to be removed.
+
+Names and formats are Apache Kafka's (LogManager, MetaPropertiesEnsemble, CheckpointFile). Logs are
+opened by whoever knows that their topic exists; opening after a clean stop scans nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from moldau.protocol import uuids
+from moldau.protocol.files import (
+    CorruptFile,
+    MetaProperties,
+    read_meta,
+    read_offsets,
+    read_partition_metadata,
+    write_clean_shutdown,
+    write_meta,
+    write_offsets,
+    write_partition_metadata,
+)
+from moldau.storage.config import LogConfig
+from moldau.storage.disk import Disk, DiskError, read_file, replace_file
+from moldau.storage.handles import OpenFiles
+from moldau.storage.log import Log
+
+LOCK_FILE = ".lock"
+META_FILE = "meta.properties"
+CLEAN_FILE = ".kafka_cleanshutdown"
+RECOVERY_FILE = "recovery-point-offset-checkpoint"
+START_FILE = "log-start-offset-checkpoint"
+HIGH_WATERMARK_FILE = "replication-offset-checkpoint"
+PARTITION_FILE = "partition.metadata"
+CHECKPOINT_INTERVAL_MS = 60_000
+NAME_LIMIT = 255
+
+Key = tuple[str, int]
+
+
+class FolderError(Exception):
+    """The folder can't be used. The text says which, why and what to do."""
+
+
+class Settings(Protocol):
+    """What the folder needs to know of how the broker was started."""
+
+    @property
+    def node_id(self) -> int: ...
+
+    @property
+    def cluster_id(self) -> str | None: ...
+
+    @property
+    def broker(self) -> Mapping[str, Any]: ...
+
+
+class LogManager:
+    """`deadline` is when `tick` should be called at the latest (ms); None: no reason to."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        data_dir: str,
+        meta: MetaProperties,
+        lock: object,
+        now_ms: int,
+        report: Callable[[str], None],
+        broker: Mapping[str, Any],
+    ) -> None:
+        self.data_dir = data_dir
+        self.cluster_id = meta.cluster_id
+        self.node_id = meta.node_id
+        self.directory_id = uuids.from_text(meta.directory_id or "")
+        self.logs: dict[Key, Log] = {}
+        self.deadline: int | None = None
+        self.sync_failed = False
+        self._disk = disk
+        self._lock = lock
+        self._report = report
+        self._now_ms = now_ms
+        self._files = OpenFiles(disk)
+        self._expiration_ms: int = broker["producer.id.expiration.ms"]
+        self._check_ms = min(CHECKPOINT_INTERVAL_MS, broker["log.retention.check.interval.ms"])
+        self._changed: dict[Log, None] = {}
+        self._wanted_syncs: dict[Log, None] = {}
+        self._retention: dict[Log, int] = {}
+        self._doomed: list[tuple[int, str]] = []
+        self._counter = 0
+        self._checkpoint_due: int | None = None
+        self.was_clean = disk.stat(self._path(CLEAN_FILE)) is not None
+        self._recovery_points = self._read_offsets(RECOVERY_FILE)
+        self._start_offsets = self._read_offsets(START_FILE)
+
+    @classmethod
+    def open(
+        cls,
+        disk: Disk,
+        data_dir: str,
+        settings: Settings,
+        now_ms: int,
+        report: Callable[[str], None],
+        randbytes: Callable[[int], bytes],
+    ) -> LogManager:
+        """Takes the folder for this process. Raises FolderError or DiskError."""
+        disk.mkdir(data_dir)
+        lock = disk.lock(f"{data_dir}/{LOCK_FILE}")
+        if lock is None:
+            raise FolderError(
+                f"The folder {data_dir} is in use by another broker. Stop that one, or choose"
+                f" another folder with --data."
+            )
+        meta = _own(disk, data_dir, settings, randbytes)
+        manager = cls(disk, data_dir, meta, lock, now_ms, report, settings.broker)
+        manager._begin()
+        return manager
+
+    def _begin(self) -> None:
+        """From here on, only a clean stop makes the folder clean again."""
+        if self.was_clean:
+            self._disk.remove(self._path(CLEAN_FILE))
+            self._disk.sync_dir(self.data_dir)
+        for entry in self._disk.list(self.data_dir):
+            if entry.is_directory and entry.name.endswith("-delete"):
+                self._doom(self._path(entry.name), self._now_ms)
+
+    def _path(self, name: str) -> str:
+        return f"{self.data_dir}/{name}"
+
+    # --- logs -------------------------------------------------------------------------------
+
+    def get(self, topic: str, partition: int) -> Log | None:
+        return self.logs.get((topic, partition))
+
+    def metadata_log(self, topic: str) -> Log:
+        """The log of the cluster's metadata, which nothing ever shortens."""
+        config = LogConfig(cleanup_policy=frozenset(), max_message_bytes=(1 << 31) - 1)
+        return self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
+
+    def open_or_create(
+        self, topic: str, partition: int, topic_id: bytes, config: LogConfig, now_ms: int
+    ) -> Log:
+        """The log of a partition; one that belongs to another topic of that name (by its id) is
+        set aside as -stray, as in Kafka. Raises DiskError."""
+        key = (topic, partition)
+        log = self.logs.get(key)
+        if log is not None:
+            return log
+        self._now_ms = now_ms
+        directory = self._path(f"{topic}-{partition}")
+        is_known = self._check_topic_id(directory, key, topic_id)
+        log = Log.open(
+            self._files,
+            directory,
+            topic,
+            partition,
+            config,
+            now_ms,
+            recovery_point=self._recovery_points.get(key, 0),
+            log_start_offset=self._start_offsets.get(key, 0),
+            clean=self.was_clean,
+            report=self._report,
+        )
+        if not is_known:
+            path = f"{directory}/{PARTITION_FILE}"
+            replace_file(self._disk, path, write_partition_metadata(topic_id), sync=False)
+            log.wrote(path)
+        log.producer_expiration_ms = self._expiration_ms
+        log.changed = self._log_changed
+        log.wants_sync = self._log_wants_sync
+        self.logs[key] = log
+        if log.size:
+            self._log_changed(log, now_ms)
+        return log
+
+    def _check_topic_id(self, directory: str, key: Key, topic_id: bytes) -> bool:
+        """Does the directory say that it is this topic's? False: it does not say, or is new."""
+        path = f"{directory}/{PARTITION_FILE}"
+        if self._disk.stat(path) is None:
+            return False
+        try:
+            found = read_partition_metadata(read_file(self._disk, path))
+        except CorruptFile as error:
+            self._report(f"{path}: {error}. It is written again.")
+            return False
+        if found == topic_id:
+            return True
+        self._set_aside(directory, f"its topic id is {uuids.to_text(found)}, not the current one")
+        self._recovery_points.pop(key, None)
+        self._start_offsets.pop(key, None)
+        return False
+
+    def set_aside_strays(self) -> None:
+        """Every log that nobody has opened belongs to no topic: it is renamed to -stray. Call it
+        when the logs of all known topics are open."""
+        known = {f"{topic}-{partition}" for topic, partition in self.logs}
+        for entry in self._disk.list(self.data_dir):
+            stem, _, number = entry.name.rpartition("-")
+            if entry.is_directory and stem and number.isdigit() and entry.name not in known:
+                self._set_aside(self._path(entry.name), "no topic has this partition")
+
+    def _set_aside(self, directory: str, why: str) -> None:
+        stray = self._unique(directory, "stray")
+        self._disk.rename(directory, stray)
+        self._report(f"{directory}: {why}; set aside as {stray}.")
+
+    def _unique(self, directory: str, suffix: str) -> str:
+        """topic-partition.uniqueid-suffix, as LocalLog names it, of at most 255 characters."""
+        self._counter += 1
+        tail = f".{self._now_ms:016x}{self._counter:016x}-{suffix}"
+        name = directory.rpartition("/")[2]
+        stem, _, number = name.rpartition("-")
+        end = f"-{number}{tail}"
+        return self._path(f"{stem[: NAME_LIMIT - len(end)]}{end}")
+
+    def delete(self, topic: str, partition: int, now_ms: int) -> None:
+        """The log is gone for everybody at once; its files go file.delete.delay.ms later."""
+        log = self.logs.pop((topic, partition), None)
+        if log is None:
+            return
+        self._now_ms = now_ms
+        for known in (self._changed, self._wanted_syncs, self._retention):
+            known.pop(log, None)
+        self._recovery_points.pop((topic, partition), None)
+        self._start_offsets.pop((topic, partition), None)
+        log.delete(self._unique(log.directory, "delete"))
+        self._doom(log.directory, now_ms + log.config.file_delete_delay_ms)
+        self._checkpoint_at(now_ms)
+
+    def _doom(self, directory: str, due_ms: int) -> None:
+        self._doomed.append((due_ms, directory))
+        self._wake_at(due_ms)
+
+    # --- time -------------------------------------------------------------------------------
+
+    def _log_changed(self, log: Log, now_ms: int) -> None:
+        self._changed[log] = None
+        self._checkpoint_at(now_ms)
+
+    def _checkpoint_at(self, now_ms: int) -> None:
+        if self._checkpoint_due is None:
+            self._checkpoint_due = now_ms + self._check_ms
+            self._wake_at(self._checkpoint_due)
+
+    def _log_wants_sync(self, log: Log, _now_ms: int) -> None:
+        self._wanted_syncs[log] = None
+
+    def take_wanted_syncs(self) -> list[Log]:
+        """Logs to sync although nobody waits: rolled, or by flush.messages and flush.ms."""
+        wanted = list(self._wanted_syncs)
+        self._wanted_syncs.clear()
+        return wanted
+
+    def _wake_at(self, due_ms: int) -> None:
+        if self.deadline is None or due_ms < self.deadline:
+            self.deadline = due_ms
+
+    def tick(self, now_ms: int) -> int | None:
+        """Retention, checkpoints and removals that are due. The next deadline; None when nothing
+        will be due by itself: an idle broker sleeps."""
+        self._now_ms = now_ms
+        for log in [log for log, due in self._retention.items() if due <= now_ms]:
+            self._apply_retention(log, now_ms)
+        if self._checkpoint_due is not None and self._checkpoint_due <= now_ms:
+            self._checkpoint_due = None
+            for log in list(self._changed):
+                self._apply_retention(log, now_ms)
+            self._checkpoint(now_ms)
+        self._remove_doomed(now_ms)
+        due = [*self._retention.values(), *(one for one, _ in self._doomed)]
+        if self._checkpoint_due is not None:
+            due.append(self._checkpoint_due)
+        self.deadline = min(due, default=None)
+        return self.deadline
+
+    def _apply_retention(self, log: Log, now_ms: int) -> None:
+        try:
+            due = log.apply_retention(now_ms)
+        except DiskError as error:
+            self._report(f"Retention of {log.where} failed, it is tried again: {error}")
+            due = now_ms + self._check_ms
+        if due is None:
+            self._retention.pop(log, None)
+        else:
+            # Records from the past may be due at once, again and again.
+            self._retention[log] = max(due, now_ms + 1)
+
+    def _remove_doomed(self, now_ms: int) -> None:
+        for due, directory in [one for one in self._doomed if one[0] <= now_ms]:
+            self._doomed.remove((due, directory))
+            try:
+                for entry in self._disk.list(directory):
+                    self._disk.remove(f"{directory}/{entry.name}")
+                self._disk.remove_dir(directory)
+            except DiskError as error:
+                self._report(f"A deleted log could not be removed: {error}")
+
+    # --- checkpoints ------------------------------------------------------------------------
+
+    def _checkpoint(self, now_ms: int) -> None:
+        """Writes the offset checkpoints, and what shortens recovery."""
+        changed, self._changed = self._changed, {}
+        try:
+            for log in changed:
+                self._recovery_points[log.topic, log.partition] = log.checkpoint()
+                if log.synced_offset < log.log_end_offset:
+                    self._wanted_syncs[log] = None
+            self._write_checkpoints()
+        except DiskError as error:
+            self._report(f"The checkpoints could not be written, it is tried again: {error}")
+            self._changed.update(changed)
+            self._checkpoint_at(now_ms)
+
+    def _write_checkpoints(self) -> None:
+        self._write_offsets(RECOVERY_FILE, self._recovery_points)
+        high = {key: log.log_end_offset for key, log in self.logs.items()}
+        self._write_offsets(HIGH_WATERMARK_FILE, high)
+        self.checkpoint_start_offsets()
+
+    def checkpoint_start_offsets(self) -> None:
+        """After it returns, records that were deleted do not come back. Raises DiskError."""
+        starts = {
+            key: log.log_start_offset
+            for key, log in self.logs.items()
+            if log.log_start_offset > log.first_segment_offset
+        }
+        self._start_offsets = starts
+        self._write_offsets(START_FILE, starts)
+
+    def _write_offsets(self, name: str, offsets: Mapping[Key, int]) -> None:
+        replace_file(self._disk, self._path(name), write_offsets(offsets))
+
+    def _read_offsets(self, name: str) -> dict[Key, int]:
+        if self._disk.stat(self._path(name)) is None:
+            return {}
+        try:
+            return read_offsets(read_file(self._disk, self._path(name)))
+        except CorruptFile as error:
+            self._report(f"{self._path(name)}: {error}. It is taken as empty.")
+            return {}
+
+    def disk_space(self) -> tuple[int, int]:
+        """Bytes in all and bytes usable, of the volume that holds the folder."""
+        return self._disk.space(self.data_dir)
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def close(self, now_ms: int) -> None:
+        """A clean stop, after which nothing need be scanned. When a sync has failed
+        (`sync_failed`), or one fails now, the folder stays unclean and recovery decides."""
+        self._now_ms = now_ms
+        if self.sync_failed:
+            return
+        try:
+            for key, log in self.logs.items():
+                log.close()
+                self._recovery_points[key] = log.log_end_offset
+            self._write_checkpoints()
+            replace_file(self._disk, self._path(CLEAN_FILE), write_clean_shutdown())
+        except DiskError as error:
+            self._report(f"The stop is not a clean one, the next start recovers: {error}")
+        self.logs.clear()
+        self._lock = None
+
+
+def _own(
+    disk: Disk, data_dir: str, settings: Settings, randbytes: Callable[[int], bytes]
+) -> MetaProperties:
+    """The identity in meta.properties, checked, or a new one written. Raises FolderError."""
+    path = f"{data_dir}/{META_FILE}"
+    if disk.stat(path) is None:
+        cluster_id = settings.cluster_id or _new_id(randbytes)
+        meta = MetaProperties(cluster_id, settings.node_id, _new_id(randbytes))
+        replace_file(disk, path, write_meta(meta))
+        return meta
+    try:
+        meta = read_meta(read_file(disk, path))
+    except CorruptFile as error:
+        raise FolderError(
+            f"{path}: {error}. Restore the file, or choose another folder with --data."
+        ) from None
+    if meta.node_id != settings.node_id:
+        raise FolderError(
+            f"The folder {data_dir} belongs to node {meta.node_id}, and node.id is"
+            f" {settings.node_id}. Set node.id={meta.node_id}, or choose another folder."
+        )
+    if settings.cluster_id not in (None, meta.cluster_id):
+        raise FolderError(
+            f"The folder {data_dir} belongs to cluster {meta.cluster_id}, not to"
+            f" {settings.cluster_id}. Choose another folder with --data."
+        )
+    if meta.directory_id is None:
+        meta = meta._replace(directory_id=_new_id(randbytes))
+        replace_file(disk, path, write_meta(meta))
+    return meta
+
+
+def _new_id(randbytes: Callable[[int], bytes]) -> str:
+    while True:
+        drawn = bytearray(randbytes(16))
+        drawn[6] = drawn[6] & 0x0F | 0x40  # a random uuid, as Java marks it
+        drawn[8] = drawn[8] & 0x3F | 0x80
+        if uuids.is_usable(bytes(drawn)):
+            return uuids.to_text(bytes(drawn))
