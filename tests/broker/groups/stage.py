@@ -300,7 +300,7 @@ class Stage:
         for client in clients:
             self.join(client, version=3, **options)
         self.pass_time(self.limits.initial_rebalance_delay_ms)
-        ids = [m for m in self.group().members]
+        ids = list(self.group().members)
         self.complete()
         self.heard()
         return ids

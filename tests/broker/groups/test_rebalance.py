@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from moldau.broker.groups.group import State
 from moldau.broker.groups.limits import NEW_MEMBER_JOIN_TIMEOUT_MS, Limits
-
 from tests.broker.groups.stage import Stage
 
 
