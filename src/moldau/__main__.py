@@ -1,10 +1,126 @@
-"""The entry point: the one place that sees both wings."""
+"""The entry point: the one place that sees both wings.
 
+`moldau up` and `moldau demo` are assembled here; the other subcommands are `tools`'. Only the
+subcommand that is asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
 import sys
+from collections.abc import Sequence
+
+USAGE = """\
+usage: moldau COMMAND [options]
+
+Kafka for Python people: a broker, the kafka-* tools and streams.
+
+  up          start a broker (moldau up --temporary: try it, keep nothing)
+  status      the brokers that run here
+  down        stop a broker that runs here
+  demo        the main job: orders, shipments, revenue per minute, checked to the cent
+{others}
+
+moldau COMMAND --help says more. The kafka-* tools (kafka-topics, kafka-console-consumer, ...)
+are commands of their own.
+"""
 
 
-def main() -> int:
-    return 0
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] == "up":
+        return up(words[1:])
+    if words and words[0] == "demo":
+        return demo(words[1:])
+    if words and words[0] in ("--version", "version"):
+        from moldau import __version__
+
+        print(f"moldau {__version__}")
+        return 0
+    return _other(words)
+
+
+def _other(words: list[str]) -> int:
+    from moldau.tools.cli import SUBCOMMANDS
+
+    if not words or words[0] in ("-h", "--help", "help"):
+        others = "\n".join(f"  {name:<11} {text}" for name, (text, _) in SUBCOMMANDS.items())
+        print(USAGE.format(others=others))
+        return 0
+    if words[0] in SUBCOMMANDS:
+        return SUBCOMMANDS[words[0]][1](words[1:])
+    from difflib import get_close_matches
+
+    near = get_close_matches(words[0], ["up", "demo", *SUBCOMMANDS], 1)
+    hint = f"did you mean `moldau {near[0]}`?" if near else "`moldau --help` lists what there is."
+    print(f"moldau: there is no command {words[0]!r}; {hint}", file=sys.stderr)
+    return 2
+
+
+def up(argv: Sequence[str]) -> int:
+    from moldau.server.settings import SettingsError, read_config, resolve, user_data_folder
+
+    arguments = _up_parser().parse_args(argv)
+    try:
+        settings = resolve(
+            user_data=user_data_folder(os.environ, os.path.expanduser("~"), sys.platform),
+            host=arguments.host,
+            port=arguments.port,
+            data=arguments.data,
+            temporary=arguments.temporary,
+            overrides=arguments.option,
+            environ=None if arguments.no_environment else os.environ,
+            config=read_config(arguments.config) if arguments.config else None,
+        )
+    except SettingsError as error:
+        print(f"moldau up: {error}", file=sys.stderr)
+        return 1
+    if arguments.detach:
+        from moldau.server.detach import detach
+
+        return detach(list(argv))
+    from moldau.server.up import up as run
+
+    return run(settings, ready_file=arguments.ready_file, parent=arguments.parent)
+
+
+def _up_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("moldau up", description="Starts one broker.")
+    add = parser.add_argument
+    add("--host", help="the address to listen on (default: localhost, this machine only)")
+    add("--port", type=int, help="the port to listen on (default: 9092; 0 picks a free one)")
+    add("--data", metavar="DIR", help="the folder that keeps everything (default: the user's)")
+    add("--temporary", action="store_true", help="a folder that is removed at the end")
+    add("--config", metavar="FILE", help="Kafka's server.properties")
+    add("-o", dest="option", action="append", default=[], metavar="KEY=VALUE",
+        help="one of Kafka's broker configs; may be repeated")  # fmt: skip
+    add("--detach", action="store_true", help="go on in the background; see moldau status, down")
+    add("--ready-file", metavar="PATH", help="write the address there when it serves")
+    add("--no-environment", action="store_true", help="do not read KAFKA_* variables")
+    add("--parent", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def demo(argv: Sequence[str]) -> int:
+    from moldau.server.embedded import Broker, BrokerError
+    from moldau.tools import demo as job
+    from moldau.tools.demo.options import add_arguments, from_arguments
+
+    parser = argparse.ArgumentParser(
+        "moldau demo", description="The main job on a broker of its own, or on any Kafka."
+    )
+    add_arguments(parser)
+    arguments = parser.parse_args(argv)
+    options = from_arguments(arguments)
+    if arguments.bootstrap_server:
+        return job.run(arguments.bootstrap_server, options)
+    try:
+        with Broker() as broker:
+            return job.run(broker.bootstrap_servers, options)
+    except BrokerError as error:
+        print(f"moldau demo: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -145,7 +145,9 @@ def _partitions(body: FetchRequest, by_id: bool) -> Iterator[tuple[Key, FetchPar
             yield (name, partition.partition), partition
 
 
-def asked(body: FetchRequest, session: Session | None, version: int) -> list[tuple[Key, FetchPartition]]:
+def asked(
+    body: FetchRequest, session: Session | None, version: int
+) -> list[tuple[Key, FetchPartition]]:
     """The partitions to read, in the order in which they are served."""
     if session is not None:
         return [(key, watched.request) for key, watched in session.watched.items()]

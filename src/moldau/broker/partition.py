@@ -31,14 +31,26 @@ class Partition:
     """With one broker the high watermark is the end of the log, as in Apache Kafka; and without
     transactions the last stable offset is the high watermark."""
 
-    __slots__ = ("index", "leader_epoch", "log", "readers", "sync_waiters", "topic", "topic_id")
+    __slots__ = (
+        "index",
+        "leader_epoch",
+        "log",
+        "min_insync_replicas",
+        "readers",
+        "sync_waiters",
+        "topic",
+        "topic_id",
+    )
 
-    def __init__(self, topic: str, index: int, topic_id: bytes, log: Log, leader_epoch: int):
+    def __init__(
+        self, topic: str, index: int, topic_id: bytes, log: Log, leader_epoch: int
+    ) -> None:
         self.topic = topic
         self.index = index
         self.topic_id = topic_id
         self.log = log
         self.leader_epoch = leader_epoch
+        self.min_insync_replicas = 1
         self.sync_waiters = SyncWaiters()
         # Parked fetches: called with the number of bytes that were appended.
         self.readers: dict[object, Callable[[int], None]] = {}

@@ -184,9 +184,7 @@ class Connection:
     def _send_region(self, region: _Sending) -> int:
         if region.length <= SMALL_REGION:
             return self._send_bytes()
-        sent = os.sendfile(
-            self._fd, region.fd, region.position, min(region.length, SENDFILE_CHUNK)
-        )
+        sent = os.sendfile(self._fd, region.fd, region.position, min(region.length, SENDFILE_CHUNK))
         if sent == 0:
             raise OSError(5, f"the file of a log ends before byte {region.position}")
         region.skip(sent)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moldau.broker.request import Connection as Peer
+from moldau.cluster.image import Endpoint
 from moldau.server.connection import Connection
 from moldau.server.reactor import READ, Reactor
 from moldau.server.syncer import Syncer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 RECEIVE_BUFFER = 1 << 18
 BACKLOG = 1024
+MAPPED_IPV4 = "::ffff:"  # how a socket for both families names an IPv4 address
 
 
 class BindError(Exception):
@@ -30,19 +33,63 @@ class SyncFailed(Exception):
     """A log could not be put on disk: the process stops, and recovery decides what is there."""
 
 
-def bind(listener: Listener) -> socket.socket:
-    """A listening socket. Raises BindError."""
-    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+def bind(listener: Listener) -> list[socket.socket]:
+    """Listening sockets, one for each address that the host's name stands for: localhost is
+    127.0.0.1 and ::1, and clients choose either. Raises BindError."""
+    sockets: list[socket.socket] = []
+    port = listener.port
+    for family, host in _addresses(listener):
+        try:
+            sock = _listen(family, host, port)
+        except OSError as error:
+            if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # no IPv6 here
+            for other in sockets:
+                other.close()
+            raise BindError(_why_not(listener, error)) from None
+        sockets.append(sock)
+        port = sock.getsockname()[1]
+    return sockets
+
+
+def _addresses(listener: Listener) -> list[tuple[int, str]]:
+    if not listener.host:
+        return [(socket.AF_INET6, "::") if socket.has_dualstack_ipv6() else (socket.AF_INET, "")]
+    try:
+        found = socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise BindError(
+            f"Listener {listener.name} names host {listener.host!r}, which this machine can't "
+            f"find ({error.strerror}). Use an address of this machine, or 0.0.0.0 for all."
+        ) from None
+    addresses = dict.fromkeys((int(family), str(address[0])) for family, *_, address in found)
+    return sorted(addresses, key=lambda pair: pair[0] != socket.AF_INET)
+
+
+def _listen(family: int, host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((listener.host, listener.port))
+        if family == socket.AF_INET6:
+            everything = host == "::"
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if everything else 1)
+        sock.bind((host, port))
         sock.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         sock.close()
-        raise BindError(_why_not(listener, error)) from None
+        raise
     sock.setblocking(False)
     return sock
+
+
+def port_of(sockets: list[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])
+
+
+def endpoint(listener: Listener, sockets: list[socket.socket]) -> Endpoint:
+    """How the metadata log names the listener: as it is advertised, else as it is bound."""
+    host, port = listener.advertised or (listener.host or socket.gethostname(), 0)
+    return Endpoint(host, port or port_of(sockets))
 
 
 def _why_not(listener: Listener, error: OSError) -> str:
@@ -80,9 +127,11 @@ class Server:
 
     # --- life -------------------------------------------------------------------------------
 
-    def listen(self, listener: Listener, sock: socket.socket) -> None:
-        self._listeners.append(sock)
-        self.reactor.register(sock.fileno(), READ, lambda _events: self._accept(listener, sock))
+    def listen(self, listener: Listener, sockets: list[socket.socket]) -> None:
+        for sock in sockets:
+            self._listeners.append(sock)
+            accept = partial(self._accept, listener, sock)
+            self.reactor.register(sock.fileno(), READ, accept)
 
     def run(self) -> None:
         """Serves until `reactor.stop`. Raises SyncFailed."""
@@ -100,7 +149,7 @@ class Server:
 
     # --- connections ------------------------------------------------------------------------
 
-    def _accept(self, listener: Listener, server_socket: socket.socket) -> None:
+    def _accept(self, listener: Listener, server_socket: socket.socket, _events: int) -> None:
         for _ in range(BACKLOG):
             try:
                 sock, address = server_socket.accept()
@@ -127,9 +176,13 @@ class Server:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._count += 1
-        local = sock.getsockname()
+        host, port = sock.getsockname()[:2]
+        local = (host.removeprefix(MAPPED_IPV4), port)
+        advertised = listener.advertised
+        if advertised and not advertised[1]:
+            advertised = (advertised[0], port)
         peer = Peer(
-            self._count, listener.name, (local[0], local[1]), peer_host, listener.advertised
+            self._count, listener.name, local, peer_host.removeprefix(MAPPED_IPV4), advertised
         )
         try:
             connection = Connection(self, sock, peer, self._frame_limit)
@@ -210,5 +263,3 @@ class Server:
             f"and it takes what is on disk."
         )
         self.reactor.stop()
-
-

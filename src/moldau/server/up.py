@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moldau.broker.node import Node
-from moldau.protocol.instance import Instance
 from moldau.server.disk import OsDisk
 from moldau.server.parent import stop_with
 from moldau.server.reactor import Reactor, now_ms
-from moldau.server.server import BindError, Server, SyncFailed, bind
+from moldau.server.server import BindError, Server, SyncFailed, bind, endpoint, port_of
 from moldau.storage.disk import DiskError
 from moldau.storage.manager import FolderError, LogManager
 
@@ -31,74 +30,60 @@ NEXT = """\
   echo 'good morning' | kafka-console-producer --bootstrap-server {address} --topic hello
   kafka-console-consumer --bootstrap-server {address} --topic hello --from-beginning\
 """
-UNPROTECTED = (
-    "Warning: {host} can be reached from other machines, and nothing asks who calls: "
-    "anyone there can read and write. Use --host 127.0.0.1 unless that is meant."
-)
 
 
-class Quiet:
-    """Where lines for people go: stdout for what was asked for, stderr for what went wrong."""
+def say(line: str) -> None:
+    print(line, flush=True)
 
-    @staticmethod
-    def say(line: str) -> None:
-        print(line, flush=True)
 
-    @staticmethod
-    def warn(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+def warn(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def up(settings: Settings, *, ready_file: str | None = None, parent: int | None = None) -> int:
     """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr."""
     for note in settings.notes:
-        Quiet.warn(note)
+        warn(f"Note: {note}.")
     raise_file_limit()
     with ExitStack() as ending:
-        data_dir = _data_dir(settings, ending)
+        if settings.data_dir is None:
+            settings = settings.placed(_temporary_folder(ending))
         try:
-            _serve(settings, data_dir, ready_file, parent, ending)
+            _serve(settings, ready_file, parent, ending)
         except (BindError, FolderError, DiskError, SyncFailed) as error:
-            Quiet.warn(str(error))
+            warn(str(error))
             return 1
     return 0
 
 
-def _data_dir(settings: Settings, ending: ExitStack) -> str:
-    if not settings.temporary:
-        return str(settings.data_dir)
+def _temporary_folder(ending: ExitStack) -> str:
     folder = tempfile.mkdtemp(prefix="moldau-")
     ending.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _serve(
-    settings: Settings,
-    data_dir: str,
-    ready_file: str | None,
-    parent: int | None,
-    ending: ExitStack,
+    settings: Settings, ready_file: str | None, parent: int | None, ending: ExitStack
 ) -> None:
-    sockets = []
-    for listener in settings.listeners:
-        sock = bind(listener)
-        ending.callback(sock.close)
-        sockets.append((listener, sock))
+    data_dir = settings.data_dir
+    assert data_dir is not None
+    bound = [(listener, bind(listener)) for listener in settings.listeners]
     reactor = Reactor()
     ending.callback(reactor.close)
     _stop_on_signals(reactor)
     if parent is not None:
         stop_with(parent, reactor, reactor.stop)
     disk = OsDisk()
-    logs = LogManager.open(disk, data_dir, settings, now_ms(), Quiet.warn)
+    dice = random.SystemRandom()
+    logs = LogManager.open(disk, data_dir, settings, now_ms(), warn, dice.randbytes)
     ending.callback(lambda: logs.close(now_ms()))
-    address = f"{_dial(settings.listeners[0].host)}:{sockets[0][1].getsockname()[1]}"
-    node = Node(settings, logs, random.SystemRandom(), Quiet.warn, now_ms())
-    node.start([(listener, sock.getsockname()[1]) for listener, sock in sockets])
-    server = Server(node, disk, data_dir, reactor, Quiet.warn)
+    node = Node(settings, logs, dice, warn, now_ms())
+    node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
+    server = Server(node, disk, data_dir, reactor, warn)
     ending.callback(server.close)
-    for listener, sock in sockets:
-        server.listen(listener, sock)
+    for listener, sockets in bound:
+        server.listen(listener, sockets)
+    address = _dial(bound[0][0].host) + f":{port_of(bound[0][1])}"
     ending.callback(_announce(settings, address, data_dir, ready_file))
     server.run()
 
@@ -108,19 +93,12 @@ def _announce(
 ) -> Callable[[], None]:
     """Says that it serves, to people and to programs. Gives what takes that back."""
     where = "a temporary folder" if settings.temporary else data_dir
-    Quiet.say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
-    Quiet.say(NEXT.format(address=address))
-    for listener in settings.listeners:
-        if not is_loopback(listener.host):
-            Quiet.warn(UNPROTECTED.format(host=listener.host or "0.0.0.0"))
-            break
-    instance = Instance.of_this_process(data_dir, address, now_ms())
-    instance.write()
+    say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
+    say(NEXT.format(address=address))
     if ready_file:
         write_ready(ready_file, address)
 
     def gone() -> None:
-        instance.remove()
         if ready_file and not ready_file.startswith("/dev/"):
             Path(ready_file).unlink(missing_ok=True)
 
@@ -135,10 +113,6 @@ def write_ready(path: str, address: str) -> None:
     draft = f"{path}.tmp"
     Path(draft).write_text(f"{address}\n")
     os.replace(draft, path)
-
-
-def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _dial(host: str) -> str:

@@ -370,8 +370,8 @@ def _own(
     """The identity in meta.properties, checked, or a new one written. Raises FolderError."""
     path = f"{data_dir}/{META_FILE}"
     if disk.stat(path) is None:
-        cluster_id = settings.cluster_id or _new_id(randbytes)
-        meta = MetaProperties(cluster_id, settings.node_id, _new_id(randbytes))
+        cluster_id = settings.cluster_id or uuids.to_text(uuids.draw(randbytes))
+        meta = MetaProperties(cluster_id, settings.node_id, uuids.to_text(uuids.draw(randbytes)))
         replace_file(disk, path, write_meta(meta))
         return meta
     try:
@@ -391,15 +391,6 @@ def _own(
             f" {settings.cluster_id}. Choose another folder with --data."
         )
     if meta.directory_id is None:
-        meta = meta._replace(directory_id=_new_id(randbytes))
+        meta = meta._replace(directory_id=uuids.to_text(uuids.draw(randbytes)))
         replace_file(disk, path, write_meta(meta))
     return meta
-
-
-def _new_id(randbytes: Callable[[int], bytes]) -> str:
-    while True:
-        drawn = bytearray(randbytes(16))
-        drawn[6] = drawn[6] & 0x0F | 0x40  # a random uuid, as Java marks it
-        drawn[8] = drawn[8] & 0x3F | 0x80
-        if uuids.is_usable(bytes(drawn)):
-            return uuids.to_text(bytes(drawn))

@@ -1,0 +1,157 @@
+"""The controller's body on this node: the metadata log, the image made of it, and the logs that
+follow from the image.
+
+`cluster` decides; what it decided is appended to `__cluster_metadata-0`, replayed into the next
+image at once, and answered when it is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from moldau.broker.partition import Partition
+from moldau.cluster.boot import Incarnation, leader_change, records_for_start
+from moldau.cluster.changes import changes
+from moldau.cluster.configs import effective, topic_values
+from moldau.cluster.image import ClusterImage, Endpoint, TopicImage
+from moldau.cluster.records import Record, decode_record, encode_record
+from moldau.cluster.replay import committed
+from moldau.protocol.records import Record as LogRecord
+from moldau.protocol.records import build, iterate
+from moldau.storage.config import LogConfig
+from moldau.storage.log import Appended, Origin, Refused
+
+if TYPE_CHECKING:
+    from moldau.broker.node import Node
+    from moldau.broker.request import Request
+    from moldau.cluster.decided import Decided
+    from moldau.protocol.config.layers import BrokerConfigs
+
+METADATA_TOPIC = "__cluster_metadata"
+METADATA_TOPIC_ID = bytes(15) + b"\x01"
+
+
+class Controller:
+    """The active controller, in the only broker there is."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.image = ClusterImage()
+        self.configs: BrokerConfigs = node.settings.configs
+        log = node.logs.metadata_log(METADATA_TOPIC)
+        self._metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
+        node.watch(self._metadata)
+
+    @property
+    def epoch(self) -> int:
+        """The leader epoch of the metadata log, one higher at each start."""
+        return self._metadata.leader_epoch
+
+    @property
+    def end_offset(self) -> int:
+        return self._metadata.log.log_end_offset
+
+    # --- start ------------------------------------------------------------------------------
+
+    def start(self, listeners: Mapping[str, Endpoint], clean: bool) -> None:
+        """Replays the metadata log, registers this broker and opens its logs."""
+        stored = committed(self._stored_records())
+        self._replay(stored.records)
+        self._metadata.leader_epoch += 1
+        key, value = leader_change(self._node.settings.node_id)
+        self._append([(key, value)], control=True)
+        incarnation = Incarnation(
+            self._node.settings.node_id, listeners, None, [self._node.logs.directory_id]
+        )
+        records = records_for_start(
+            self.image,
+            self.configs,
+            incarnation,
+            self._node.rng,
+            next_offset=self.end_offset,
+            in_transaction=stored.in_transaction,
+            clean=clean,
+        )
+        self._write(records)
+        self._node.when_synced([(self._metadata, self.end_offset)], lambda: None)
+
+    def _stored_records(self) -> Iterable[Record]:
+        for header, batch in self._metadata.log.iterate(self._metadata.log.log_start_offset):
+            if not header.is_control:
+                for record in iterate(batch):
+                    yield decode_record(record.value)
+
+    # --- decisions --------------------------------------------------------------------------
+
+    def submit(self, decided: Decided, request: Request) -> None:
+        """Writes what was decided and answers the request when it is on disk."""
+        if decided.records:
+            refused = self._write(decided.records)
+            if refused is not None:
+                self._node.respond(request, decided.refuse(refused.code, refused.message))
+                return
+        self._node.respond_when_synced(
+            request, decided.response, [(self._metadata, self.end_offset)]
+        )
+
+    def _write(self, records: Sequence[Record]) -> Refused | None:
+        refused = self._append([(None, encode_record(record)) for record in records])
+        if refused is None:
+            self._replay(records)
+        return refused
+
+    def _append(
+        self, pairs: list[tuple[bytes | None, bytes]], *, control: bool = False
+    ) -> Refused | None:
+        now_ms = self._node.now_ms
+        records = [LogRecord(0, now_ms, key, value) for key, value in pairs]
+        batch = build(records, control=control)
+        result = self._metadata.log.append_as_leader(
+            memoryview(batch), self._metadata.leader_epoch, now_ms, Origin.CONTROLLER
+        )
+        return None if isinstance(result, Appended) else result
+
+    # --- what follows from the image ----------------------------------------------------------
+
+    def _replay(self, records: Iterable[Record]) -> None:
+        before, self.image = self.image, self.image.apply(records)
+        differing = changes(before, self.image)
+        node_id = self._node.settings.node_id
+        self.configs = effective(self.image, self.configs, node_id)
+        for topic in differing.removed:
+            self._close(topic)
+        for topic in (*differing.created, *(after for _, after in differing.altered)):
+            self._lead(topic)
+        self._reconfigure(
+            self.image.topics if differing.brokers_configured else differing.configured
+        )
+
+    def _lead(self, topic: TopicImage) -> None:
+        """Opens the logs that are not open and takes the leader epochs of the image."""
+        values = topic_values(self.image, self.configs, topic.name)
+        config = LogConfig.of_topic(values)
+        for index, state in enumerate(topic.partitions):
+            partition = self._node.partition(topic.name, index)
+            if partition is None:
+                log = self._node.logs.open_or_create(
+                    topic.name, index, topic.id, config, self._node.now_ms
+                )
+                partition = Partition(topic.name, index, topic.id, log, state.leader_epoch)
+                partition.min_insync_replicas = values["min.insync.replicas"]
+                self._node.lead(partition)
+            partition.leader_epoch = state.leader_epoch
+
+    def _close(self, topic: TopicImage) -> None:
+        for index in range(len(topic.partitions)):
+            self._node.resign(topic.name, index)
+            self._node.logs.delete(topic.name, index, self._node.now_ms)
+
+    def _reconfigure(self, topics: Iterable[str]) -> None:
+        for name in topics:
+            values = topic_values(self.image, self.configs, name)
+            config = LogConfig.of_topic(values)
+            for index in range(len(self.image.topics[name].partitions)):
+                partition = self._node.partitions[name, index]
+                partition.log.reconfigure(config)
+                partition.min_insync_replicas = values["min.insync.replicas"]

@@ -1,0 +1,201 @@
+"""One node's brain: it is fed with what happens and drained of what should be done.
+
+Inputs: `opened`, `frame`, `drained`, `closed`, `synced`, `tick`. Output: `drain()`, and
+`next_deadline()` for the next `tick`. Nothing here waits, and no time or chance is taken from
+anywhere: the same inputs give the same outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from moldau.broker.controller import Controller
+from moldau.broker.fetch_session import Sessions
+from moldau.broker.outbox import Outbox
+from moldau.broker.partition import Partition
+from moldau.broker.wire import Wire
+from moldau.cluster.view import View
+from moldau.cluster.view import View
+from moldau.protocol.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from moldau.broker.request import Connection, Request
+    from moldau.cluster.image import ClusterImage, Endpoint
+    from moldau.protocol.schema import Message
+    from moldau.storage.log import Log
+    from moldau.storage.manager import LogManager
+
+INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
+ALL = -1
+
+
+class Dice(Protocol):
+    """What the node needs of random.Random."""
+
+    def randbytes(self, n: int) -> bytes: ...
+
+    def random(self) -> float: ...
+
+    def getrandbits(self, k: int) -> int: ...
+
+
+class Settings(Protocol):
+    """What the node needs to know of how it was started."""
+
+    @property
+    def node_id(self) -> int: ...
+
+    @property
+    def broker(self) -> dict[str, object]: ...
+
+
+class Node(Wire):
+    def __init__(
+        self,
+        settings: Settings,
+        logs: LogManager,
+        rng: Dice,
+        log: Callable[[str], None],
+        now_ms: int,
+    ) -> None:
+        super().__init__(log)
+        self.now_ms = now_ms
+        self.settings = settings
+        self.logs = logs
+        self.rng = rng
+        self.partitions: dict[tuple[str, int], Partition] = {}
+        self._led: dict[Log, Partition] = {}
+        broker = settings.broker
+        self.fetch_max_bytes: int = broker["fetch.max.bytes"]
+        self.sessions = Sessions(
+            broker["max.incremental.fetch.session.cache.slots"], lambda: rng.getrandbits(31)
+        )
+        sync = broker["moldau.sync"]
+        self._synced_acks = {"never": (), "acks-all": (ALL,), "always": (ALL, 1)}[sync]
+        self.controller = Controller(self)
+        # Ids for producers that are reserved on disk and not yet handed out.
+        self.producer_ids = range(0)
+
+    @property
+    def cluster_id(self) -> str:
+        return self.logs.cluster_id
+
+    def start(self, listeners: Mapping[str, Endpoint]) -> None:
+        """Reads what is stored; from then on the node serves."""
+        self.controller.start(listeners, self.logs.was_clean)
+        self.logs.set_aside_strays()
+
+    # --- what is where ----------------------------------------------------------------------
+
+    @property
+    def image(self) -> ClusterImage:
+        return self.controller.image
+
+    def partition(self, topic: str | None, index: int) -> Partition | None:
+        return self.partitions.get((topic, index))  # type: ignore[arg-type]
+
+    def topic_name(self, topic_id: bytes) -> str | None:
+        topic = self.image.topics_by_id.get(topic_id)
+        return None if topic is None else topic.name
+
+    def lead(self, partition: Partition) -> None:
+        """This node leads the partition from now on."""
+        self.partitions[partition.topic, partition.index] = partition
+        self.watch(partition)
+
+    def watch(self, partition: Partition) -> None:
+        """Who waits for the syncs of that partition's log is told of them."""
+        self._led[partition.log] = partition
+
+    def resign(self, topic: str, index: int) -> Partition | None:
+        """The partition is gone: who waits for its end is told so."""
+        partition = self.partitions.pop((topic, index), None)
+        if partition is not None:
+            del self._led[partition.log]
+            partition.appended(1 << 62)
+        return partition
+
+    def fenced(self, partition: Partition, epoch: int) -> ErrorCode:
+        """Does the client know another leader epoch (-1: it does not say)? KIP-320."""
+        if epoch < 0 or epoch == partition.leader_epoch:
+            return ErrorCode.NONE
+        if epoch < partition.leader_epoch:
+            return ErrorCode.FENCED_LEADER_EPOCH
+        return ErrorCode.UNKNOWN_LEADER_EPOCH
+
+    def enough_replicas(self, partition: Partition) -> bool:
+        """min.insync.replicas, with one broker in sync."""
+        return partition.min_insync_replicas <= 1
+
+    def advertised(self, connection: Connection) -> tuple[str, int]:
+        """Our address for whoever is on that connection: the one that its listener advertises,
+        else the one that it dialled, which it can surely reach."""
+        return connection.advertised or connection.local_address
+
+    def view(self, connection: Connection, image: ClusterImage | None = None) -> View:
+        """The cluster, now or as an image will have it, as that client sees it."""
+        own = (self.settings.node_id, self.advertised(connection))
+        return View(image or self.image, connection.listener, own)
+
+    def view(self, connection: Connection, image: ClusterImage | None = None) -> View:
+        """The cluster as it is seen from that connection."""
+        own = (self.settings.node_id, self.advertised(connection))
+        return View(image or self.image, connection.listener, own)
+
+    # --- durability -------------------------------------------------------------------------
+
+    def sync_before_reply(self, acks: int) -> bool:
+        return acks in self._synced_acks
+
+    def respond_when_synced(
+        self, request: Request, response: Message, written: list[tuple[Partition, int]]
+    ) -> None:
+        """Answers when each partition is on disk up to the offset given with it."""
+        self.when_synced(written, lambda: self.respond(request, response))
+
+    def when_synced(self, written: list[tuple[Partition, int]], call: Callable[[], None]) -> None:
+        """Calls back when each partition is on disk up to the offset given with it."""
+        missing = [(p, offset) for p, offset in written if p.log.synced_offset < offset]
+        if not missing or not self._synced_acks:
+            call()
+            return
+        left = len(missing)
+
+        def one_less() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                call()
+
+        for partition, offset in missing:
+            partition.sync_waiters.add(offset, one_less)
+            self.outbox.syncs[partition.log] = None
+
+    def synced(self, log: Log, offset: int) -> None:
+        """The log is on disk up to that offset."""
+        log.synced(offset)
+        partition = self._led.get(log)
+        if partition is not None:
+            partition.sync_waiters.synced(offset)
+
+    # --- time -------------------------------------------------------------------------------
+
+    def tick(self, now_ms: int) -> None:
+        super().tick(now_ms)
+        deadline = self.logs.deadline
+        if deadline is not None and deadline <= now_ms:
+            self.logs.tick(now_ms)
+
+    def drain(self) -> Outbox:
+        outbox = super().drain()
+        for log in self.logs.take_wanted_syncs():
+            outbox.syncs[log] = None
+        return outbox
+
+    def next_deadline(self) -> int | None:
+        """When `tick` should be called at the latest, ms since 1970; None: no reason to."""
+        logs, timers = self.logs.deadline, super().next_deadline()
+        if logs is None or timers is None:
+            return logs if timers is None else timers
+        return min(logs, timers)
