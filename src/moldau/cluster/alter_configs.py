@@ -163,6 +163,8 @@ def _clear_elr(records: Sequence[Record]) -> Iterator[Record]:
 def _changed(situation: Situation, asked: Any, change: Change) -> list[ConfigRecord]:
     """The records that alter one resource. Raises Refused."""
     _check_keys(asked)
+    if asked.resource_type == ResourceType.BROKER_LOGGER and change is _combine:
+        raise _no_level(situation, asked)
     resource = Resource(
         asked.resource_type,
         asked.resource_name,
@@ -199,6 +201,20 @@ def _check_keys(asked: Any) -> None:
     ]
     if nulls:
         raise _bad(f"Null value not supported for : {', '.join(nulls)}")
+
+
+def _no_level(situation: Situation, asked: Any) -> Refused:
+    """Why the level of a logger cannot be altered (Apache Kafka: RuntimeLoggerManager)."""
+    try:
+        node_id = int(asked.resource_name)
+    except ValueError:
+        return _bad(f"Node id must be an integer, but it is: {asked.resource_name}")
+    if node_id != situation.node_id:
+        return _bad(f"Unexpected node id. Expected {situation.node_id}, but received {node_id}")
+    for config in asked.configs:
+        if config.name != "root":
+            return Refused(ErrorCode.INVALID_CONFIG, f"Logger {config.name} does not exist!")
+    return _bad("The log of this broker has no levels: every line in it is meant to be read.")
 
 
 def _check_resource(situation: Situation, resource: Resource) -> None:

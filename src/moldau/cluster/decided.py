@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from moldau.cluster.records import Record
 from moldau.protocol.errors import ErrorCode
-from moldau.protocol.schema import Message
 
 # Apache Kafka's QuorumController.MAX_RECORDS_PER_USER_OP.
 MAX_RECORDS: Final = 10_000
@@ -40,4 +39,4 @@ class Decided(NamedTuple):
 
     records: Sequence[Record]
     response: Any
-    refuse: Callable[[ErrorCode, str], Message]
+    refuse: Callable[[ErrorCode, str], Any]
