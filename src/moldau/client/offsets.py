@@ -55,6 +55,13 @@ def _leaders(
     metadata = admin.metadata(connection, list(_by_topic(partitions)))
     leaders: dict[TopicPartition, int] = {}
     for topic in metadata.topics:
+        if topic.error_code == ErrorCode.INVALID_TOPIC_EXCEPTION:
+            first = next(p for name, p in partitions if name == topic.name)
+            raise Refused(
+                topic.error_code,
+                f"Failed to fetch metadata for partition {topic.name}-{first} "
+                f"due to invalid topic `{topic.name}`",
+            )
         if topic.error_code:
             raise Refused(topic.error_code)
         leaders.update(

@@ -1,0 +1,317 @@
+"""kafka-consumer-groups --reset-offsets: which partitions, and to which offsets.
+
+Apache Kafka: org.apache.kafka.tools.OffsetsUtils and CsvUtils, 4.3.1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from moldau.client.admin import Admin
+from moldau.client.errors import KafkaError
+from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offsets
+from moldau.client.topics import describe_topics
+from moldau.tools.frame import nearest
+from moldau.tools.java_time import BadTime, parse_duration, parse_moment
+from moldau.tools.options import Parsed
+
+TopicPartition = tuple[str, int]
+Plan = dict[TopicPartition, int]
+SCENARIOS = (
+    "by-duration",
+    "from-file",
+    "shift-by",
+    "to-current",
+    "to-datetime",
+    "to-earliest",
+    "to-latest",
+    "to-offset",
+)
+_UNKNOWN_TOPIC = "org.apache.kafka.common.errors.UnknownTopicOrPartitionException"
+_ALWAYS_QUOTED_FROM = 25
+
+
+class BadArgument(Exception):
+    """An IllegalArgumentException in Java: the tool ends with its usage."""
+
+
+class CsvLine(NamedTuple):
+    group: str
+    topic: str
+    partition: int
+    offset: int
+
+
+def wrapped(error: KafkaError) -> KafkaError:
+    """Java's RuntimeException around an ExecutionException around the error."""
+    text = f"java.util.concurrent.ExecutionException: {error.in_java}"
+    return KafkaError(text, error.advice or str(error))
+
+
+class Reset:
+    """One run of --reset-offsets."""
+
+    def __init__(self, admin: Admin, options: Parsed, timeout_ms: int) -> None:
+        self._admin = admin
+        self._options = options
+        self._timeout_ms = timeout_ms
+
+    def plan(self, group: str) -> Plan:
+        """The new offsets of a group that has no members. Raises KafkaError, BadArgument."""
+        partitions = self._partitions(group)
+        self._check(partitions)
+        for scenario in (
+            "to-offset",
+            "to-earliest",
+            "to-latest",
+            "shift-by",
+            "to-datetime",
+            "by-duration",
+            "from-file",
+            "to-current",
+        ):
+            if self._options.has(scenario):
+                return dict(sorted(self._ways()[scenario](group, partitions).items()))
+        listed = ", ".join(f"[{scenario}]" for scenario in SCENARIOS)
+        raise BadArgument(
+            f"Option '[reset-offsets]' requires one of the following scenarios: [{listed}]"
+        )
+
+    def _ways(self) -> Mapping[str, Callable[[str, list[TopicPartition]], Plan]]:
+        return {
+            "to-offset": self._to_offset,
+            "to-earliest": lambda _, partitions: self._at(partitions, EARLIEST),
+            "to-latest": lambda _, partitions: self._at(partitions, LATEST),
+            "shift-by": self._shift_by,
+            "to-datetime": self._to_datetime,
+            "by-duration": self._by_duration,
+            "from-file": self._from_file,
+            "to-current": self._to_current,
+        }
+
+    # --- which partitions
+
+    def _partitions(self, group: str) -> list[TopicPartition]:
+        options = self._options
+        if options.has("all-topics"):
+            return list(self._committed(group))
+        if options.has("topic"):
+            return self._of_topics(options.values("topic"))
+        if not options.has("from-file"):
+            raise BadArgument("One of the reset scopes should be defined: --all-topics, --topic.")
+        return []
+
+    def _of_topics(self, arguments: list[str]) -> list[TopicPartition]:
+        chosen = [tp for a in arguments if ":" in a for tp in parse_topic_partitions(a)]
+        whole = [a for a in arguments if ":" not in a]
+        described = describe_topics(self._admin, whole, timeout_ms=self._timeout_ms)
+        chosen += [(topic.name, p.id) for topic in described for p in topic.partitions]
+        return sorted(set(chosen))
+
+    def _check(self, partitions: list[TopicPartition]) -> None:
+        """Every partition must be there and have a leader."""
+        topics = sorted({topic for topic, _ in partitions})
+        try:
+            described = describe_topics(self._admin, topics, timeout_ms=self._timeout_ms)
+        except KafkaError as error:
+            raise wrapped(error) from None
+        leaders = {(topic.name, p.id): p.leader for topic in described for p in topic.partitions}
+        missing = [f"{t}-{p}" for t, p in partitions if (t, p) not in leaders]
+        if missing:
+            raise KafkaError(
+                f'The partitions "{",".join(missing)}" do not exist',
+                "`kafka-topics --describe` shows the partitions of a topic.",
+                java_class=_UNKNOWN_TOPIC,
+            )
+        leaderless = [f"{t}-{p}" for t, p in partitions if leaders[t, p] < 0]
+        if leaderless:
+            raise KafkaError(f'The partitions "{",".join(leaderless)}" have no leader')
+
+    # --- to which offsets
+
+    def _committed(self, group: str) -> Plan:
+        try:
+            found = committed_offsets(self._admin, group, self._timeout_ms)
+        except KafkaError as error:
+            raise wrapped(error) from None
+        return {partition: committed.offset for partition, committed in found.items()}
+
+    def _at(self, partitions: Iterable[TopicPartition], when: int) -> Plan:
+        try:
+            return list_offsets(self._admin, partitions, when, self._timeout_ms)
+        except KafkaError as error:
+            raise wrapped(error) from None
+
+    def _to_offset(self, _: str, partitions: list[TopicPartition]) -> Plan:
+        offset = self._options.number("to-offset") or 0
+        return self._within_log(dict.fromkeys(partitions, offset))
+
+    def _shift_by(self, group: str, partitions: list[TopicPartition]) -> Plan:
+        by = self._options.number("shift-by") or 0
+        committed = self._committed(group)
+        for topic, partition in partitions:
+            if (topic, partition) not in committed:
+                raise BadArgument(
+                    f"Cannot shift offset for partition {topic}-{partition} "
+                    "since there is no current committed offset"
+                )
+        return self._within_log({tp: committed[tp] + by for tp in partitions})
+
+    def _to_datetime(self, _: str, partitions: list[TopicPartition]) -> Plan:
+        try:
+            when = parse_moment(self._options.values("to-datetime")[0])
+        except BadTime as error:
+            raise KafkaError(
+                f"{error.java_class}: {error}", "Write it as 2026-11-24T10:30:00.000."
+            ) from None
+        return self._at_time(partitions, when)
+
+    def _by_duration(self, _: str, partitions: list[TopicPartition]) -> Plan:
+        try:
+            ago = parse_duration(self._options.value("by-duration") or "")
+        except BadTime as error:
+            raise KafkaError(
+                str(error), "Write it as P1DT2H30M: a day, 2 hours, 30 minutes."
+            ) from None
+        return self._at_time(partitions, time.time_ns() // 1_000_000 - ago)
+
+    def _at_time(self, partitions: list[TopicPartition], when: int) -> Plan:
+        found = self._at(partitions, when)
+        behind = sorted(partition for partition, offset in found.items() if offset < 0)
+        for topic, partition in behind:
+            print(
+                f"\nWarn: Partition {partition} from topic {topic} is empty. "
+                "Falling back to latest known offset."
+            )
+        return found | self._at(behind, LATEST)
+
+    def _to_current(self, group: str, partitions: list[TopicPartition]) -> Plan:
+        committed = self._committed(group)
+        without = [partition for partition in partitions if partition not in committed]
+        kept = {tp: committed[tp] for tp in partitions if tp in committed}
+        return kept | self._at(without, LATEST)
+
+    def _from_file(self, group: str, _: list[TopicPartition]) -> Plan:
+        plans = self._read_file(self._options.values("from-file")[0])
+        if group not in plans:
+            print(f"\nError: No reset plan for group {group} found")
+            near = nearest(group, plans)
+            hint = f"the file speaks of {near!r}" if near else "the file does not name it"
+            print(
+                f"kafka-consumer-groups: nothing is reset for {group!r}: {hint}.", file=sys.stderr
+            )
+            return {}
+        return self._within_log(plans[group])
+
+    def _within_log(self, wanted: Plan) -> Plan:
+        """Offsets outside of a log are moved to its ends."""
+        begin, end = self._at(wanted, EARLIEST), self._at(wanted, LATEST)
+        moved = {}
+        for partition, offset in wanted.items():
+            moved[partition] = max(begin[partition], min(offset, end[partition]))
+            if offset != moved[partition]:
+                name = "{}-{}".format(*partition)
+                print(
+                    f"kafka-consumer-groups: offset {offset} is outside of {name}; "
+                    f"{moved[partition]} is taken.",
+                    file=sys.stderr,
+                )
+        return moved
+
+    # --- plans in files
+
+    def _read_file(self, path: str) -> dict[str, Plan]:
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = _java_lines(file.read())
+        except OSError as error:
+            raise KafkaError(
+                f"java.io.IOException: Unable to read file {path}",
+                f"{path}: {error.strerror}. Check the path.",
+            ) from None
+        groups = self._options.values("group")
+        alone = len(groups) == 1 and _fits(lines[0], 3)
+        plans: dict[str, Plan] = {}
+        for line in lines:
+            entry = _csv_line(line, groups[0] if alone else None)
+            plans.setdefault(entry.group, {})[entry.topic, entry.partition] = entry.offset
+        return plans
+
+
+def parse_topic_partitions(argument: str) -> list[TopicPartition]:
+    """`topic:0,1`. Raises BadArgument."""
+    parts = argument.split(":")
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    if len(parts) != 2:
+        raise BadArgument(f"Invalid topic arg '{argument}', expected topic name and partitions")
+    topic, partitions = parts
+    chosen = []
+    for partition in partitions.split(","):
+        try:
+            chosen.append((topic, int(partition)))
+        except ValueError:
+            # The two quotes at the end are Kafka's.
+            raise BadArgument(
+                f"Invalid partition '{partition}' specified in topic arg '{argument}''"
+            ) from None
+    return chosen
+
+
+def _java_lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    while len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _columns(line: str) -> list[str]:
+    import csv
+
+    return [cell.strip() for cell in next(csv.reader([line]), [""])]
+
+
+def _fits(line: str, width: int) -> bool:
+    cells = _columns(line)
+    return len(cells) <= width and all(_is_number(cell) for cell in cells[width - 2 :])
+
+
+def _is_number(cell: str) -> bool:
+    return cell.removeprefix("-").isdigit()
+
+
+def _csv_line(line: str, group: str | None) -> CsvLine:
+    """`topic,partition,offset`, behind the group if that is not known. What is missing is 0."""
+    width = 4 if group is None else 3
+    if not _fits(line, width):
+        columns = "group,topic,partition,offset" if group is None else "topic,partition,offset"
+        raise KafkaError(
+            f"com.fasterxml.jackson.databind.exc.InvalidFormatException: {line!r} is not {columns}",
+            f"Every line of the file must be {columns}.",
+        )
+    cells = _columns(line)
+    texts, numbers = cells[: width - 2], cells[width - 2 :]
+    partition, offset = [*map(int, numbers), 0, 0][:2]
+    topic = texts[-1] if len(texts) == width - 2 else ""
+    return CsvLine(group if group is not None else texts[0], topic, partition, offset)
+
+
+def export_csv(plans: Mapping[str, Mapping[TopicPartition, int]], one_group: bool) -> str:
+    """The plans as `--from-file` reads them."""
+    lines = []
+    for group, plan in plans.items():
+        for (topic, partition), offset in plan.items():
+            line = f"{_quoted(topic)},{partition},{offset}\n"
+            lines.append(line if one_group else f"{_quoted(group)},{line}")
+    return "".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """Jackson quotes what is long without looking at it, and what holds a character up to the
+    comma."""
+    if len(text) < _ALWAYS_QUOTED_FROM and all(character > "," for character in text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
