@@ -59,7 +59,8 @@ def _other(words: list[str]) -> int:
 
 
 def up(argv: Sequence[str]) -> int:
-    from moldau.server.settings import SettingsError, read_config, resolve, user_data_folder
+    from moldau.server.given import SettingsError
+    from moldau.server.settings import read_config, resolve, user_data_folder
 
     arguments = _up_parser().parse_args(argv)
     try:

@@ -129,8 +129,7 @@ class Controller:
 
     def _lead(self, topic: TopicImage) -> None:
         """Opens the logs that are not open and takes the leader epochs of the image."""
-        values = topic_values(self.image, self.configs, topic.name)
-        config = LogConfig.of_topic(values)
+        config = self._log_config(topic.name)
         for index, state in enumerate(topic.partitions):
             partition = self._node.partition(topic.name, index)
             if partition is None:
@@ -138,7 +137,6 @@ class Controller:
                     topic.name, index, topic.id, config, self._node.now_ms
                 )
                 partition = Partition(topic.name, index, topic.id, log, state.leader_epoch)
-                partition.min_insync_replicas = values["min.insync.replicas"]
                 self._node.lead(partition)
             partition.leader_epoch = state.leader_epoch
 
@@ -149,9 +147,9 @@ class Controller:
 
     def _reconfigure(self, topics: Iterable[str]) -> None:
         for name in topics:
-            values = topic_values(self.image, self.configs, name)
-            config = LogConfig.of_topic(values)
+            config = self._log_config(name)
             for index in range(len(self.image.topics[name].partitions)):
-                partition = self._node.partitions[name, index]
-                partition.log.reconfigure(config)
-                partition.min_insync_replicas = values["min.insync.replicas"]
+                self._node.partitions[name, index].log.reconfigure(config)
+
+    def _log_config(self, topic: str) -> LogConfig:
+        return LogConfig.of_topic(topic_values(self.image, self.configs, topic))

@@ -8,7 +8,7 @@ anywhere: the same inputs give the same outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moldau.broker.controller import Controller
 from moldau.broker.fetch_session import Sessions
@@ -16,17 +16,16 @@ from moldau.broker.outbox import Outbox
 from moldau.broker.partition import Partition
 from moldau.broker.wire import Wire
 from moldau.cluster.view import View
-from moldau.cluster.view import View
 from moldau.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
     from moldau.broker.request import Connection, Request
     from moldau.cluster.image import ClusterImage, Endpoint
+    from moldau.protocol.config.layers import BrokerConfigs
     from moldau.protocol.schema import Message
     from moldau.storage.log import Log
     from moldau.storage.manager import LogManager
 
-INTERNAL_TOPICS = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 ALL = -1
 
 
@@ -47,7 +46,10 @@ class Settings(Protocol):
     def node_id(self) -> int: ...
 
     @property
-    def broker(self) -> dict[str, object]: ...
+    def broker(self) -> Mapping[str, Any]: ...
+
+    @property
+    def configs(self) -> BrokerConfigs: ...
 
 
 class Node(Wire):
@@ -124,10 +126,6 @@ class Node(Wire):
             return ErrorCode.FENCED_LEADER_EPOCH
         return ErrorCode.UNKNOWN_LEADER_EPOCH
 
-    def enough_replicas(self, partition: Partition) -> bool:
-        """min.insync.replicas, with one broker in sync."""
-        return partition.min_insync_replicas <= 1
-
     def advertised(self, connection: Connection) -> tuple[str, int]:
         """Our address for whoever is on that connection: the one that its listener advertises,
         else the one that it dialled, which it can surely reach."""
@@ -135,11 +133,6 @@ class Node(Wire):
 
     def view(self, connection: Connection, image: ClusterImage | None = None) -> View:
         """The cluster, now or as an image will have it, as that client sees it."""
-        own = (self.settings.node_id, self.advertised(connection))
-        return View(image or self.image, connection.listener, own)
-
-    def view(self, connection: Connection, image: ClusterImage | None = None) -> View:
-        """The cluster as it is seen from that connection."""
         own = (self.settings.node_id, self.advertised(connection))
         return View(image or self.image, connection.listener, own)
 

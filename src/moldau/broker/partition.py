@@ -35,7 +35,6 @@ class Partition:
         "index",
         "leader_epoch",
         "log",
-        "min_insync_replicas",
         "readers",
         "sync_waiters",
         "topic",
@@ -50,7 +49,6 @@ class Partition:
         self.topic_id = topic_id
         self.log = log
         self.leader_epoch = leader_epoch
-        self.min_insync_replicas = 1
         self.sync_waiters = SyncWaiters()
         # Parked fetches: called with the number of bytes that were appended.
         self.readers: dict[object, Callable[[int], None]] = {}

@@ -100,14 +100,15 @@ class Wire:
         try:
             request, served = self._parse(connection, frame)
         except (BadRequest, Malformed) as error:
-            self._refuse(connection, str(error))
+            self.close(connection, str(error))
             return
         connection.inflight.append(request)
         response = served.handle(self, request)
         if response is not None:
             self.respond(request, response)
 
-    def _refuse(self, connection: Connection, why: str) -> None:
+    def close(self, connection: Connection, why: str) -> None:
+        """The connection ends, and the log says why; nothing more is begun on it."""
         connection.waiting.clear()
         connection.unsent = True
         self.outbox.closes.append((connection, why))

@@ -8,6 +8,7 @@ import os
 import selectors
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import time_ns
 
 READ = selectors.EVENT_READ
@@ -46,18 +47,13 @@ class Reactor:
     def call_from_thread(self, call: Callable[[], None]) -> None:
         """Runs `call` in the loop. The only method that other threads may use."""
         self._done.append(call)
-        try:
-            os.write(self._wake_write, b"\0")
-        except BlockingIOError:  # the pipe is full of wake-ups already
-            pass
+        self._wake()
 
     def stop(self) -> None:
         """The loop ends after this round. May be called by a signal handler."""
         self._running = False
-        try:
+        with suppress(BlockingIOError):
             os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            pass
 
     def run(self, before: Callable[[int], None], after: Callable[[], int | None]) -> None:
         select = self._selector.select
@@ -76,9 +72,7 @@ class Reactor:
         os.close(self._wake_write)
 
     def _woken(self, _events: int) -> None:
-        try:
+        with suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
         while self._done:
             self._done.popleft()()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldau.broker.request import Connection as Peer
 from moldau.cluster.image import Endpoint
@@ -118,7 +118,7 @@ class Server:
         self._listeners: list[socket.socket] = []
         self._count = 0
         self._failure: str | None = None
-        settings = node.settings.broker
+        settings: Mapping[str, Any] = node.settings.broker
         self._frame_limit: int = settings["socket.request.max.bytes"]
         self._max_connections: int = settings["max.connections"]
         self._idle_ms: int = settings["connections.max.idle.ms"]

@@ -24,12 +24,12 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 def handle(node: Node, request: Request) -> ApiVersionsResponse:
     if request.version < 0:
         api_versions = [v for v in _ranges() if v.api_key == request.api_key]
-        return ApiVersionsResponse(
-            error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=api_versions
-        )
+        return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=api_versions)
     if request.version >= 3:
         body = request.body
-        if not (_is_software(body.client_software_name) and _is_software(body.client_software_version)):
+        if not (
+            _is_software(body.client_software_name) and _is_software(body.client_software_version)
+        ):
             return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
         request.connection.software = (body.client_software_name, body.client_software_version)
     return ApiVersionsResponse(api_keys=_ranges())

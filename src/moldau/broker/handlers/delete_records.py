@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moldau.cluster.topic_names import INTERNAL
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.delete_records import (
     DeleteRecordsPartition,
@@ -45,7 +46,7 @@ def _delete(node: Node, topic: str, wanted: DeleteRecordsPartition) -> DeleteRec
     partition = node.partition(topic, wanted.partition_index)
     if partition is None:
         return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    if topic in node.INTERNAL_TOPICS:
+    if topic in INTERNAL:
         return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
     log = partition.log
     if "delete" not in log.config.cleanup_policy:

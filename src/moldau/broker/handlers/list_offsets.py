@@ -91,10 +91,11 @@ def _look_up(partition: Partition, timestamp: int, committed: bool) -> tuple[int
         return -1, log.log_start_offset, epoch
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return -1, -1, -1
-    found = log.max_timestamp() if timestamp == MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)
-    if found is None or found[1] >= end:
+    largest = timestamp == MAX_TIMESTAMP
+    found = log.max_timestamp() if largest else log.offset_for_timestamp(timestamp)
+    if found is None or found.offset >= end:
         return -1, -1, -1
-    return found[0], found[1], log.epoch_of(found[1])
+    return found
 
 
 def _error(wanted: ListOffsetsPartition, error: ErrorCode) -> ListOffsetsPartitionResponse:

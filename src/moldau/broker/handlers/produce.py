@@ -5,6 +5,8 @@
 - acks=0: no answer. acks=1: answered when the batch is in the operating system's hands. acks=all:
   answered after the shared sync of every log that was written (DESIGN decision 4); `moldau.sync`
   switches that off (`never`) or extends it to acks=1 (`always`).
+- min.insync.replicas counts at most the replicas there are (Apache Kafka: effectiveMinIsr), so
+  with one broker it never refuses.
 - A duplicate is answered only when the original is on disk: its first answer may never have been
   sent.
 """
@@ -56,7 +58,8 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
         )
     response = ProduceResponse(responses=topics)
     if body.acks == 0:
-        return _no_answer(node, request, response)
+        _no_answer(node, request, response)
+        return None
     if pending and node.sync_before_reply(body.acks):
         node.respond_when_synced(request, response, pending)
         return None
@@ -80,8 +83,6 @@ def _append(
     data: PartitionProduceData,
     pending: list[tuple[Partition, int]],
 ) -> PartitionProduceResponse:
-    if request.body.acks == -1 and not node.enough_replicas(partition):
-        return _error(data.index, ErrorCode.NOT_ENOUGH_REPLICAS)
     log = partition.log
     before = log.log_end_offset
     result = log.append_as_leader(
