@@ -553,7 +553,8 @@ class Log:
         while len(self._segments) > 1 and self._bases[-1] >= offset:
             for path in self._segments.pop().paths():
                 self._remove(path)
-            self._bases.pop()
+            base = self._bases.pop()
+            self._snapshots = [one for one in self._snapshots if one != base]
         self._active = self._segments[-1]
         try:
             self._active.truncate(offset, self.config.index_interval_bytes)
@@ -573,9 +574,7 @@ class Log:
 
     def _reload_producers(self) -> None:
         for offset in [one for one in self._snapshots if one > self.log_end_offset]:
-            path = snapshot_path(self.directory, offset)
-            if self._files.disk.stat(path) is not None:
-                self._remove(path)
+            self._remove(snapshot_path(self.directory, offset))
         self._snapshots = [one for one in self._snapshots if one <= self.log_end_offset]
         self._producers = load_producers(
             self._files.disk,

@@ -82,10 +82,7 @@ class Loader:
         start = max(log_start_offset, self._segments[0].base_offset)
         epochs.cut_from(end)
         epochs.cut_before(start)
-        snapshots = sorted(
-            segment_offset(name) or 0 for name in entries if name.endswith(".snapshot")
-        )
-        snapshots = self._drop_snapshots(snapshots, end)
+        snapshots = self._drop_snapshots(end)
         producers = load_producers(
             self._disk,
             self._directory,
@@ -178,12 +175,20 @@ class Loader:
             segment = self._segments[number]
             size = segment.size
             sound, end = self._recover_segment(segment, recovery_point, epochs)
-            if not sound:
+            if not sound or self._has_hole(number, end):
                 self._cut(number, size, end)
                 break
             if number < len(self._segments) - 1:
                 segment.seal()
         return end
+
+    def _has_hole(self, number: int, end: int) -> bool:
+        """Does the next segment begin later than this one ends? Compaction leaves that behind; in
+        any other log the end of this segment never reached the disk."""
+        is_last = number == len(self._segments) - 1
+        if is_last or self._config.is_compacted:
+            return False
+        return self._segments[number + 1].base_offset > end
 
     def _recover_segment(
         self, segment: Segment, recovery_point: int, epochs: LeaderEpochs
@@ -205,8 +210,6 @@ class Loader:
 
     def _cut(self, number: int, size_before: int, end: int) -> None:
         segment = self._segments[number]
-        if segment.size == 0 or end == segment.base_offset:
-            end = segment.base_offset
         segment.file.truncate(segment.size)
         later = self._segments[number + 1 :]
         lost = size_before - segment.size + sum(one.size for one in later)
@@ -230,8 +233,10 @@ class Loader:
         self._segments.clear()
         self._add_segment(log_start_offset)
 
-    def _drop_snapshots(self, snapshots: list[int], end: int) -> list[int]:
+    def _drop_snapshots(self, end: int) -> list[int]:
         """Keeps those at the base of a segment, and the latest that is not beyond the end."""
+        names = (one.name for one in self._disk.list(self._directory))
+        snapshots = sorted(segment_offset(one) or 0 for one in names if one.endswith(".snapshot"))
         usable = [one for one in snapshots if one <= end]
         bases = {segment.base_offset for segment in self._segments}
         kept = [one for one in usable if one in bases or one == usable[-1]]
