@@ -14,9 +14,15 @@ from moldau.broker.partition import Partition
 from moldau.cluster.boot import Incarnation, leader_change, records_for_start
 from moldau.cluster.changes import changes
 from moldau.cluster.configs import effective, topic_values
+from moldau.cluster.create_topics import create_topics
 from moldau.cluster.image import ClusterImage, Endpoint, TopicImage
 from moldau.cluster.records import Record, decode_record, encode_record
 from moldau.cluster.replay import committed
+from moldau.protocol.messages.create_topics import (
+    CreatableTopic,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
 from moldau.protocol.records import Record as LogRecord
 from moldau.protocol.records import build, iterate
 from moldau.storage.config import LogConfig
@@ -40,17 +46,17 @@ class Controller:
         self.image = ClusterImage()
         self.configs: BrokerConfigs = node.settings.configs
         log = node.logs.metadata_log(METADATA_TOPIC)
-        self._metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
-        node.watch(self._metadata)
+        self.metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
+        node.watch(self.metadata)
 
     @property
     def epoch(self) -> int:
         """The leader epoch of the metadata log, one higher at each start."""
-        return self._metadata.leader_epoch
+        return self.metadata.leader_epoch
 
     @property
     def end_offset(self) -> int:
-        return self._metadata.log.log_end_offset
+        return self.metadata.log.log_end_offset
 
     # --- start ------------------------------------------------------------------------------
 
@@ -58,7 +64,7 @@ class Controller:
         """Replays the metadata log, registers this broker and opens its logs."""
         stored = committed(self._stored_records())
         self._replay(stored.records)
-        self._metadata.leader_epoch += 1
+        self.metadata.leader_epoch += 1
         key, value = leader_change(self._node.settings.node_id)
         self._append([(key, value)], control=True)
         incarnation = Incarnation(
@@ -74,12 +80,27 @@ class Controller:
             clean=clean,
         )
         self._write(records)
-        self._node.when_synced([(self._metadata, self.end_offset)], lambda: None)
+        self._node.when_synced([(self.metadata, self.end_offset)], lambda: None)
+
+    def create_missing(self, topics: Iterable[CreatableTopic]) -> None:
+        """Topics that nobody waits for: those of KAFKA_CREATE_TOPICS, and the broker's own. What
+        is there stays as it is; what cannot be is said in the log."""
+        wanted = [topic for topic in topics if topic.name not in self.image.topics]
+        request = CreateTopicsRequest(topics=wanted)
+        decided = create_topics(self.image, self.configs, self._node.rng, request)
+        assert isinstance(decided.response, CreateTopicsResponse)
+        for result in decided.response.topics:
+            if result.error_code:
+                self._node.log(f"topic {result.name} is not created: {result.error_message}")
+        refused = self._write(decided.records) if decided.records else None
+        if refused is not None:
+            self._node.log(f"topics are not created: {refused.message}")
 
     def _stored_records(self) -> Iterable[Record]:
-        for header, batch in self._metadata.log.iterate(self._metadata.log.log_start_offset):
+        for header, batch in self.metadata.log.iterate(self.metadata.log.log_start_offset):
             if not header.is_control:
                 for record in iterate(batch):
+                    assert record.value is not None, "metadata records have values"
                     yield decode_record(record.value)
 
     # --- decisions --------------------------------------------------------------------------
@@ -92,7 +113,7 @@ class Controller:
                 self._node.respond(request, decided.refuse(refused.code, refused.message))
                 return
         self._node.respond_when_synced(
-            request, decided.response, [(self._metadata, self.end_offset)]
+            request, decided.response, [(self.metadata, self.end_offset)]
         )
 
     def _write(self, records: Sequence[Record]) -> Refused | None:
@@ -107,8 +128,8 @@ class Controller:
         now_ms = self._node.now_ms
         records = [LogRecord(0, now_ms, key, value) for key, value in pairs]
         batch = build(records, control=control)
-        result = self._metadata.log.append_as_leader(
-            memoryview(batch), self._metadata.leader_epoch, now_ms, Origin.CONTROLLER
+        result = self.metadata.log.append_as_leader(
+            memoryview(batch), self.metadata.leader_epoch, now_ms, Origin.CONTROLLER
         )
         return None if isinstance(result, Appended) else result
 
@@ -137,6 +158,7 @@ class Controller:
                     topic.name, index, topic.id, config, self._node.now_ms
                 )
                 partition = Partition(topic.name, index, topic.id, log, state.leader_epoch)
+                partition.created_at = self.end_offset
                 self._node.lead(partition)
             partition.leader_epoch = state.leader_epoch
 
@@ -144,6 +166,7 @@ class Controller:
         for index in range(len(topic.partitions)):
             self._node.resign(topic.name, index)
             self._node.logs.delete(topic.name, index, self._node.now_ms)
+        self._node.groups.topic_deleted(topic.name, topic.id)
 
     def _reconfigure(self, topics: Iterable[str]) -> None:
         for name in topics:

@@ -7,16 +7,20 @@ anywhere: the same inputs give the same outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from moldau.broker.controller import Controller
 from moldau.broker.fetch_session import Sessions
+from moldau.broker.groups.coordinator import GroupCoordinator
 from moldau.broker.outbox import Outbox
 from moldau.broker.partition import Partition
 from moldau.broker.wire import Wire
+from moldau.cluster.create_topics import auto_topics
+from moldau.cluster.topic_names import CONSUMER_OFFSETS
 from moldau.cluster.view import View
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.messages.create_topics import CreatableTopic, CreatableTopicConfig
 
 if TYPE_CHECKING:
     from moldau.broker.request import Connection, Request
@@ -39,6 +43,22 @@ class Dice(Protocol):
     def getrandbits(self, k: int) -> int: ...
 
 
+class NewTopic(Protocol):
+    """A topic to create at start, unless it is there."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def partitions(self) -> int: ...
+
+    @property
+    def replication_factor(self) -> int: ...
+
+    @property
+    def cleanup_policy(self) -> str | None: ...
+
+
 class Settings(Protocol):
     """What the node needs to know of how it was started."""
 
@@ -50,6 +70,9 @@ class Settings(Protocol):
 
     @property
     def configs(self) -> BrokerConfigs: ...
+
+    @property
+    def create_topics(self) -> Sequence[NewTopic]: ...
 
 
 class Node(Wire):
@@ -76,6 +99,7 @@ class Node(Wire):
         sync = broker["moldau.sync"]
         self._synced_acks = {"never": (), "acks-all": (ALL,), "always": (ALL, 1)}[sync]
         self.controller = Controller(self)
+        self.groups = GroupCoordinator(self)
         # Ids for producers that are reserved on disk and not yet handed out.
         self.producer_ids = range(0)
 
@@ -87,6 +111,24 @@ class Node(Wire):
         """Reads what is stored; from then on the node serves."""
         self.controller.start(listeners, self.logs.was_clean)
         self.logs.set_aside_strays()
+        self.controller.create_missing(
+            CreatableTopic(
+                name=topic.name,
+                num_partitions=topic.partitions,
+                replication_factor=topic.replication_factor,
+                configs=[]
+                if topic.cleanup_policy is None
+                else [CreatableTopicConfig(name="cleanup.policy", value=topic.cleanup_policy)],
+            )
+            for topic in self.settings.create_topics
+        )
+
+    def ensure_offsets_topic(self) -> bool:
+        """Is there a place for groups? It is made when first asked for, as in Apache Kafka."""
+        if CONSUMER_OFFSETS not in self.image.topics:
+            request = auto_topics(self.controller.configs, [CONSUMER_OFFSETS])
+            self.controller.create_missing(request.topics)
+        return CONSUMER_OFFSETS in self.image.topics
 
     # --- what is where ----------------------------------------------------------------------
 
@@ -150,6 +192,11 @@ class Node(Wire):
     def when_synced(self, written: list[tuple[Partition, int]], call: Callable[[], None]) -> None:
         """Calls back when each partition is on disk up to the offset given with it."""
         missing = [(p, offset) for p, offset in written if p.log.synced_offset < offset]
+        metadata = self.controller.metadata
+        # A record on disk is worth nothing while the topic that it belongs to is not.
+        born = max((p.created_at for p, _ in written), default=0)
+        if born > metadata.log.synced_offset:
+            missing.append((metadata, born))
         if not missing or not self._synced_acks:
             call()
             return

@@ -32,6 +32,7 @@ class Partition:
     transactions the last stable offset is the high watermark."""
 
     __slots__ = (
+        "created_at",
         "index",
         "leader_epoch",
         "log",
@@ -49,6 +50,9 @@ class Partition:
         self.topic_id = topic_id
         self.log = log
         self.leader_epoch = leader_epoch
+        # The offset of the metadata log up to which the partition's creation is recorded; 0 when
+        # it was there at the start.
+        self.created_at = 0
         self.sync_waiters = SyncWaiters()
         # Parked fetches: called with the number of bytes that were appended.
         self.readers: dict[object, Callable[[int], None]] = {}

@@ -103,7 +103,7 @@ class Wire:
             self.close(connection, str(error))
             return
         connection.inflight.append(request)
-        response = served.handle(self, request)
+        response = served.handle(self, request)  # type: ignore[arg-type]
         if response is not None:
             self.respond(request, response)
 

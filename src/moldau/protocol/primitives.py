@@ -17,7 +17,7 @@ def uvarint(value: int) -> bytes:
     return bytes(out)
 
 
-def more_uvarint(buffer: bytes | memoryview, position: int, first: int) -> tuple[int, int]:
+def more_uvarint(buffer: bytes | bytearray | memoryview, position: int, first: int) -> tuple[int, int]:
     """The rest of an unsigned varint of up to five bytes whose first byte has been read."""
     value = first & 0x7F
     shift = 7
@@ -34,7 +34,7 @@ def more_uvarint(buffer: bytes | memoryview, position: int, first: int) -> tuple
             raise Malformed("a varint is longer than five bytes")
 
 
-def read_uvarint(buffer: bytes | memoryview, position: int) -> tuple[int, int]:
+def read_uvarint(buffer: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
     first = buffer[position]
     if first < 0x80:
         return first, position + 1

@@ -37,4 +37,8 @@ def _watch_with_kqueue(parent: int, reactor: Reactor, stop: Callable[[], None]) 
     )
     with suppress(ProcessLookupError):
         queue.control([event], 0, 0)
-        reactor.register(queue.fileno(), READ, lambda _events, _keep=queue: stop())
+
+        def ended(_events: int, _keep: object = queue) -> None:
+            stop()
+
+        reactor.register(queue.fileno(), READ, ended)

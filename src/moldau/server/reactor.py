@@ -52,7 +52,10 @@ class Reactor:
     def stop(self) -> None:
         """The loop ends after this round. May be called by a signal handler."""
         self._running = False
-        with suppress(BlockingIOError):
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # the pipe is full of wake-ups already
             os.write(self._wake_write, b"\0")
 
     def run(self, before: Callable[[int], None], after: Callable[[], int | None]) -> None:
