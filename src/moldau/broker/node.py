@@ -90,6 +90,7 @@ class Node(Wire):
         self.logs = logs
         self.rng = rng
         self.partitions: dict[tuple[str, int], Partition] = {}
+        self.generation = 0  # counts changes of what this node leads
         self._led: dict[Log, Partition] = {}
         broker = settings.broker
         self.fetch_max_bytes: int = broker["fetch.max.bytes"]
@@ -145,6 +146,7 @@ class Node(Wire):
 
     def lead(self, partition: Partition) -> None:
         """This node leads the partition from now on."""
+        self.generation += 1
         self.partitions[partition.topic, partition.index] = partition
         self.watch(partition)
 
@@ -154,6 +156,7 @@ class Node(Wire):
 
     def resign(self, topic: str, index: int) -> Partition | None:
         """The partition is gone: who waits for its end is told so."""
+        self.generation += 1
         partition = self.partitions.pop((topic, index), None)
         if partition is not None:
             del self._led[partition.log]

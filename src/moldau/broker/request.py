@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moldau.broker.repetition import Repetitions
     from moldau.protocol.codec import Hole
 
 # A response ready to be sent: buffers, and regions of files with a `size`.
@@ -23,6 +24,7 @@ class Connection:
         "listener",
         "local_address",
         "peer_host",
+        "repetitions",
         "software",
         "unsent",
         "waiting",
@@ -47,6 +49,7 @@ class Connection:
         self.waiting: deque[bytes] = deque()  # frames whose turn has not come
         self.unsent = False  # the body still holds more than it should: begin nothing new
         self.closed = False
+        self.repetitions: Repetitions | None = None  # of Produces, see broker/repetition.py
 
 
 class Request:

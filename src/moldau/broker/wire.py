@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moldau.broker.outbox import Outbox
-from moldau.broker.request import Connection, Request, join
+from moldau.broker.request import Connection, Parts, Request, join
 from moldau.broker.served import SERVED, Served, load
 from moldau.broker.timers import Timers
 from moldau.protocol.codec import Hole, decode, encode_into
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from moldau.protocol.schema import Message
 
 PRODUCE = 0
+_PRODUCE = b"\0\0"
 API_VERSIONS = 18
 # Frames that may wait on a connection behind a parked request; then reading stops.
 MAX_WAITING = 64
@@ -94,9 +95,16 @@ class Wire:
             return False
         if not connection.inflight:
             return True
-        return frame[:2] == b"\x00\x00" and connection.inflight[-1].api_key == PRODUCE
+        return frame[:2] == _PRODUCE and connection.inflight[-1].api_key == PRODUCE
 
     def _begin(self, connection: Connection, frame: bytes | bytearray) -> None:
+        repetitions = connection.repetitions
+        if (
+            repetitions is not None
+            and frame[:2] == _PRODUCE
+            and repetitions.handle(self, connection, frame)  # type: ignore[arg-type]
+        ):
+            return
         try:
             request, served = self._parse(connection, frame)
         except (BadRequest, Malformed) as error:
@@ -148,13 +156,19 @@ class Wire:
 
     def respond(self, request: Request, response: Message | None) -> None:
         """Answers a request, once. None: it wants no answer (a Produce with acks=0)."""
+        if request.connection.closed or response is None:
+            self.answer(request, [])
+        else:
+            self.answer(request, self.encode(request, response))
+
+    def answer(self, request: Request, parts: Parts) -> None:
+        """Answers with bytes that are ready, in its turn."""
         assert not request.answered, f"{request.api_key} was answered twice"
         request.answered = True
+        request.parts = parts
         connection = request.connection
         if connection.closed:
             return
-        if response is not None:
-            request.parts = self._encode(request, response)
         inflight = connection.inflight
         if inflight[0] is request:
             while inflight and inflight[0].answered:
@@ -164,7 +178,8 @@ class Wire:
             if connection.waiting:
                 self._unblocked.append(connection)
 
-    def _encode(self, request: Request, response: Message) -> list[Any]:
+    def encode(self, request: Request, response: Message) -> Parts:
+        """The whole frame of an answer."""
         served = self._apis[request.api_key]
         version = max(request.version, 0)
         out = bytearray(_LENGTH)

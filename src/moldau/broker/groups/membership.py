@@ -546,13 +546,19 @@ class Membership:
         else:
             self._groups[group_id] = Group.loaded(group_id, value)
 
-    def loaded(self, now_ms: int) -> None:
-        """Members have a session from now on; a group above the limit is called together."""
+    def loaded(self, heard_ms: int, now_ms: int) -> None:
+        """Members have a session from `heard_ms` on; a group above the limit is called together."""
         for group in tuple(self._groups.values()):
             for member in group.members.values():
-                self._heard_of(group, member, now_ms)
+                self._heard_of(group, member, heard_ms)
             if len(group.members) > self._limits.max_size:
                 self._prepare(group, now_ms, self.due)
+
+    def unload(self) -> None:
+        for group in tuple(self._groups.values()):
+            for member in group.members.values():
+                self._turn_away(group, member, ErrorCode.NOT_COORDINATOR, member.id, self.due)
+            self.forget(group.id)
 
     def forget(self, group_id: str) -> None:
         group = self._groups.pop(group_id, None)

@@ -65,6 +65,15 @@ class Offsets:
     def tombstones(self, group: str) -> list[KeyValue]:
         return [(offset_key(group, topic, p), None) for topic, p, _ in self.entries(group)]
 
+    def topics(self) -> set[tuple[str, bytes]]:
+        """Name and id of every topic that has offsets."""
+        return {
+            (topic, offset.topic_id)
+            for topics in self.by_group.values()
+            for topic, partitions in topics.items()
+            for offset in partitions.values()
+        }
+
     def of_topics(self, topics: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str, int]]:
         """Group, topic and partition of all offsets that belong to these topics (name and id)."""
         for name, topic_id in topics:

@@ -81,14 +81,20 @@ class Shard:
             # It may have become empty, or have left a topic whose offsets are old.
             self._expiry.check_at(timestamp_ms)
 
-    def loaded(self, now_ms: int) -> Decision:
-        """The log has been replayed: the members' sessions begin."""
+    def loaded(self, heard_ms: int, now_ms: int) -> Decision:
+        """The log has been replayed. Members' sessions began at `heard_ms`: from then on they
+        could have been heard of."""
         for group_id in self.offsets.by_group:
             if group_id not in self.groups:
                 self.groups[group_id] = Group(group_id, now_ms)
         self.loading = False
         self._expiry.start(now_ms)
-        self.membership.loaded(now_ms)
+        self.membership.loaded(heard_ms, now_ms)
+        return self._take_due()
+
+    def unloaded(self) -> Decision:
+        """The partition is no longer ours: who waits is sent to look for its coordinator."""
+        self.membership.unload()
         return self._take_due()
 
     def tick(self, now_ms: int) -> Decision:

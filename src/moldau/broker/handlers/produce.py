@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moldau.broker.repetition import Repetitions
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
@@ -57,6 +58,8 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
             )
         )
     response = ProduceResponse(responses=topics)
+    if len(pending) == 1 and len(body.topic_data) == 1 and len(results) == 1 and body.acks:
+        _remember(node, request, pending[0][0], response)
     if body.acks == 0:
         _no_answer(node, request, response)
         return None
@@ -67,6 +70,15 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
 
 
 _UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def _remember(
+    node: Node, request: Request, partition: Partition, response: ProduceResponse
+) -> None:
+    connection = request.connection
+    if connection.repetitions is None:
+        connection.repetitions = Repetitions()
+    connection.repetitions.remember(node, request, partition, response)
 
 
 def _refusal(request: Request) -> ErrorCode | None:
