@@ -70,7 +70,7 @@ class Loader:
     def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
         entries = self._tidy()
         epochs = self._load_epochs(entries)
-        self._load_segments(entries)
+        self._load_segments(entries, scanned_after=None if clean else recovery_point)
         end = None
         if clean:
             end = self._load_end()
@@ -117,8 +117,9 @@ class Loader:
             self._report(f"{path}: {error}. It is made again from the log.")
             return LeaderEpochs()
 
-    def _load_segments(self, entries: dict[str, Entry]) -> None:
-        """Every .log file, with indexes that look right or were made again."""
+    def _load_segments(self, entries: dict[str, Entry], scanned_after: int | None) -> None:
+        """Every .log file, with indexes that look right or were made again; those of segments
+        that begin after `scanned_after` will be made by recovery."""
         names = sorted(name for name in entries if name.endswith(".log"))
         for name in names:
             base = segment_offset(name)
@@ -130,7 +131,10 @@ class Loader:
             stem = name.partition(".")[0]
             index, times = entries.get(f"{stem}.index"), entries.get(f"{stem}.timeindex")
             sound = segment.load(entry.size, index and index.size, times and times.size)
-            if not sound:
+            if not sound and scanned_after is not None and base > scanned_after:
+                segment.index.reset()
+                segment.times.reset()
+            elif not sound:
                 self._rebuild(segment, missing=index is None or times is None)
             self._segments.append(segment)
         if not self._segments:

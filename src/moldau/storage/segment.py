@@ -263,7 +263,8 @@ class Segment:
         if time:
             self.max_timestamp = time[0]
             self.max_timestamp_offset = self.base_offset + time[1]
-        return good and (last is None or last[1] < size)
+        # A sealed segment has an entry of time for its latest record, so none is a lost file.
+        return good and (last is None or last[1] < size) and (time is not None or size == 0)
 
     def load_tail(self, index_interval: int) -> int:
         """The next offset after this segment, read from its last indexed batch on. What is found
