@@ -11,7 +11,7 @@ Groups and the controller are machines (Apache Kafka: CoordinatorRuntime, Quorum
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.records import Record, build
@@ -75,12 +75,15 @@ class Journal(Protocol):
         ...
 
 
-class Replicated:
+M = TypeVar("M", bound=Machine)
+
+
+class Replicated(Generic[M]):
     """One machine and its journal. `armed` is told when the machine's deadline may have moved."""
 
     def __init__(
         self,
-        machine: Machine,
+        machine: M,
         journal: Journal,
         respond: Callable[[Any, Message], None],
         armed: Callable[[int | None], None],
@@ -105,10 +108,6 @@ class Replicated:
 
     def tick(self, now_ms: int) -> None:
         self.submit(self.machine.tick(now_ms), now_ms)
-
-    def when_durable(self, call: Callable[[], None]) -> None:
-        """Calls back when everything that the machine has seen is durable."""
-        self.journal.when_durable(self.journal.end_offset, call)
 
     def _append(self, records: Sequence[KeyValue], now_ms: int) -> ErrorCode:
         batch = build([Record(0, now_ms, key, value) for key, value in records])

@@ -102,7 +102,7 @@ class Stage:
         for offset, ((key, value), timestamp) in enumerate(self.journal.records):
             self.shard.replay(key, value, offset, timestamp)
         self.engine = Replicated(self.shard, self.journal, self._respond, self._armed)
-        self.engine.submit(self.shard.loaded(self.now), self.now)
+        self.engine.submit(self.shard.loaded(self.now, self.now), self.now)
 
     def crash(self) -> None:
         """The broker dies and starts again from what is in the journal."""

@@ -6,7 +6,7 @@ are told so, and try again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -119,20 +119,6 @@ class GroupCoordinator:
             return ErrorCode.NOT_COORDINATOR
         found = self._open(partition_of(group_id, self._partitions))
         return found if isinstance(found, ErrorCode) else found.engine
-
-    def by_shard(
-        self, group_ids: Iterable[str]
-    ) -> Iterator[tuple[Replicated[Shard] | ErrorCode, list[str]]]:
-        """The groups, once each, with the shard that they share."""
-        if not self._count_partitions():
-            yield ErrorCode.NOT_COORDINATOR, list(dict.fromkeys(group_ids))
-            return
-        indexes: dict[int, list[str]] = {}
-        for group_id in dict.fromkeys(group_ids):
-            indexes.setdefault(partition_of(group_id, self._partitions), []).append(group_id)
-        for index, members in indexes.items():
-            found = self._open(index)
-            yield (found if isinstance(found, ErrorCode) else found.engine), members
 
     def all(self) -> list[Replicated[Shard]] | ErrorCode:
         """Every shard there is."""

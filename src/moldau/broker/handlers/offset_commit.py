@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moldau.protocol.errors import ErrorCode
@@ -23,55 +24,69 @@ from moldau.protocol.messages.offset_commit import (
 if TYPE_CHECKING:
     from moldau.broker.node import Node
     from moldau.broker.request import Request
+    from moldau.cluster.image import TopicImage
 
 BY_TOPIC_ID = 10
 
 
 def handle(node: Node, request: Request) -> OffsetCommitResponse | None:
-    body = request.body
-    known = _Known(node, request)
-    if not known.topics:
-        return known.answer(lambda _: ErrorCode.NONE)
-    engine = node.groups.find(body.group_id)
+    found = [_find(node, request.version, topic) for topic in request.body.topics]
+    answer = partial(_answer, request, found)
+    known = _known(request, found)
+    if not known:
+        return answer(lambda _: ErrorCode.NONE)
+    engine = node.groups.find(request.body.group_id)
     if isinstance(engine, ErrorCode):
         code = engine
-        return known.answer(lambda _: code)
-    decision = engine.machine.commit(request, known.topics, known.answer, node.now_ms)
+        return answer(lambda _: code)
+    decision = engine.machine.commit(request, known, answer, node.now_ms)
     engine.submit(decision, node.now_ms)
     return None
 
 
-class _Known:
-    """The part of a request that names what exists, and the answer to the whole of it."""
+def _find(node: Node, version: int, topic: OffsetCommitRequestTopic) -> TopicImage | None:
+    if version >= BY_TOPIC_ID:
+        return node.image.topics_by_id.get(topic.topic_id)
+    return node.image.topics.get(topic.name)
 
-    def __init__(self, node: Node, request: Request) -> None:
-        self._request = request
-        self._missing: dict[int, ErrorCode] = {}  # by the place of the topic in the request
-        self._partitions: list[int] = []
-        self.topics: list[OffsetCommitRequestTopic] = []
-        by_id = request.version >= BY_TOPIC_ID
-        image = node.image
-        for topic in request.body.topics:
-            found = (image.topics_by_id if by_id else image.topics).get(
-                topic.topic_id if by_id else topic.name
+
+def _known(request: Request, found: list[TopicImage | None]) -> list[OffsetCommitRequestTopic]:
+    """What exists of that which the request names."""
+    known = []
+    for topic, image in zip(request.body.topics, found, strict=True):
+        partitions = [p for p in topic.partitions if _exists(image, p.partition_index)]
+        if image is not None and partitions:
+            known.append(
+                OffsetCommitRequestTopic(name=image.name, topic_id=image.id, partitions=partitions)
             )
-            self._partitions.append(0 if found is None else len(found.partitions))
-            if found is None:
-                code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-                self._missing[len(self._partitions) - 1] = ErrorCode.UNKNOWN_TOPIC_ID if by_id else code
-                continue
-            partitions = [
-                p for p in topic.partitions if 0 <= p.partition_index < len(found.partitions)
-            ]
-            if partitions:
-                self.topics.append(
-                    OffsetCommitRequestTopic(
-                        name=found.name, topic_id=found.id, partitions=partitions
-                    )
-                )
+    return known
 
-    def answer(
-        self, code: Callable[[OffsetCommitRequestPartition], ErrorCode]
-    ) -> OffsetCommitResponse:
-        topics = []
-        return OffsetCommitResponse(topics=topics)
+
+def _exists(image: TopicImage | None, index: int) -> bool:
+    return image is not None and 0 <= index < len(image.partitions)
+
+
+def _answer(
+    request: Request,
+    found: list[TopicImage | None],
+    code: Callable[[OffsetCommitRequestPartition], ErrorCode],
+) -> OffsetCommitResponse:
+    """The whole answer, given the error codes of the partitions that exist."""
+    unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    missing = ErrorCode.UNKNOWN_TOPIC_ID if request.version >= BY_TOPIC_ID else unknown
+    topics = []
+    for topic, image in zip(request.body.topics, found, strict=True):
+        lost = missing if image is None else unknown
+        partitions = [
+            OffsetCommitResponsePartition(
+                partition_index=p.partition_index,
+                error_code=code(p) if _exists(image, p.partition_index) else lost,
+            )
+            for p in topic.partitions
+        ]
+        topics.append(
+            OffsetCommitResponseTopic(
+                name=topic.name, topic_id=topic.topic_id, partitions=partitions
+            )
+        )
+    return OffsetCommitResponse(topics=topics)
