@@ -30,7 +30,7 @@ class Parking(Wire):
         for key in (PRODUCE, HEARTBEAT):
             self._apis[key] = Served("Parked", 0, 4, 4, HeartbeatRequest, park)
 
-    def answer(self, request: Request) -> None:
+    def give(self, request: Request) -> None:
         self.respond(request, HeartbeatResponse())
 
     def sent(self) -> list[int]:
@@ -54,10 +54,10 @@ def test_answers_leave_in_the_order_of_the_requests() -> None:
     for i in range(3):
         wire.frame(peer, frame(PRODUCE, i))
     first, second, third = wire.parked
-    wire.answer(third)
-    wire.answer(second)
+    wire.give(third)
+    wire.give(second)
     assert wire.sent() == []
-    wire.answer(first)
+    wire.give(first)
     assert wire.sent() == [0, 1, 2]
 
 
@@ -68,11 +68,11 @@ def test_only_a_produce_may_begin_before_what_came_earlier_is_answered() -> None
     wire.frame(peer, frame(HEARTBEAT, 2))
     wire.frame(peer, frame(PRODUCE, 3))
     assert [r.correlation_id for r in wire.parked] == [0, 1]
-    wire.answer(wire.parked[0])
-    wire.answer(wire.parked[1])
+    wire.give(wire.parked[0])
+    wire.give(wire.parked[1])
     assert wire.sent() == [0, 1]
     assert [r.correlation_id for r in wire.parked] == [0, 1, 2], "a Produce waits for a Heartbeat"
-    wire.answer(wire.parked[2])
+    wire.give(wire.parked[2])
     assert wire.sent() == [2]
     assert wire.parked[3].correlation_id == 3
 
@@ -82,7 +82,7 @@ def test_thousands_of_waiting_requests_are_no_deep_recursion() -> None:
     wire.frame(peer, frame(HEARTBEAT, 0))
     for i in range(1, 5000):
         wire.frame(peer, frame(API_VERSIONS, i, b""))
-    wire.answer(wire.parked[0])
+    wire.give(wire.parked[0])
     assert wire.sent() == list(range(5000))
 
 
@@ -109,7 +109,7 @@ def test_an_answer_for_a_closed_connection_is_dropped() -> None:
     wire.opened(peer)
     wire.frame(peer, frame(PRODUCE, 0))
     wire.closed(peer)
-    wire.answer(wire.parked[0])
+    wire.give(wire.parked[0])
     assert wire.sent() == []
 
 
