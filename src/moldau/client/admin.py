@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from moldau.client.connection import Connection
 from moldau.client.errors import KafkaError, Refused, TimedOut, Unreachable, WrongPeer
-from moldau.client.settings import Address, parse_bootstrap, read_settings
+from moldau.client.settings import Address, find_bootstrap, read_settings
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.find_coordinator import (
     FindCoordinatorRequest,
@@ -62,7 +62,7 @@ class Admin:
     ) -> None:
         """Raises BadSettings and KafkaError for what can be seen without connecting."""
         self.settings = read_settings(properties or {})
-        self._bootstrap = _resolvable(parse_bootstrap(bootstrap_servers))
+        self._bootstrap = find_bootstrap(bootstrap_servers)
         self._notice = notice
         self._connections: dict[Address, Connection] = {}
         self._brokers: dict[int, BrokerAddress] = {}
@@ -218,24 +218,3 @@ class Admin:
         else:
             text = f"Timed out waiting for a node assignment. Call: {name}"
         return TimedOut(text, cause)
-
-
-def _resolvable(addresses: list[Address]) -> list[Address]:
-    """Kafka's client refuses to start when none of the host names is known; so do we."""
-    import socket
-
-    known = []
-    for host, port in addresses:
-        try:
-            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            known.append((host, port))
-        except OSError:
-            continue
-    if not known:
-        names = ", ".join(host for host, _ in addresses)
-        raise KafkaError(
-            "Failed to create new KafkaAdminClient",
-            f"No resolvable bootstrap urls given in bootstrap.servers: {names} is not known "
-            "here; check its spelling.",
-        )
-    return known

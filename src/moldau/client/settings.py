@@ -92,3 +92,26 @@ def _address(server: str) -> Address:
             "for instance localhost:9092.",
         )
     return host, int(port)
+
+
+def find_bootstrap(servers: str) -> list[Address]:
+    """The addresses whose host names are known. Raises KafkaError when none is: Kafka's client
+    refuses to start then, and so do we."""
+    import socket
+
+    known = []
+    addresses = parse_bootstrap(servers)
+    for host, port in addresses:
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            known.append((host, port))
+        except OSError:
+            continue
+    if not known:
+        names = ", ".join(host for host, _ in addresses)
+        raise KafkaError(
+            _CANNOT_CREATE,
+            f"No resolvable bootstrap urls given in bootstrap.servers: {names} is not known "
+            "here; check its spelling.",
+        )
+    return known

@@ -171,11 +171,11 @@ def _row(left: str, right: str, width: int) -> list[str]:
 def _wrap(text: str, width: int) -> list[str]:
     """Breaks at blanks; lines after the first are indented by two."""
     lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
+    line = " " if text.startswith(" ") else ""
+    for word in text.split():
         if line.strip() and len(line) + 1 + len(word) > width:
             lines.append(line)
             line = "  " + word
         else:
-            line = f"{line} {word}" if line else word
+            line = f"{line} {word}" if line.strip() else line + word
     return [*lines, line]

@@ -1,0 +1,252 @@
+"""The consumer behind kafka-console-consumer: librdkafka, behaving as Java's consumer does.
+
+Commits are made here, not by librdkafka: Java commits the position of every assigned partition,
+also of those where nothing was read, and never what was fetched but not shown.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+from moldau.client.errors import BadSettings
+from moldau.tools.formatters import Formatter, Record
+from moldau.tools.java_regex import BadRegex, compile_java
+
+_SLICE_S = 0.1
+_BATCH = 500
+_INTERNAL = "__"
+_REFRESH_S = 5.0
+_ANSWER_S = 10.0
+
+
+class ConsoleReader:
+    """Choose what to read (subscribe, include or assign), then run."""
+
+    def __init__(
+        self, typed: Mapping[str, str], tool: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        """Raises BadSettings."""
+        from confluent_kafka import Consumer, KafkaException
+
+        from moldau.tools.java_client import librdkafka_config
+
+        self.count = 0
+        self._say = say
+        self._said: set[str] = set()
+        config = librdkafka_config(typed, tool, "consumer", say)
+        self._is_committing = str(config.pop("enable.auto.commit", "true")).lower() == "true"
+        self._commit_every_s = int(config.pop("auto.commit.interval.ms", 5000)) / 1000
+        self._begins_early = str(config.get("auto.offset.reset", "")) in ("earliest", "smallest")
+        self._servers = str(config["bootstrap.servers"])
+        self._positions: dict[tuple[str, int], int] = {}
+        self._committed_at = time.monotonic()
+        self._pattern: Any = None
+        self._topics: list[str] = []
+        self._refreshed_at = 0.0
+        self._signal = 0
+        config |= {"enable.auto.commit": False, "error_cb": self._on_error}
+        try:
+            self._consumer = Consumer(config)
+        except KafkaException as error:
+            raise BadSettings(error.args[0].str()) from None
+
+    # --- what to read
+
+    def subscribe(self, topic: str) -> None:
+        self._subscribe([topic])
+
+    def include(self, regex: str) -> None:
+        """All topics whose whole name matches, as they come and go. Raises BadRegex."""
+        try:
+            self._pattern = compile_java(regex)
+        except BadRegex as error:
+            raise BadRegex(f"{regex!r} is no regular expression: {error}.") from None
+
+    def assign(self, topic: str, partition: int, offset: int) -> None:
+        """One partition, without a group. -1 is the end, -2 the beginning."""
+        from confluent_kafka import TopicPartition
+
+        self._consumer.assign([TopicPartition(topic, partition, offset)])
+
+    def _subscribe(self, topics: list[str]) -> None:
+        self._topics = topics
+        callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke}
+        self._consumer.subscribe(topics, **(callbacks if self._is_committing else {}))
+
+    # --- reading
+
+    def run(
+        self,
+        formatter: Formatter,
+        limit: int | None,
+        timeout_ms: int | None,
+        skips_errors: bool,
+    ) -> int:
+        """Shows records until there are enough, none comes, or a signal. The exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        try:
+            return self._show_all(formatter, limit, timeout_ms, skips_errors)
+        finally:
+            self.close()
+
+    def _show_all(
+        self, formatter: Formatter, limit: int | None, timeout_ms: int | None, skips_errors: bool
+    ) -> int:
+        out = sys.stdout.buffer
+        while limit is None or self.count < limit:
+            wanted = _BATCH if limit is None else min(_BATCH, limit - self.count)
+            messages = self._receive(wanted, timeout_ms)
+            if not messages:
+                break
+            for message in messages:
+                self.count += 1
+                self._positions[message.topic(), message.partition()] = message.offset() + 1
+                try:
+                    formatter.write(_record(message), out)
+                except ValueError as error:
+                    self._say(f"A record cannot be shown: {error} ({_place(message)}).")
+                    if not skips_errors:
+                        return 1
+            try:
+                out.flush()
+            except BrokenPipeError:
+                self._say("Unable to write to standard out, closing consumer.")
+                break
+            self._commit_in_time()
+        return 128 + self._signal if self._signal else 0
+
+    def _receive(self, wanted: int, timeout_ms: int | None) -> list[Any]:
+        """The next records; empty when it is time to end."""
+        begin = time.monotonic()
+        while not self._signal:
+            self._refresh()
+            left = _SLICE_S if timeout_ms is None else timeout_ms / 1000 - time.monotonic() + begin
+            if left <= 0:
+                return []
+            messages = self._consumer.consume(wanted, min(_SLICE_S, left))
+            good = [message for message in messages if message.error() is None]
+            if good:
+                return good
+            for message in messages:
+                if self._is_fatal(message.error()):
+                    return []
+            self._commit_in_time()
+        return []
+
+    def _is_fatal(self, error: Any) -> bool:
+        """Java waits for a topic that is not there, and ends for one that cannot be."""
+        from confluent_kafka import KafkaError
+
+        waits = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
+                 KafkaError._UNKNOWN_PARTITION)  # fmt: skip
+        if error.code() in waits:
+            self._say_once(
+                f"{error.str()}. Waiting for it; kafka-topics --list shows what is there."
+            )
+            return False
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED or error.retriable():
+            return False
+        self._say_once(f"{error.str()}.")
+        return True
+
+    def _refresh(self) -> None:
+        """With --include: which topics match now."""
+        if self._pattern is None or time.monotonic() - self._refreshed_at < _REFRESH_S:
+            return
+        from confluent_kafka import KafkaException
+
+        try:
+            names = self._consumer.list_topics(timeout=_ANSWER_S).topics
+        except KafkaException:
+            return
+        self._refreshed_at = time.monotonic()
+        found = sorted(
+            name
+            for name in names
+            if self._pattern.fullmatch(name) and not name.startswith(_INTERNAL)
+        )
+        if found and found != self._topics:
+            self._subscribe(found)
+
+    # --- committing
+
+    def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
+        """Where each partition begins, so that it is committed even if nothing comes."""
+        from confluent_kafka import KafkaException
+
+        try:
+            for known in consumer.committed(partitions, timeout=_ANSWER_S):
+                low, high = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
+                begin = low if self._begins_early else high
+                position = known.offset if known.offset >= 0 else begin
+                self._positions[known.topic, known.partition] = position
+        except KafkaException as error:
+            self._say_once(f"Where the partitions begin is not known: {error.args[0].str()}.")
+
+    def _on_revoke(self, _consumer: Any, partitions: list[Any]) -> None:
+        self._commit()
+        for partition in partitions:
+            self._positions.pop((partition.topic, partition.partition), None)
+
+    def _commit_in_time(self) -> None:
+        if time.monotonic() - self._committed_at >= self._commit_every_s:
+            self._commit()
+
+    def _commit(self) -> None:
+        self._committed_at = time.monotonic()
+        if not self._is_committing or not self._positions:
+            return
+        from confluent_kafka import KafkaException, TopicPartition
+
+        offsets = [TopicPartition(*place, offset) for place, offset in self._positions.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            self._say(f"Offsets were not committed: {error.args[0].str()}.")
+
+    def close(self) -> None:
+        self._commit()
+        self._positions.clear()
+        self._consumer.close()
+
+    # --- what happens meanwhile
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = number
+
+    def _on_error(self, error: Any) -> None:
+        from confluent_kafka import KafkaError
+
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._say_once(
+                f"Nothing answers on {self._servers}. Start a broker (`moldau up`), or name "
+                "another with --bootstrap-server."
+            )
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
+
+
+def _place(message: Any) -> str:
+    return f"{message.topic()}-{message.partition()} at offset {message.offset()}"
+
+
+def _record(message: Any) -> Record:
+    kind, timestamp = message.timestamp()
+    return Record(
+        message.partition(),
+        message.offset(),
+        kind,
+        timestamp,
+        message.headers() or [],
+        message.key(),
+        message.value(),
+    )

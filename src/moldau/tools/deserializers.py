@@ -1,0 +1,119 @@
+"""Java's deserializers, by class name, for printing: bytes in, the text of Java's toString out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+
+Deserializer = Callable[[bytes], str]
+_PACKAGE = "org.apache.kafka.common.serialization."
+
+
+class CannotDeserialize(ValueError):
+    """The bytes do not fit the type; the text is Java's."""
+
+
+def find(class_name: str, properties: Mapping[str, str], is_key: bool) -> Deserializer | None:
+    """None for a class that is not one of Kafka's own."""
+    if not class_name.startswith(_PACKAGE):
+        return None
+    name = class_name.removeprefix(_PACKAGE)
+    if name == "StringDeserializer":
+        side = "key" if is_key else "value"
+        encoding = properties.get(f"{side}.deserializer.encoding") or properties.get(
+            "deserializer.encoding", "utf-8"
+        )
+        return lambda data: data.decode(encoding, "replace")
+    return _BY_NAME.get(name)
+
+
+def _number(name: str, layout: str, show: Callable[..., str] = str) -> Deserializer:
+    size = struct.calcsize(layout)
+
+    def read(data: bytes) -> str:
+        if len(data) != size:
+            raise CannotDeserialize(f"Size of data received by {name} is not {size}")
+        return show(*struct.unpack(layout, data))
+
+    return read
+
+
+def _boolean(data: bytes) -> str:
+    if len(data) != 1:
+        raise CannotDeserialize("Size of data received by BooleanDeserializer is not 1")
+    if data[0] > 1:
+        raise CannotDeserialize(f"Unexpected byte received by BooleanDeserializer: {data[0]}")
+    return "true" if data[0] else "false"
+
+
+def _uuid(data: bytes) -> str:
+    import uuid
+
+    text = data.decode("utf-8", "replace")
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise CannotDeserialize(f"Error parsing data into UUID: {text}") from None
+
+
+def _void(_: bytes) -> str:
+    raise CannotDeserialize("Data should be null for a VoidDeserializer.")
+
+
+def _bytes(data: bytes) -> str:
+    """Java: org.apache.kafka.common.utils.Bytes."""
+    return "".join(chr(b) if 32 <= b < 127 and b != 92 else f"\\x{b:02X}" for b in data)
+
+
+def _byte_buffer(data: bytes) -> str:
+    return f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
+
+
+def _double(value: float) -> str:
+    return _java_decimal(value, repr(value))
+
+
+def _float(value: float) -> str:
+    """The shortest digits that give the same 32 bits."""
+    bits = struct.pack(">f", value)
+    for digits in range(1, 10):
+        text = f"{value:.{digits}g}"
+        if value != value or struct.pack(">f", float(text)) == bits:
+            return _java_decimal(value, text)
+    return _java_decimal(value, repr(value))
+
+
+def _java_decimal(value: float, shortest: str) -> str:
+    """Java writes 1.0E10 from ten million on and below a thousandth."""
+    from decimal import Decimal
+
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    sign = "-" if shortest.startswith("-") else ""
+    if value == 0:
+        return f"{sign}0.0"
+    _, tuple_digits, exponent = Decimal(shortest).normalize().as_tuple()
+    digits = "".join(map(str, tuple_digits))
+    assert isinstance(exponent, int)
+    point = len(digits) + exponent
+    if -3 < point <= 7:
+        whole = digits[:point].ljust(point, "0") if point > 0 else "0"
+        rest = digits[point:] if point > 0 else "0" * -point + digits
+        return f"{sign}{whole}.{rest or '0'}"
+    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{point - 1}"
+
+
+_BY_NAME: dict[str, Deserializer] = {
+    "LongDeserializer": _number("LongDeserializer", ">q"),
+    "IntegerDeserializer": _number("IntegerDeserializer", ">i"),
+    "ShortDeserializer": _number("ShortDeserializer", ">h"),
+    "DoubleDeserializer": _number("Deserializer", ">d", _double),
+    "FloatDeserializer": _number("Deserializer", ">f", _float),
+    "BooleanDeserializer": _boolean,
+    "UUIDDeserializer": _uuid,
+    "VoidDeserializer": _void,
+    "BytesDeserializer": _bytes,
+    "ByteBufferDeserializer": _byte_buffer,
+}
