@@ -162,7 +162,7 @@ class Log:
     def _next_flush(self) -> int:
         if self.config.flush_messages == FOREVER:
             return FOREVER
-        return self.synced_offset + self.config.flush_messages
+        return self.synced_offset + self.config.flush_messages - 1
 
     # --- appending --------------------------------------------------------------------------
 
@@ -620,9 +620,13 @@ class Log:
             self._files.disk.sync_dir(directory)
         self.synced(job.offset)
 
+    def watch(self) -> None:
+        """The next append is a change again, of which `changed` is told."""
+        self._is_changed = False
+
     def checkpoint(self) -> int:
         """Writes what shortens the next start. The recovery point. Raises DiskError."""
-        self._is_changed = False
+        self.watch()
         self._active.flush_indexes()
         if len(self._producers) and self._snapshot_size >= SNAPSHOT_AFTER_BYTES:
             self._take_snapshot()

@@ -21,7 +21,7 @@ from moldau.protocol.files import (
     write_offsets,
     write_partition_metadata,
 )
-from moldau.storage.config import LogConfig
+from moldau.storage.config import FOREVER, LogConfig
 from moldau.storage.disk import Disk, DiskError, read_file, replace_file
 from moldau.storage.handles import OpenFiles
 from moldau.storage.log import Log
@@ -86,6 +86,7 @@ class LogManager:
         self._changed: dict[Log, None] = {}
         self._wanted_syncs: dict[Log, None] = {}
         self._retention: dict[Log, int] = {}
+        self._flushes: dict[Log, int] = {}  # by flush.ms
         self._doomed: list[tuple[int, str]] = []
         self._counter = 0
         self._checkpoint_due: int | None = None
@@ -220,7 +221,7 @@ class LogManager:
         if log is None:
             return
         self._now_ms = now_ms
-        for known in (self._changed, self._wanted_syncs, self._retention):
+        for known in (self._changed, self._wanted_syncs, self._retention, self._flushes):
             known.pop(log, None)
         self._recovery_points.pop((topic, partition), None)
         self._start_offsets.pop((topic, partition), None)
@@ -237,6 +238,9 @@ class LogManager:
     def _log_changed(self, log: Log, now_ms: int) -> None:
         self._changed[log] = None
         self._checkpoint_at(now_ms)
+        if log.config.flush_ms != FOREVER and log not in self._flushes:
+            self._flushes[log] = now_ms + log.config.flush_ms
+            self._wake_at(self._flushes[log])
 
     def _checkpoint_at(self, now_ms: int) -> None:
         if self._checkpoint_due is None:
@@ -267,8 +271,13 @@ class LogManager:
             for log in list(self._changed):
                 self._apply_retention(log, now_ms)
             self._checkpoint(now_ms)
+        for log in [log for log, due in self._flushes.items() if due <= now_ms]:
+            del self._flushes[log]
+            self._wanted_syncs[log] = None
+            log.watch()
         self._remove_doomed(now_ms)
-        due = [*self._retention.values(), *(one for one, _ in self._doomed)]
+        due = [*self._retention.values(), *self._flushes.values()]
+        due += [one for one, _ in self._doomed]
         if self._checkpoint_due is not None:
             due.append(self._checkpoint_due)
         self.deadline = min(due, default=None)

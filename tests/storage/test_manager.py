@@ -1,0 +1,217 @@
+"""The folder: owner, identity, restarts, deletion, and when there is something to do."""
+
+from __future__ import annotations
+
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from moldau.protocol.files import read_offsets
+from moldau.sim.disk import MemoryDisk
+from moldau.storage.config import LogConfig
+from moldau.storage.disk import read_file
+from moldau.storage.log import Log
+from moldau.storage.manager import FolderError, LogManager
+from tests.storage.logs import NOW, append, contents, ignore
+
+DATA = "/data"
+TOPIC_ID = bytes(range(16))
+BROKER = {"producer.id.expiration.ms": 86_400_000, "log.retention.check.interval.ms": 300_000}
+
+
+def start(disk: MemoryDisk, *, node_id: int = 1, cluster_id: str | None = None) -> LogManager:
+    settings = SimpleNamespace(node_id=node_id, cluster_id=cluster_id, broker=BROKER)
+    return LogManager.open(disk, DATA, settings, NOW, ignore, Random(1).randbytes)
+
+
+def create(manager: LogManager, topic: str = "t", config: LogConfig | None = None) -> Log:
+    return manager.open_or_create(topic, 0, TOPIC_ID, config or LogConfig(), NOW)
+
+
+def names(disk: MemoryDisk, directory: str = DATA) -> set[str]:
+    return {entry.name for entry in disk.list(directory)}
+
+
+def test_a_new_folder_gets_an_identity_and_keeps_it() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    identity = (manager.cluster_id, manager.directory_id, manager.node_id)
+    assert len(manager.cluster_id) == 22
+    manager.close(NOW)
+    again = start(disk.kill())
+    assert (again.cluster_id, again.directory_id, again.node_id) == identity
+
+
+def test_a_folder_has_one_owner() -> None:
+    disk = MemoryDisk()
+    first = start(disk)
+    with pytest.raises(FolderError, match=r"in use by another broker.*--data"):
+        start(disk)
+    assert first.data_dir == DATA
+
+
+def test_a_folder_of_others_is_refused() -> None:
+    disk = MemoryDisk()
+    start(disk, cluster_id="AAECAwQFBgcICQoLDA0ODw")
+    with pytest.raises(FolderError, match="belongs to node 1"):
+        start(disk.kill(), node_id=2)
+    with pytest.raises(FolderError, match="belongs to cluster AAEC"):
+        start(disk.kill(), cluster_id="other")
+    disk.open(f"{DATA}/meta.properties").truncate(0)
+    with pytest.raises(FolderError, match=r"meta\.properties lacks"):
+        start(disk.kill())
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_logs_are_there_after_a_restart(clean: bool) -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    log = create(manager)
+    append(log, [b"a", b"b", b"c"])
+    log.delete_records(1)
+    manager.checkpoint_start_offsets()
+    if clean:
+        manager.close(NOW)
+        assert ".kafka_cleanshutdown" in names(disk)
+    disk = disk if clean else disk.kill()
+    disk._locks.clear()
+    again = start(disk)
+    assert again.was_clean == clean
+    assert ".kafka_cleanshutdown" not in names(disk), "from now on a crash is a crash"
+    assert contents(create(again)) == {1: b"b", 2: b"c"}
+    assert create(again).synced_offset == (3 if clean else 0)
+
+
+def test_a_failed_sync_leaves_the_folder_unclean() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    append(create(manager), [b"a"])
+    manager.sync_failed = True
+    manager.close(NOW)
+    assert ".kafka_cleanshutdown" not in names(disk)
+    disk.fails = lambda operation, _path: operation == "sync"
+    manager.sync_failed = False
+    manager.close(NOW)
+    assert ".kafka_cleanshutdown" not in names(disk)
+
+
+def test_checkpoints_are_written_when_something_changed_and_only_then() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    assert manager.deadline is None
+    log = create(manager, config=LogConfig(retention_ms=-1))
+    assert manager.deadline is None, "an idle broker sleeps"
+    append(log, [b"a"])
+    log.sync()
+    assert manager.deadline == NOW + 60_000
+    assert manager.tick(NOW + 59_999) == NOW + 60_000
+    assert "recovery-point-offset-checkpoint" not in names(disk)
+    assert manager.tick(NOW + 60_000) is None
+    path = f"{DATA}/recovery-point-offset-checkpoint"
+    assert read_offsets(read_file(disk, path)) == {("t", 0): 1}
+    path = f"{DATA}/replication-offset-checkpoint"
+    assert read_offsets(read_file(disk, path)) == {("t", 0): 1}
+
+
+def test_an_unsynced_log_is_offered_for_syncing_at_the_checkpoint() -> None:
+    manager = start(MemoryDisk())
+    log = create(manager)
+    append(log, [b"a"])
+    assert manager.take_wanted_syncs() == []
+    manager.tick(NOW + 60_000)
+    assert manager.take_wanted_syncs() == [log]
+    assert manager.take_wanted_syncs() == []
+
+
+def test_flush_ms_asks_for_a_sync_that_long_after_an_append() -> None:
+    manager = start(MemoryDisk())
+    log = create(manager, config=LogConfig(flush_ms=500, retention_ms=-1))
+    for now in (NOW, NOW + 7000):
+        append(log, [b"a"], now=now)
+        assert manager.deadline == now + 500
+        manager.tick(now + 500)
+        assert manager.take_wanted_syncs() == [log]
+    assert manager.deadline == NOW + 60_000
+
+
+def test_retention_has_an_exact_deadline() -> None:
+    manager = start(MemoryDisk())
+    log = create(manager, config=LogConfig(retention_ms=90_000, file_delete_delay_ms=10))
+    append(log, [b"a"])
+    assert manager.tick(NOW + 60_000) == NOW + 90_001
+    due = manager.tick(NOW + 90_001)
+    assert (log.log_start_offset, due) == (1, NOW + 90_011)
+    manager.tick(NOW + 90_011)
+    assert log.size == 0
+
+
+def test_a_deleted_log_is_renamed_at_once_and_removed_later() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    log = create(manager, config=LogConfig(file_delete_delay_ms=1000))
+    append(log, [b"a"])
+    manager.delete("t", 0, NOW)
+    assert manager.get("t", 0) is None
+    (renamed,) = [name for name in names(disk) if name.endswith("-delete")]
+    stem, unique, suffix = renamed.replace("-delete", ".-delete").split(".")
+    assert (stem, len(unique), suffix) == ("t-0", 32, "-delete")
+    manager.tick(NOW + 1000)
+    assert renamed not in names(disk)
+    fresh = manager.open_or_create("t", 0, bytes(16), LogConfig(), NOW)
+    assert fresh.log_end_offset == 0
+
+
+def test_what_a_crash_left_of_a_deletion_is_removed() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    append(create(manager), [b"a"])
+    manager.delete("t", 0, NOW)
+    disk = disk.kill()
+    again = start(disk)
+    assert again.deadline == NOW
+    again.tick(NOW)
+    assert not [name for name in names(disk) if name.endswith("-delete")]
+
+
+def test_a_log_of_another_topic_of_that_name_is_set_aside() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    append(create(manager), [b"a"])
+    manager.close(NOW)
+    again = start(disk.kill())
+    log = again.open_or_create("t", 0, bytes(16), LogConfig(), NOW)
+    assert log.log_end_offset == 0
+
+
+def test_strays_are_set_aside() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    append(create(manager), [b"a"])
+    create(manager, "kept")
+    manager.close(NOW)
+    disk = disk.kill()
+    again = start(disk)
+    create(again, "kept")
+    again.set_aside_strays()
+    found = {name.partition(".")[0] for name in names(disk) if name.endswith("-stray")}
+    assert found == {"t-0"}
+    assert "kept-0" in names(disk)
+
+
+def test_names_of_removed_logs_are_never_too_long() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    create(manager, "x" * 249)
+    manager.delete("x" * 249, 0, NOW)
+    assert max(len(name) for name in names(disk)) == 255
+
+
+def test_a_log_that_cannot_be_read_from_a_damaged_checkpoint_is_read_whole() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    append(create(manager), [b"a"])
+    manager.tick(NOW + 60_000)
+    disk = disk.kill()
+    disk.open(f"{DATA}/recovery-point-offset-checkpoint").truncate(3)
+    assert contents(create(start(disk))) == {0: b"a"}
