@@ -2,20 +2,25 @@
  *
  * The file named by MOLDAU_SHIM holds one order, read at every call, so that a test can change it
  * while the broker runs:
+ *   hold        each sync waits until the order is another one
  *   delay MS    each sync takes so many milliseconds longer
  *   fail        each sync fails with EIO
- *   full        each write fails with ENOSPC
+ *   fail-once   the next sync fails with EIO, those after it succeed (as Linux reports a lost page)
+ *   full        each write to a file fails with ENOSPC
  *   tear        the next write to a .log file writes half of its bytes and kills the process
- * Every sync that was asked for is counted in MOLDAU_SHIM.count, one byte each.
+ * Every sync that was asked for is counted in MOLDAU_SHIM.count, one byte each, before the order is
+ * carried out.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,21 +47,28 @@ static void count_one(void) {
     close(fd);
 }
 
+static void sleep_ms(int ms) {
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+static atomic_flag failed_once = ATOMIC_FLAG_INIT;
+
 /* 0: go on with the real sync. */
 static int before_sync(void) {
     char order[64];
     int ms;
     read_order(order, sizeof order);
     count_one();
-    if (sscanf(order, "delay %d", &ms) == 1) {
-        struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
-        nanosleep(&t, NULL);
+    while (strcmp(order, "hold") == 0) {
+        sleep_ms(1);
+        read_order(order, sizeof order);
     }
-    if (strncmp(order, "fail", 4) == 0) {
-        errno = EIO;
-        return -1;
-    }
-    return 0;
+    if (sscanf(order, "delay %d", &ms) == 1) sleep_ms(ms);
+    int fails = strcmp(order, "fail") == 0;
+    if (strcmp(order, "fail-once") == 0) fails = !atomic_flag_test_and_set(&failed_once);
+    if (fails) errno = EIO;
+    return fails ? -1 : 0;
 }
 
 #define SYNC(name, params, args)                              \
@@ -68,6 +80,11 @@ SYNC(fsync, (int fd), (fd))
 SYNC(fdatasync, (int fd), (fd))
 SYNC(syncfs, (int fd), (fd))
 SYNC(sync_file_range, (int fd, off64_t at, off64_t n, unsigned how), (fd, at, n, how))
+
+static int is_file(int fd) {
+    struct stat found;
+    return fd > 2 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode);
+}
 
 static int is_segment(int fd) {
     char link[64], path[4096];
@@ -81,15 +98,15 @@ static int is_segment(int fd) {
 /* 0: go on with the real write. -1: it fails. Does not come back when the write is torn. */
 static int before_write(int fd, const struct iovec *parts, int count, off_t at, int positioned) {
     char order[64];
-    if (!is_segment(fd)) return 0;
+    if (!is_file(fd)) return 0;
     read_order(order, sizeof order);
-    if (strncmp(order, "full", 4) == 0) {
+    if (strcmp(order, "full") == 0) {
         errno = ENOSPC;
         return -1;
     }
     int dsync = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
     if (dsync && before_sync()) return -1;
-    if (strncmp(order, "tear", 4) != 0) return 0;
+    if (strcmp(order, "tear") != 0 || !is_segment(fd)) return 0;
     size_t total = 0;
     for (int i = 0; i < count; i++) total += parts[i].iov_len;
     size_t left = total / 2;

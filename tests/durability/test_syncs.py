@@ -1,0 +1,145 @@
+"""What waits for the disk, and what does not: proved with a disk that holds every sync back until
+the test lets it go, so no clock decides."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.raw import Raw, batch, create_request, errors_of, produce_request
+from tests.durability.faults import Disk
+from tests.durability.process import Up
+from tests.durability.promises import DURABLE, Question, prepare, produce
+
+DELAY_MS = 300
+
+
+@contextmanager
+def broker(disk: Disk, folder: Path, *options: str) -> Iterator[Up]:
+    with Up(folder / "data", environment=disk.environment, options=options) as up:
+        yield up.serves()
+        disk.order("")
+
+
+def has_answer(connection: Raw) -> bool:
+    return bool(select.select([connection.socket], [], [], 0)[0])
+
+
+def test_a_held_sync_holds_what_must_be_durable_and_nothing_else(
+    disk: Disk, tmp_path: Path
+) -> None:
+    with broker(disk, tmp_path) as up:
+        prepare(up.address)
+        disk.order("hold")
+        waiting: dict[str, Raw] = {}
+        questions: dict[str, tuple[Question, int]] = {}
+        before = disk.syncs
+        for name, make in DURABLE.items():
+            waiting[name] = Raw(up.address)
+            question = make()
+            questions[name] = (question, waiting[name].send(question.request, question.version))
+        with Raw(up.address) as hasty:
+            for i in range(20):
+                hurried = hasty.produce("old", batch(b"%d" % i), acks=1)
+                assert hurried.error_code == 0
+            assert len(hasty.values("old")) >= 21, "reading waits for no disk"
+            hasty.ping()
+        assert disk.syncs > before, "nothing was held: the test would prove nothing"
+        assert [name for name, one in waiting.items() if has_answer(one)] == []
+        disk.order("")
+        for name, one in waiting.items():
+            question, expected = questions[name]
+            answer = one.answer(question.answer, question.version, expected)
+            assert errors_of(answer) == {0}, name
+            one.socket.close()
+
+
+@pytest.mark.parametrize("name", DURABLE)
+def test_a_slow_sync_delays_the_answer_by_as_much(name: str, disk: Disk, tmp_path: Path) -> None:
+    with broker(disk, tmp_path) as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order(f"delay {DELAY_MS}")
+        started = time.monotonic()
+        question = DURABLE[name]()
+        answer = client.ask(question.request, question.answer, question.version)
+        assert time.monotonic() - started >= DELAY_MS / 1000
+        assert errors_of(answer) == {0}
+
+
+def test_a_topic_made_by_asking_for_its_metadata_is_no_promise_without_a_sync(
+    disk: Disk, tmp_path: Path
+) -> None:
+    """The first record of a topic that is not yet on disk waits for the topic as well."""
+    with broker(disk, tmp_path) as up, Raw(up.address) as creator, Raw(up.address) as writer:
+        disk.order("hold")
+        creator.send(create_request("fresh"), 5)
+        answer = writer.produce("fresh", batch(b"1"), acks=1)
+        while answer.error_code:  # until the creation was begun
+            answer = writer.produce("fresh", batch(b"1"), acks=1)
+        writer.send(produce("fresh", -1), 9)
+        with Raw(up.address) as other:
+            other.ping()
+            assert not has_answer(writer)
+        disk.order("")
+        writer.receive()
+
+
+def test_many_wait_for_one_sync(disk: Disk, tmp_path: Path) -> None:
+    """Group commit: what gathers while a sync is under way shares the next."""
+    with broker(disk, tmp_path) as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        before = disk.syncs
+        for _ in range(200):
+            client.send(produce("old", -1), 9)
+        with Raw(up.address) as other:
+            while len(other.values("old")) < 201:  # all are written
+                pass
+        disk.order("")
+        for i in range(1, 201):
+            assert client.receive_id() == i
+        assert disk.syncs - before <= 10
+
+
+def test_moldau_sync_never_asks_for_no_sync(disk: Disk, tmp_path: Path) -> None:
+    with broker(disk, tmp_path, "-o", "moldau.sync=never") as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        assert client.produce("old", batch(b"v")).error_code == 0
+        client.create("unsynced")
+
+
+def test_moldau_sync_always_makes_acks_1_wait_too(disk: Disk, tmp_path: Path) -> None:
+    with broker(disk, tmp_path, "-o", "moldau.sync=always") as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        client.send(produce("old", 1), 9)
+        with Raw(up.address) as other:
+            while len(other.values("old")) < 2:
+                pass
+            assert not has_answer(client)
+        disk.order("")
+        client.receive()
+
+
+def test_a_duplicate_waits_for_the_sync_of_the_original(disk: Disk, tmp_path: Path) -> None:
+    once = batch(b"v", producer_id=7, producer_epoch=0, base_sequence=0)
+    with broker(disk, tmp_path) as up, Raw(up.address) as first, Raw(up.address) as second:
+        prepare(up.address)
+        disk.order("hold")
+        first.send(produce_request("old", once), 9)
+        with Raw(up.address) as other:
+            while len(other.values("old")) < 2:
+                pass
+            second.send(produce_request("old", once), 9)
+            other.ping()
+            other.ping()
+            assert not has_answer(second)
+        disk.order("")
+        second.receive()
+        first.receive()
