@@ -1,8 +1,8 @@
 """FindCoordinator, versions 0-6: where a group's coordinator is. Here: on this broker.
 
 - v1: the type of the key. v3: nothing that matters here. v4: several keys (KIP-699).
-- The first call creates `__consumer_offsets`, and is answered when it is there; Apache Kafka
-  answers COORDINATOR_NOT_AVAILABLE and lets the client ask again.
+- The first call creates `__consumer_offsets`, and is answered at once; Apache Kafka answers
+  COORDINATOR_NOT_AVAILABLE and lets the client ask again.
 - Transactional ids (type 1) and share groups (type 2) are not served. The error for the first is
   the one that makes `init_transactions` fail at once, in librdkafka as in Java: other errors are
   tried again until a timeout.
@@ -12,9 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moldau.cluster.create_topics import auto_topics, create_topics
-from moldau.cluster.decided import Decided
-from moldau.cluster.topic_names import CONSUMER_OFFSETS
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.find_coordinator import Coordinator, FindCoordinatorResponse
 
@@ -33,36 +30,23 @@ _REFUSED = {
         "This broker serves no transactions yet; leave transactional.id out.",
     ),
 }
+_NO_OFFSETS = (
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    "The topic __consumer_offsets could not be created; the broker's log says why.",
+)
 _NO_SUCH_TYPE = (
     ErrorCode.INVALID_REQUEST,
     "This broker coordinates consumer groups only (key type 0).",
 )
 
 
-def handle(node: Node, request: Request) -> FindCoordinatorResponse | None:
-    body = request.body
-    if body.key_type != GROUP:
-        return _refuse(request, *_REFUSED.get(body.key_type, _NO_SUCH_TYPE))
-    if CONSUMER_OFFSETS not in node.image.topics:
-        _create_and_answer(node, request)
-        return None
+def handle(node: Node, request: Request) -> FindCoordinatorResponse:
+    key_type = request.body.key_type
+    if key_type != GROUP:
+        return _refuse(request, *_REFUSED.get(key_type, _NO_SUCH_TYPE))
+    if not node.ensure_offsets_topic():
+        return _refuse(request, *_NO_OFFSETS)
     return _found(node, request)
-
-
-def _create_and_answer(node: Node, request: Request) -> None:
-    controller = node.controller
-    body = auto_topics(controller.configs, [CONSUMER_OFFSETS])
-    decided = create_topics(controller.image, controller.configs, node.rng, body)
-
-    def refuse(code: ErrorCode, message: str) -> FindCoordinatorResponse:
-        node.log(f"{CONSUMER_OFFSETS} could not be created, so no group works: {message}")
-        return _refuse(request, ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
-
-    topic = decided.response.topics[0]
-    if topic.error_code:
-        node.respond(request, refuse(topic.error_code, topic.error_message or ""))
-        return
-    controller.submit(Decided(decided.records, _found(node, request), refuse), request)
 
 
 def _found(node: Node, request: Request) -> FindCoordinatorResponse:
