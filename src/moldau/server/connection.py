@@ -34,6 +34,7 @@ class Connection:
         "_server",
         "_socket",
         "_unsent",
+        "_warming",
         "last_active_ms",
         "name",
         "peer",
@@ -46,6 +47,7 @@ class Connection:
         self._cutter = FrameCutter(frame_limit)
         self._out: deque[Any] = deque()
         self._unsent = 0
+        self._warming = False  # a region is being read from the disk
         self._interest = READ
         self.peer = peer
         self.name = f"{peer.peer_host}:{sock.getpeername()[1]}"
@@ -92,7 +94,7 @@ class Connection:
         """What to wait for: more requests while the node wants more, room to send while there is
         something to send."""
         interest = READ if self._server.node.wants_more(self.peer) else 0
-        if self._out:
+        if self._out and not self._warming:
             interest |= WRITE
         if interest == self._interest or self._fd < 0:
             return
@@ -120,7 +122,7 @@ class Connection:
 
     def flush(self) -> None:
         """Sends what can be sent now; the rest when there is room."""
-        if self._fd >= 0:
+        if self._fd >= 0 and not self._warming:
             self._flush()
 
     def _flush(self) -> None:
@@ -153,10 +155,9 @@ class Connection:
             if isinstance(part, _Sending):
                 if part.length > SMALL_REGION:
                     break
-                data = part.small()
-                if data is None:
+                if batch and not part.is_warm(part.length):
                     break
-                part = data
+                part = part.small()
             batch.append(part)
             total += len(part)
             if len(batch) == MAX_PARTS_PER_CALL or total > SEND_CHUNK:
@@ -192,6 +193,18 @@ class Connection:
             self._out.popleft()
         return sent
 
+    def _warm(self, region: _Sending, size: int) -> None:
+        """Reads from the disk in a thread, so that nobody else waits for it."""
+        self._warming = True
+        self._server.readers.run(lambda: region.read_ahead(size), self._warmed)
+
+    def _warmed(self, problem: BaseException | None) -> None:
+        self._warming = False
+        if problem is not None:
+            self.close(f"its records could not be read: {problem}")
+        elif self._fd >= 0:
+            self._flush()
+
     # --- the end ----------------------------------------------------------------------------
 
     def close(self, why: str) -> None:
@@ -209,10 +222,11 @@ class Connection:
 class _Sending:
     """A region under way. Holds the file, so that retention may remove it meanwhile."""
 
-    __slots__ = ("_file", "fd", "length", "position")
+    __slots__ = ("_file", "_warm_to", "fd", "length", "position")
 
     def __init__(self, region: Any) -> None:
         self._file = region.file
+        self._warm_to = region.position  # up to here it was in memory when we looked
         self.fd = region.file.fileno()
         self.position = region.position
         self.length = region.length
@@ -221,7 +235,36 @@ class _Sending:
         self.position += count
         self.length -= count
 
-    def small(self) -> bytes | None:
-        """Its bytes, if that needs no disk."""
-        data = os.pread(self.fd, self.length, self.position)
-        return data if len(data) == self.length else None
+    def small(self) -> bytes:
+        return os.pread(self.fd, self.length, self.position)
+
+    def is_warm(self, size: int) -> bool:
+        """Are the next bytes in memory? Looks at both ends; what lies between came with them."""
+        end = self.position + size
+        if end > self._warm_to:
+            if not (_in_memory(self.fd, self.position) and _in_memory(self.fd, end - 1)):
+                return False
+            self._warm_to = end
+        return True
+
+    def read_ahead(self, size: int) -> None:
+        """In a thread."""
+        os.pread(self.fd, size, self.position)
+        self._warm_to = self.position + size
+
+
+_ONE_BYTE = bytearray(1)
+_NO_WAIT = getattr(os, "RWF_NOWAIT", None)
+
+
+def _in_memory(fd: int, position: int) -> bool:
+    """Whether a read there would not wait for the disk. Where one can't tell: yes."""
+    if _NO_WAIT is None:
+        return True
+    try:
+        os.preadv(fd, [_ONE_BYTE], position, _NO_WAIT)
+    except BlockingIOError:
+        return False
+    except OSError:  # this file system does not say
+        return True
+    return True

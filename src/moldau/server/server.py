@@ -13,6 +13,7 @@ from moldau.cluster.image import Endpoint
 from moldau.server.connection import Connection
 from moldau.server.reactor import READ, Reactor
 from moldau.server.syncer import Syncer
+from moldau.server.workers import Workers
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from moldau.storage.log import Log
 
 RECEIVE_BUFFER = 1 << 18
+READ_THREADS = 4
 BACKLOG = 1024
 MAPPED_IPV4 = "::ffff:"  # how a socket for both families names an IPv4 address
 
@@ -123,6 +125,7 @@ class Server:
         self._max_connections: int = settings["max.connections"]
         self._idle_ms: int = settings["connections.max.idle.ms"]
         self._next_idle_check: int | None = None
+        self.readers = Workers("read", READ_THREADS, reactor.call_from_thread)
         self._syncer = Syncer(disk, data_dir, reactor.call_from_thread, self._synced, self._failed)
 
     # --- life -------------------------------------------------------------------------------
@@ -146,6 +149,7 @@ class Server:
         for connection in list(self._connections.values()):
             connection.close("")
         self._syncer.close()
+        self.readers.close()
 
     # --- connections ------------------------------------------------------------------------
 
@@ -256,9 +260,10 @@ class Server:
     def _synced(self, log: Log, offset: int) -> None:
         self.node.synced(log, offset)
 
-    def _failed(self, log: Log, error: OSError) -> None:
+    def _failed(self, log: Log, error: BaseException) -> None:
+        self.node.logs.sync_failed = True
         self._failure = (
-            f"The disk refused to keep {log.topic}-{log.partition}: {error.strerror or error}. "
+            f"The disk refused to keep {log.topic}-{log.partition}: {error}. "
             f"Nothing of what waited for it was acknowledged. The broker stops; start it again, "
             f"and it takes what is on disk."
         )

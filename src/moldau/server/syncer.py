@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
+from functools import partial
 from typing import TYPE_CHECKING
+
+from moldau.server.workers import Workers
 
 if TYPE_CHECKING:
     from moldau.storage.disk import Disk
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 THREADS = 4
 SYNCFS_FROM = 8
 
-Task = Callable[[], None]
+Jobs = list[tuple["Log", "SyncJob"]]
 
 
 class Syncer:
@@ -36,92 +37,53 @@ class Syncer:
         data_dir: str,
         hand_over: Callable[[Callable[[], None]], None],
         done: Callable[[Log, int], None],
-        failed: Callable[[Log, OSError], None],
+        failed: Callable[[Log, BaseException], None],
     ) -> None:
         self._disk = disk
         self._data_dir = data_dir
-        self._hand_over = hand_over
         self._done = done
         self._failed = failed
         self._busy: set[Log] = set()
         self._again: dict[Log, None] = {}
-        self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._idle = 0
+        self._workers = Workers("sync", THREADS, hand_over)
 
     def sync(self, logs: Iterable[Log]) -> None:
         """Each log will be synced up to its end of now, or later."""
-        jobs = []
+        jobs: Jobs = []
         for log in logs:
             if log in self._busy:
                 self._again[log] = None
             else:
                 self._busy.add(log)
                 jobs.append((log, log.sync_job()))
-        files = sum(len(job.files) for _, job in jobs)
-        if files >= SYNCFS_FROM and sys.platform == "linux":
-            self._submit(lambda: self._sync_all(jobs))
-        else:
-            for log, job in jobs:
-                self._submit(lambda log=log, job=job: self._sync_one(log, job))  # type: ignore[misc]
+        if sum(len(job.files) for _, job in jobs) >= SYNCFS_FROM and sys.platform == "linux":
+            self._workers.run(partial(syncfs, self._data_dir), partial(self._finished, jobs))
+            return
+        for log, job in jobs:
+            self._workers.run(partial(self._sync, job), partial(self._finished, [(log, job)]))
 
     def close(self) -> None:
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._workers.close()
 
-    # --- in the loop ------------------------------------------------------------------------
+    def _sync(self, job: SyncJob) -> None:
+        """In a thread."""
+        for file in job.files:
+            file.sync()
+        for directory in job.directories:
+            self._disk.sync_dir(directory)
 
-    def _submit(self, task: Task) -> None:
-        if self._idle == 0 and len(self._threads) < THREADS:
-            thread = threading.Thread(target=self._work, name="sync", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        else:
-            self._idle = max(self._idle - 1, 0)
-        self._queue.put(task)
-
-    def _finished(self, log: Log, offset: int) -> None:
-        self._idle = min(self._idle + 1, len(self._threads))
-        self._busy.discard(log)
-        self._done(log, offset)
-        if log in self._again:
-            del self._again[log]
-            self.sync([log])
-
-    # --- in a thread ------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        while (task := self._queue.get()) is not None:
-            task()
-
-    def _sync_one(self, log: Log, job: SyncJob) -> None:
-        try:
-            for file in job.files:
-                file.sync()
-            for directory in job.directories:
-                self._disk.sync_dir(directory)
-        except OSError as error:
-            self._report(log, error)
-        else:
-            self._hand_over(lambda: self._finished(log, job.offset))
-
-    def _sync_all(self, jobs: list[tuple[Log, SyncJob]]) -> None:
-        try:
-            syncfs(self._data_dir)
-        except OSError as error:
-            self._report(jobs[0][0], error)
-            return
-
-        def finished() -> None:
-            for log, job in jobs:
-                self._finished(log, job.offset)
-
-        self._hand_over(finished)
-
-    def _report(self, log: Log, error: OSError) -> None:
-        self._hand_over(lambda: self._failed(log, error))
+    def _finished(self, jobs: Jobs, problem: BaseException | None) -> None:
+        again = []
+        for log, job in jobs:
+            if problem is not None:
+                self._failed(log, problem)
+                return
+            self._busy.discard(log)
+            self._done(log, job.offset)
+            if log in self._again:
+                del self._again[log]
+                again.append(log)
+        self.sync(again)
 
 
 def syncfs(path: str) -> None:
