@@ -136,6 +136,8 @@ def sides() -> Iterator[Sides]:
             made = side.ask(creation(topic("ok", 2, configs={"retention.ms": "500000"})), *CREATE)
             assert made.topics[0].error_code == 0
         yield both
+        for side in both:
+            side.connection.close()
 
 
 def comparable(value: Any) -> Any:
