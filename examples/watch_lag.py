@@ -34,6 +34,11 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(error.stderr, file=sys.stderr)
         return 1
+    except FileNotFoundError:
+        print(
+            f"{arguments.tool} is not on the path: `pip install moldau` brings it", file=sys.stderr
+        )
+        return 1
     except KeyboardInterrupt:
         return 0
 

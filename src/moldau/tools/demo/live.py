@@ -17,10 +17,16 @@ from rich.text import Text
 from moldau.tools.demo.board import Board
 from moldau.tools.demo.orders import PARTITIONS, money
 from moldau.tools.demo.view import Header, Rate, clock
+from moldau.tools.demo.windows import Sums
 
 FRAMES_PER_SECOND = 8
 CONSUMER_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 SPARKS = "▁▂▃▄▅▆▇█"
+# Wide enough for 99,999.99.
+CELL = 9
+FRAME = 4
+OTHERS = "others"
+LEAST_MINUTES = 8
 # Lines that are not rows of minutes: title, notes, the upper panels, the lower panel's frame
 # and head, the footer, and the line that keeps the terminal from scrolling.
 OTHER_LINES = 2 + (PARTITIONS + 3) + 3 + 1 + 1
@@ -143,26 +149,24 @@ class LiveView:
             )
         return Panel(table, title="partitions of orders", title_align="left", border_style="dim")
 
-    def _minutes(self, width: int, rows: int) -> Panel:
+    def _minutes(self, width: int, height: int) -> Panel:
+        """As many minutes as there is room for, as many categories as fit beside each other."""
+        shown = list(self._board.closed)[-height:]
         by_revenue = sorted(self._board.category_cents.items(), key=lambda item: -item[1])
-        # 4 for the frame, 12 for the minute, 11 for others and each category, 10 for the total.
-        columns = [category for category, _ in by_revenue[: max(1, (width - 37) // 11)]]
+        categories = [category for category, _ in by_revenue]
+        fit = _columns_that_fit(width - FRAME - self._header.minute_width - 1, shown)
+        if len(categories) > fit:
+            categories = [*categories[: fit - 1], OTHERS]
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, style="bold")
-        for _ in [*columns, "others", "total"]:
-            table.add_column(justify="right", no_wrap=True, max_width=10)
-        heads = [category[:10].lower() for category in columns]
-        table.add_row("minute", *heads, "others", "total", style="dim")
-        shown = list(self._board.closed)[-rows:]
+        for _ in [*categories, "total"]:
+            table.add_column(justify="right", no_wrap=True)
+        heads = [category[:CELL].lower() for category in categories]
+        table.add_row("minute", *heads, "total", style="dim")
         for minute, sums in reversed(shown):
-            cells = [sums.get(category, [0, 0])[0] for category in columns]
-            total = sum(cents for cents, _ in sums.values())
-            table.add_row(
-                clock(minute)[len("2026-") :],
-                *(_cell(cents) for cents in [*cells, total - sum(cells)]),
-                Text(money(total), "bold green"),
-            )
-        for _ in range(rows - len(shown)):
+            label = clock(minute)[-self._header.minute_width :]
+            table.add_row(label, *_cells(sums, categories))
+        for _ in range(min(height, LEAST_MINUTES) - len(shown)):
             table.add_row("")
         return Panel(
             table,
@@ -179,8 +183,21 @@ class LiveView:
         return Text.assemble((hint, "dim"), (f"   {news}", "yellow"), no_wrap=True, overflow="crop")
 
 
-def _cell(cents: int) -> Text:
-    return Text(money(cents)) if cents else Text("·", "dim")
+def _columns_that_fit(width: int, shown: list[tuple[int, Sums]]) -> int:
+    """How many amounts of the widest kind fit, beside the total."""
+    totals = [sum(cents for cents, _ in sums.values()) for _, sums in shown]
+    amounts = [cents for _, sums in shown for cents, _ in sums.values()]
+    cell = max(CELL, len(money(max(amounts, default=0))))
+    return max(1, (width - max(CELL, len(money(max(totals, default=0))))) // (cell + 1))
+
+
+def _cells(sums: Sums, categories: list[str]) -> list[Text]:
+    total = sum(cents for cents, _ in sums.values())
+    named = {category: sums.get(category, [0, 0])[0] for category in categories}
+    if OTHERS in named:
+        named[OTHERS] = total - sum(named.values())
+    cells = [Text(money(cents)) if cents else Text("·", "dim") for cents in named.values()]
+    return [*cells, Text(money(total), "bold green")]
 
 
 def _colour(consumer: str) -> str:

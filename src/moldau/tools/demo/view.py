@@ -43,6 +43,8 @@ class Header:
         self.bootstrap_servers = bootstrap_servers
         self.prefix = prefix
         self.seconds = options.seconds
+        # Made-up orders span an hour, purchases a year.
+        self.minute_width = len("09:00" if options.data == "made-up" else "01-01 09:00")
         if options.data == "grocery":
             self.event_time = "1.47 million grocery purchases of 2017, as fast as they go"
         else:
