@@ -17,7 +17,11 @@ from tests.storage.logs import NOW, append, contents, ignore
 
 DATA = "/data"
 TOPIC_ID = bytes(range(16))
-BROKER = {"producer.id.expiration.ms": 86_400_000, "log.retention.check.interval.ms": 300_000}
+BROKER = {
+    "producer.id.expiration.ms": 86_400_000,
+    "log.retention.check.interval.ms": 300_000,
+    "log.flush.offset.checkpoint.interval.ms": 60_000,
+}
 
 
 def start(disk: MemoryDisk, *, node_id: int = 1, cluster_id: str | None = None) -> LogManager:

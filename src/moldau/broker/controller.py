@@ -67,8 +67,12 @@ class Controller:
         self.metadata.leader_epoch += 1
         key, value = leader_change(self._node.settings.node_id)
         self._append([(key, value)], control=True)
+        settings = self._node.settings
         incarnation = Incarnation(
-            self._node.settings.node_id, listeners, None, [self._node.logs.directory_id]
+            settings.node_id,
+            listeners,
+            settings.broker["broker.rack"],
+            [self._node.logs.directory_id],
         )
         records = records_for_start(
             self.image,

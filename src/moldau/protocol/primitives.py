@@ -17,7 +17,9 @@ def uvarint(value: int) -> bytes:
     return bytes(out)
 
 
-def more_uvarint(buffer: bytes | bytearray | memoryview, position: int, first: int) -> tuple[int, int]:
+def more_uvarint(
+    buffer: bytes | bytearray | memoryview, position: int, first: int
+) -> tuple[int, int]:
     """The rest of an unsigned varint of up to five bytes whose first byte has been read."""
     value = first & 0x7F
     shift = 7

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RECEIVE_BUFFER = 1 << 18
 READ_THREADS = 4
-BACKLOG = 1024
+ACCEPTS_PER_ROUND = 256
 MAPPED_IPV4 = "::ffff:"  # how a socket for both families names an IPv4 address
 
 
@@ -35,14 +35,14 @@ class SyncFailed(Exception):
     """A log could not be put on disk: the process stops, and recovery decides what is there."""
 
 
-def bind(listener: Listener) -> list[socket.socket]:
+def bind(listener: Listener, backlog: int) -> list[socket.socket]:
     """Listening sockets, one for each address that the host's name stands for: localhost is
     127.0.0.1 and ::1, and clients choose either. Raises BindError."""
     sockets: list[socket.socket] = []
     port = listener.port
     for family, host in _addresses(listener):
         try:
-            sock = _listen(family, host, port)
+            sock = _listen(family, host, port, backlog)
         except OSError as error:
             if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 continue  # no IPv6 here
@@ -68,7 +68,7 @@ def _addresses(listener: Listener) -> list[tuple[int, str]]:
     return sorted(addresses, key=lambda pair: pair[0] != socket.AF_INET)
 
 
-def _listen(family: int, host: str, port: int) -> socket.socket:
+def _listen(family: int, host: str, port: int, backlog: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,7 +76,7 @@ def _listen(family: int, host: str, port: int) -> socket.socket:
             everything = host == "::"
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if everything else 1)
         sock.bind((host, port))
-        sock.listen(BACKLOG)
+        sock.listen(backlog)
     except OSError:
         sock.close()
         raise
@@ -154,7 +154,7 @@ class Server:
     # --- connections ------------------------------------------------------------------------
 
     def _accept(self, listener: Listener, server_socket: socket.socket, _events: int) -> None:
-        for _ in range(BACKLOG):
+        for _ in range(ACCEPTS_PER_ROUND):
             try:
                 sock, address = server_socket.accept()
             except BlockingIOError:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldau.broker.node import Node
 from moldau.server.disk import OsDisk
@@ -67,7 +67,8 @@ def _serve(
 ) -> None:
     data_dir = settings.data_dir
     assert data_dir is not None
-    bound = [(listener, bind(listener)) for listener in settings.listeners]
+    backlog: Any = settings.broker["socket.listen.backlog.size"]
+    bound = [(listener, bind(listener, backlog)) for listener in settings.listeners]
     reactor = Reactor()
     ending.callback(reactor.close)
     _stop_on_signals(reactor)

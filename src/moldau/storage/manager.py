@@ -33,7 +33,6 @@ RECOVERY_FILE = "recovery-point-offset-checkpoint"
 START_FILE = "log-start-offset-checkpoint"
 HIGH_WATERMARK_FILE = "replication-offset-checkpoint"
 PARTITION_FILE = "partition.metadata"
-CHECKPOINT_INTERVAL_MS = 60_000
 NAME_LIMIT = 255
 
 Key = tuple[str, int]
@@ -82,7 +81,10 @@ class LogManager:
         self._now_ms = now_ms
         self._files = OpenFiles(disk)
         self._expiration_ms: int = broker["producer.id.expiration.ms"]
-        self._check_ms = min(CHECKPOINT_INTERVAL_MS, broker["log.retention.check.interval.ms"])
+        self._check_ms: int = min(
+            broker["log.flush.offset.checkpoint.interval.ms"],
+            broker["log.retention.check.interval.ms"],
+        )
         self._changed: dict[Log, None] = {}
         self._wanted_syncs: dict[Log, None] = {}
         self._retention: dict[Log, int] = {}

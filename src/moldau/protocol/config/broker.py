@@ -62,7 +62,6 @@ log.flush.interval.messages                  long   max        >=1      cluster
 log.flush.interval.ms                        long   -          -        cluster
 log.flush.offset.checkpoint.interval.ms      int    60000      >=0
 log.flush.scheduler.interval.ms              long   max        -
-log.flush.start.offset.checkpoint.interval.ms int    60000      >=0
 log.index.interval.bytes                     int    4096       >=0      cluster
 log.index.size.max.bytes                     int    10485760   >=4      cluster
 log.message.timestamp.after.max.ms           long   3600000    >=0      cluster
@@ -92,7 +91,6 @@ offsets.retention.minutes                    int    10080      >=1
 offsets.topic.num.partitions                 int    50         >=1
 offsets.topic.replication.factor             short  3          >=1
 offsets.topic.segment.bytes                  int    104857600  >=1
-producer.id.expiration.check.interval.ms     int    600000     >=1      internal
 producer.id.expiration.ms                    int    86400000   >=1      cluster
 socket.listen.backlog.size                   int    50         >=1
 socket.request.max.bytes                     int    104857600  >=1
@@ -349,6 +347,8 @@ metadata.max.retention.bytes                 long   104857600  -
 metadata.max.retention.ms                    long   604800000  -
 
 [none: threads]
+log.flush.start.offset.checkpoint.interval.ms int    60000      >=0
+producer.id.expiration.check.interval.ms     int    600000     >=1      internal
 background.threads                           int    10         >=1      cluster
 delete.records.purgatory.purge.interval.requests int    1          -
 fetch.purgatory.purge.interval.requests      int    1000       -
