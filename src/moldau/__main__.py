@@ -33,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return up(words[1:])
     if words and words[0] == "demo":
         return demo(words[1:])
+    if words and words[0] in ("status", "down"):
+        from moldau.tools import instances
+
+        return (instances.status if words[0] == "status" else instances.down)(words[1:])
     if words and words[0] in ("--version", "version"):
         from moldau import __version__
 
@@ -52,7 +56,7 @@ def _other(words: list[str]) -> int:
         return SUBCOMMANDS[words[0]][1](words[1:])
     from difflib import get_close_matches
 
-    near = get_close_matches(words[0], ["up", "demo", *SUBCOMMANDS], 1)
+    near = get_close_matches(words[0], ["up", "status", "down", "demo", *SUBCOMMANDS], 1)
     hint = f"did you mean `moldau {near[0]}`?" if near else "`moldau --help` lists what there is."
     print(f"moldau: there is no command {words[0]!r}; {hint}", file=sys.stderr)
     return 2

@@ -115,7 +115,7 @@ def test_every_config_has_a_sentence() -> None:
     assert all(topic_sentence(name) for name in TOPIC)
     assert broker_sentence("nonsense") is None
     assert broker_sentence("num.io.threads") == (
-        "No effect: Moldau is not built from Kafka's thread pools and queues."
+        "No effect: Moldau is not built from Kafka's thread pools, queues and schedules."
     )
     assert str(broker_sentence("ssl.key.password")).startswith("Refused: ")
 

@@ -18,7 +18,7 @@ def detach(argv: Sequence[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / f"broker-{os.getpid()}.log"
     arguments = [word for word in argv if word != "--detach"]
-    command = [sys.executable, "-m", "moldau", "up", *arguments]
+    command = [sys.executable, "-P", "-m", "moldau", "up", *arguments]
     ready, ready_write = os.pipe()
     if not any(word.split("=")[0] == "--ready-file" for word in arguments):
         command += ["--ready-file", f"/dev/fd/{ready_write}"]

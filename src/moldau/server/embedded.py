@@ -130,8 +130,8 @@ class Broker:
 
     def _command(self, ready: int) -> list[str]:
         command = [
-            sys.executable, "-m", "moldau", "up", "--no-environment", "--port", str(self._port),
-            "--data", str(self.data_dir), "--ready-file", f"/dev/fd/{ready}",
+            sys.executable, "-P", "-m", "moldau", "up", "--no-environment",
+            "--port", str(self._port), "--data", str(self.data_dir), "--ready-file", f"/dev/fd/{ready}",
             "--parent", str(os.getpid()),
         ]  # fmt: skip
         for name, value in self._config.items():

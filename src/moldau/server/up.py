@@ -10,11 +10,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moldau import __version__
 from moldau.broker.node import Node
+from moldau.protocol import instance
+from moldau.protocol.instance import Instance
 from moldau.server.disk import OsDisk
 from moldau.server.parent import stop_with
 from moldau.server.reactor import Reactor, now_ms
@@ -50,8 +53,11 @@ def up(settings: Settings, *, ready_file: str | None = None, parent: int | None 
             settings = settings.placed(_temporary_folder(ending))
         try:
             _serve(settings, ready_file, parent, ending)
-        except (BindError, FolderError, DiskError, SyncFailed) as error:
+        except (BindError, FolderError, SyncFailed) as error:
             warn(str(error))
+            return 1
+        except DiskError as error:
+            warn(f"The disk refused: {error}. Mend that, or choose another folder with --data.")
             return 1
     return 0
 
@@ -96,10 +102,17 @@ def _announce(
     where = "a temporary folder" if settings.temporary else data_dir
     say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
     say(NEXT.format(address=address))
+    started = Instance(os.getpid(), os.path.abspath(data_dir), address, now_ms(), __version__)
+    try:
+        instance.write(started)
+    except OSError as error:
+        warn(f"Note: moldau status will not show this broker: {error}.")
     if ready_file:
         write_ready(ready_file, address)
 
     def gone() -> None:
+        with suppress(OSError):
+            instance.remove(started.pid)
         if ready_file and not ready_file.startswith("/dev/"):
             Path(ready_file).unlink(missing_ok=True)
 
