@@ -87,7 +87,12 @@ def up(argv: Sequence[str]) -> int:
         return detach(list(argv))
     from moldau.server.up import up as run
 
-    return run(settings, ready_file=arguments.ready_file, parent=arguments.parent)
+    return run(
+        settings,
+        ready_file=arguments.ready_file,
+        parent=arguments.parent,
+        scratch=arguments.scratch,
+    )
 
 
 def _up_parser() -> argparse.ArgumentParser:
@@ -103,7 +108,9 @@ def _up_parser() -> argparse.ArgumentParser:
     add("--detach", action="store_true", help="go on in the background; see moldau status, down")
     add("--ready-file", metavar="PATH", help="write the address there when it serves")
     add("--no-environment", action="store_true", help="do not read KAFKA_* variables")
+    # Of an embedded broker: stop when that process ends, and then remove that folder.
     add("--parent", type=int, help=argparse.SUPPRESS)
+    add("--scratch", help=argparse.SUPPRESS)
     return parser
 
 

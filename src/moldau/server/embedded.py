@@ -129,11 +129,11 @@ class Broker:
     # --- the process ------------------------------------------------------------------------
 
     def _command(self, ready: int) -> list[str]:
-        command = [
-            sys.executable, "-P", "-m", "moldau", "up", "--no-environment",
-            "--port", str(self._port), "--data", str(self.data_dir), "--ready-file", f"/dev/fd/{ready}",
-            "--parent", str(os.getpid()),
-        ]  # fmt: skip
+        command = [sys.executable, "-P", "-m", "moldau", "up", "--no-environment"]
+        command += ["--port", str(self._port), "--data", str(self.data_dir)]
+        command += ["--ready-file", f"/dev/fd/{ready}", "--parent", str(os.getpid())]
+        if self._scratch is not None:
+            command += ["--scratch", self._scratch]
         for name, value in self._config.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ["-o", f"{name}={text}"]

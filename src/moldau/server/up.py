@@ -43,12 +43,22 @@ def warn(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def up(settings: Settings, *, ready_file: str | None = None, parent: int | None = None) -> int:
-    """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr."""
+def up(
+    settings: Settings,
+    *,
+    ready_file: str | None = None,
+    parent: int | None = None,
+    scratch: str | None = None,
+) -> int:
+    """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr.
+
+    With `parent` it stops when that process ends; nobody else can then remove its `scratch`."""
     for note in settings.notes:
         warn(f"Note: {note}.")
     raise_file_limit()
     with ExitStack() as ending:
+        if scratch is not None:
+            ending.callback(_remove_orphan, scratch, parent)
         if settings.data_dir is None:
             settings = settings.placed(_temporary_folder(ending))
         try:
@@ -60,6 +70,11 @@ def up(settings: Settings, *, ready_file: str | None = None, parent: int | None 
             warn(f"The disk refused: {error}. Mend that, or choose another folder with --data.")
             return 1
     return 0
+
+
+def _remove_orphan(scratch: str, parent: int | None) -> None:
+    if os.getppid() != parent:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _temporary_folder(ending: ExitStack) -> str:
