@@ -55,6 +55,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.records: list[tuple[KeyValue, int]] = []
         self.refusing: ErrorCode | None = None
+        self.refusals = 0
         self.holding = False
         self._waiting: list[Callable[[], None]] = []
 
@@ -64,6 +65,7 @@ class MemoryJournal:
 
     def append(self, batch: bytes, now_ms: int) -> int | ErrorCode:
         if self.refusing is not None:
+            self.refusals += 1
             return self.refusing
         first = len(self.records)
         for record in iterate(batch):

@@ -208,8 +208,8 @@ class Group:
     def remove(self, member_id: str) -> None:
         member = self.members.pop(member_id, None)
         if member is not None:
+            assert member.join is None, f"member {member_id} is removed while it waits for us"
             self.supporters.subtract(name for name, _ in member.protocols)
-            self.joining -= member.join is not None
             if member.instance_id is not None:
                 self.static.pop(member.instance_id, None)
         if self.leader == member_id:
