@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from moldau.protocol.compression import Codec
@@ -39,16 +39,28 @@ class LogConfig:
     preallocate: bool = False
     flush_messages: int = FOREVER
     flush_ms: int = FOREVER
+    # May a batch be taken by its header alone? (Its max timestamp is checked apart.) Asked for
+    # every batch, so it is worked out once.
+    passes_batches_through: bool = field(init=False, default=True)
+
+    def __post_init__(self) -> None:
+        plain = (
+            self.compression_type == "producer"
+            and self.message_timestamp_type == "CreateTime"
+            and self.message_timestamp_before_max_ms == FOREVER
+            and not self.is_compacted
+        )
+        object.__setattr__(self, "passes_batches_through", plain)
 
     @classmethod
     def of_topic(cls, values: Mapping[str, Any]) -> LogConfig:
         """From the typed values of a topic (`protocol.config.topic`); what is missing or None
         keeps its default."""
         known: dict[str, Any] = {}
-        for field in fields(cls):
-            value = values.get(field.name.replace("_", "."))
-            if value is not None:
-                known[field.name] = frozenset(value) if field.name == "cleanup_policy" else value
+        for one in fields(cls):
+            value = values.get(one.name.replace("_", "."))
+            if value is not None and one.init:
+                known[one.name] = frozenset(value) if one.name == "cleanup_policy" else value
         return cls(**known)
 
     @property
@@ -62,16 +74,6 @@ class LogConfig:
     @property
     def uses_append_time(self) -> bool:
         return self.message_timestamp_type == "LogAppendTime"
-
-    @property
-    def passes_batches_through(self) -> bool:
-        """May a batch be taken by its header alone? (Its max timestamp is checked apart.)"""
-        return (
-            self.compression_type == "producer"
-            and self.message_timestamp_type == "CreateTime"
-            and self.message_timestamp_before_max_ms == FOREVER
-            and not self.is_compacted
-        )
 
     def target_codec(self, source: int) -> int:
         """The codec in which a batch of codec `source` is kept."""

@@ -218,7 +218,7 @@ class Log:
         self.log_end_offset = last + 1
         self._dirty.add(segment.path)
         if header.producer_id >= 0:
-            self._remember_producer(header._replace(base_offset=first), front, rest)
+            self._remember_producer(header, first, front, rest)
         self._producers.end_offset = last + 1
         self._snapshot_size += size
         if not self._is_changed:
@@ -230,18 +230,21 @@ class Log:
         append_time = max_timestamp if header.attributes & 8 else -1
         return Appended(first, last, append_time, self.log_start_offset, False)
 
-    def _remember_producer(self, header: BatchHeader, front: bytes, rest: Buffer) -> None:
+    def _remember_producer(
+        self, header: BatchHeader, first: int, front: bytes, rest: Buffer
+    ) -> None:
         if header.is_control or header.is_transactional:
-            self._producers.replay(header, memoryview(b"".join((front, rest))))
-        else:
-            self._producers.appended(
-                header.producer_id,
-                header.producer_epoch,
-                header.base_sequence,
-                header.last_offset_delta,
-                header.base_offset,
-                header.max_timestamp,
-            )
+            written = memoryview(b"".join((front, rest)))
+            self._producers.replay(header._replace(base_offset=first), written)
+            return
+        self._producers.appended(
+            header.producer_id,
+            header.producer_epoch,
+            header.base_sequence,
+            header.last_offset_delta,
+            first,
+            header.max_timestamp,
+        )
 
     def _refused_or_duplicate(self, header: BatchHeader, known: Batch | str) -> Appended | Refused:
         if isinstance(known, str):

@@ -43,6 +43,7 @@ from moldau.storage.outcome import Origin, Refused
 FRONT_SIZE = 16  # base offset, length, leader epoch: what the log patches
 _V0_OVERHEAD = 14  # Kafka's smallest batch length: anything less is corrupt whatever its magic
 _SHOWN_ERRORS = 3
+_PLAIN = int(Codec.ZSTD)  # attributes up to this say a codec and nothing else
 
 Valid = tuple[BatchHeader, Buffer]
 """The header as it will be written (but for base offset and leader epoch) and everything after
@@ -80,9 +81,15 @@ def validate(
         )
     if origin is not Origin.CLIENT:
         return header, records[FRONT_SIZE:]
-    return _check_client_header(header, where) or _check_records(
-        records, header, config, now_ms, where
-    )
+    refused = _check_client_header(header, where)
+    if refused is not None:
+        return refused
+    if (
+        config.passes_batches_through
+        and header.max_timestamp <= now_ms + config.message_timestamp_after_max_ms
+    ):
+        return header, records[FRONT_SIZE:]
+    return _check_records(records, header, config, now_ms, where)
 
 
 def _invalid(message: str) -> Refused:
@@ -143,6 +150,12 @@ def _check_framing(records: memoryview, header: BatchHeader, where: str) -> Refu
 
 
 def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
+    if (
+        0 <= header.attributes <= _PLAIN
+        and header.count == header.last_offset_delta + 1 > 0
+        and (header.base_sequence >= 0 or header.producer_id < 0)
+    ):
+        return None  # the usual case, in one look; below, what is wrong in which order
     if header.last_offset_delta < 0:
         return _invalid(
             f"Batch has an invalid offset range: [{header.base_offset}, {header.last_offset}]"
@@ -177,21 +190,18 @@ def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
             f"Record was not part of an ongoing transaction in topic partition {where}:"
             f" transactions are not supported yet",
         )
-    return None
-
-
-def _check_records(
-    records: memoryview, header: BatchHeader, config: LogConfig, now_ms: int, where: str
-) -> Valid | Refused:
     if header.attributes & LOG_APPEND_TIME:
         return Refused(
             ErrorCode.INVALID_TIMESTAMP,
             f"Invalid timestamp type in the batch for {where}. Producer should not set timestamp"
             f" type to LogAppendTime.",
         )
-    latest = now_ms + config.message_timestamp_after_max_ms
-    if config.passes_batches_through and header.max_timestamp <= latest:
-        return header, records[FRONT_SIZE:]
+    return None
+
+
+def _check_records(
+    records: memoryview, header: BatchHeader, config: LogConfig, now_ms: int, where: str
+) -> Valid | Refused:
     codec = config.target_codec(header.codec)
     if _must_be_opened(header, config, now_ms, codec):
         refused = _open(records, header, config, now_ms, where)
