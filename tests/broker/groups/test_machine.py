@@ -186,6 +186,8 @@ class Groups(RuleBasedStateMachine):
         assert (group.state is State.EMPTY) <= (not group.members)
         if group.state is not State.PREPARING_REBALANCE:
             assert group.joining == 0
+        if group.state is State.PREPARING_REBALANCE:
+            assert not group.pending_sync
         if group.state is not State.COMPLETING_REBALANCE:
             assert all(m.sync is None for m in members)
 

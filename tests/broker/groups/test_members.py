@@ -180,6 +180,21 @@ def test_a_static_leader_that_restarts_need_not_assign_again(stage: Stage) -> No
     assert stage.heard() == ["s: join i-3 generation 1 range leader i-2 []"]
 
 
+def test_a_static_member_that_restarts_before_it_asked_for_its_part_still_has_to(
+    stage: Stage,
+) -> None:
+    stage.join("a", version=3, rebalance=30_000, session=60_000)
+    stage.join("s", instance="i", rebalance=30_000, session=60_000)
+    stage.pass_time(0)
+    stage.sync("a", "a-1", 1, {"a-1": b"x", "i-2": b"y"})
+    stage.heard()
+    stage.join("s", instance="i", rebalance=30_000, session=60_000)
+    stage.sync("s", "i-3", 1, instance="i")
+    assert stage.heard()[-1] == "s: sync 'y'"
+    stage.pass_time(30_000)
+    assert stage.group().state is State.STABLE
+
+
 def test_the_old_instance_is_fenced_everywhere(stage: Stage) -> None:
     stage.stable("s", instance="i")
     stage.join("s2", instance="i")

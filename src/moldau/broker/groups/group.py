@@ -236,6 +236,9 @@ class Group:
         }
         if self.leader == member.id:
             self.leader = new_id
+        if member.id in self.pending_sync:
+            self.pending_sync.remove(member.id)
+            self.pending_sync.add(new_id)
         if member.instance_id is not None:
             self.static[member.instance_id] = new_id
         return successor

@@ -264,6 +264,7 @@ class Membership:
         if group.state is State.COMPLETING_REBALANCE:
             self._fail_syncs(group, ErrorCode.REBALANCE_IN_PROGRESS, now_ms, out)
         self._stop_sync_timer(group)
+        group.pending_sync.clear()
         if group.state is State.EMPTY:
             delay = self._limits.initial_rebalance_delay_ms
             left = max(group.rebalance_timeout_ms - delay, 0)
