@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from moldau.broker.request import Connection, Request
+from moldau.broker.request import TURN, Connection, Request
 from moldau.broker.served import Served
-from moldau.broker.wire import MAX_WAITING, Wire
+from moldau.broker.wire import MAX_INFLIGHT, MAX_WAITING, MAX_WAITING_BYTES, TURN_BYTES, Wire
 from moldau.protocol.codec import decode, encode
 from moldau.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from moldau.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from moldau.protocol.messages.metadata import MetadataResponse, MetadataResponseBroker
 
 PRODUCE, HEARTBEAT, API_VERSIONS = 0, 12, 18
 
@@ -83,7 +84,55 @@ def test_thousands_of_waiting_requests_are_no_deep_recursion() -> None:
     for i in range(1, 5000):
         wire.frame(peer, frame(API_VERSIONS, i, b""))
     wire.give(wire.parked[0])
-    assert wire.sent() == list(range(5000))
+    sent = wire.sent()
+    while wire.next_deadline() is not None:
+        wire.tick(0)
+        sent += wire.sent()
+    assert sent == list(range(5000))
+
+
+def test_one_connection_asks_for_so_much_in_a_round_and_then_others_have_their_turn() -> None:
+    wire, peer, other = Parking(), connection(), connection()
+    for i in range(TURN + 10):
+        wire.frame(peer, frame(API_VERSIONS, i, b""))
+    wire.frame(other, frame(API_VERSIONS, 1000, b""))
+    assert wire.sent() == [*range(TURN), 1000]
+    assert wire.next_deadline() == wire.now_ms, "the rest waits for no event"
+    wire.tick(1)
+    assert wire.sent() == list(range(TURN, TURN + 10))
+    assert wire.next_deadline() is None
+
+
+def test_a_long_answer_takes_more_of_a_turn() -> None:
+    wire, peer = Parking(), connection()
+    for i in range(10):
+        wire.frame(peer, frame(HEARTBEAT, i))
+    brokers = [MetadataResponseBroker(host="x" * TURN_BYTES) for _ in range(TURN)]
+    wire.encode(wire.parked[0], MetadataResponse(brokers=brokers))
+    wire.give(wire.parked[0])
+    wire.drain()
+    assert len(wire.parked) == 1
+    wire.tick(1)
+    wire.drain()
+    assert len(wire.parked) == 2
+
+
+def test_so_many_produces_may_wait_for_the_disk() -> None:
+    wire, peer = Parking(), connection()
+    for i in range(2 * MAX_INFLIGHT):
+        wire.tick(i)
+        wire.frame(peer, frame(PRODUCE, i))
+    assert len(wire.parked) == MAX_INFLIGHT
+    assert not wire.wants_more(peer)
+
+
+def test_large_frames_wait_in_small_numbers() -> None:
+    wire, peer = Parking(), connection()
+    wire.frame(peer, frame(HEARTBEAT, 0))
+    wire.frame(peer, frame(HEARTBEAT, 1))
+    assert wire.wants_more(peer)
+    wire.frame(peer, frame(HEARTBEAT, 2, bytes(MAX_WAITING_BYTES)))
+    assert not wire.wants_more(peer)
 
 
 def test_a_connection_with_much_waiting_is_not_read_on() -> None:

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from moldau.broker.outbox import Outbox
-from moldau.broker.request import Connection, Parts, Request, join
+from moldau.broker.request import TURN, Connection, Parts, Request, join
 from moldau.broker.served import SERVED, Served, load
 from moldau.broker.timers import Timers
 from moldau.protocol.codec import Hole, decode, encode_into
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 PRODUCE = 0
 _PRODUCE = b"\0\0"
 API_VERSIONS = 18
-# Frames that may wait on a connection behind a parked request; then reading stops.
+# Frames that may wait on a connection behind a parked request, or their bytes; then reading stops.
 MAX_WAITING = 64
+MAX_WAITING_BYTES = 1 << 20
+# Produces of one connection that may wait for the disk; then nothing more is begun on it.
+MAX_INFLIGHT = 1000
+# An answer of so many bytes takes as much of a connection's turn as a request.
+TURN_BYTES = 4096
 
 _HEADER = Struct(">hhih")
 _LENGTH = 4
@@ -49,6 +54,9 @@ class Wire:
         # Connections on which an answer may let a waiting request begin. A list and not a call:
         # a thousand requests behind one answer must not become a thousand nested calls.
         self._unblocked: list[Connection] = []
+        # Connections that have used some of their turn, and whether one has more to ask for.
+        self._took_turns: set[Connection] = set()
+        self._has_more = False
 
     def drain(self) -> Outbox:
         """What is to be done now. The body empties it."""
@@ -70,7 +78,11 @@ class Wire:
 
     def wants_more(self, connection: Connection) -> bool:
         """May the body go on reading from it?"""
-        return len(connection.waiting) < MAX_WAITING and not connection.unsent
+        waiting = connection.waiting
+        if not waiting:
+            return not connection.unsent
+        full = len(waiting) >= MAX_WAITING or sum(map(len, waiting)) >= MAX_WAITING_BYTES
+        return not (full or connection.unsent)
 
     def drained(self, connection: Connection) -> None:
         """The peer has taken most of what was sent to it."""
@@ -81,6 +93,7 @@ class Wire:
         connection.closed = True
         connection.waiting.clear()
         self.connections.discard(connection)
+        self._took_turns.discard(connection)
         for request in connection.inflight:
             if request.state is not None and hasattr(request.state, "abandon"):
                 request.state.abandon()
@@ -90,14 +103,24 @@ class Wire:
 
     def _may_begin(self, connection: Connection, frame: bytes | bytearray) -> bool:
         """Only a Produce may begin before what came earlier is answered, and only behind
-        Produces."""
+        Produces. When the turn of a connection is over it waits for the next round."""
         if connection.unsent:
             return False
-        if not connection.inflight:
-            return True
-        return frame[:2] == _PRODUCE and connection.inflight[-1].api_key == PRODUCE
+        inflight = connection.inflight
+        if inflight and (
+            frame[:2] != _PRODUCE
+            or inflight[-1].api_key != PRODUCE
+            or len(inflight) >= MAX_INFLIGHT
+        ):
+            return False
+        if connection.turn <= 0:
+            self._has_more = True
+            return False
+        return True
 
     def _begin(self, connection: Connection, frame: bytes | bytearray) -> None:
+        connection.turn -= 1
+        self._took_turns.add(connection)
         repetitions = connection.repetitions
         if (
             repetitions is not None
@@ -172,9 +195,8 @@ class Wire:
         inflight = connection.inflight
         if inflight[0] is request:
             while inflight and inflight[0].answered:
-                parts = inflight.popleft().parts
-                if parts:
-                    self.outbox.sends.append((connection, parts))
+                # Also when there is nothing to send (acks=0): the body may have to read on.
+                self.outbox.sends.append((connection, inflight.popleft().parts))
             if connection.waiting:
                 self._unblocked.append(connection)
 
@@ -193,6 +215,9 @@ class Wire:
         encode_into(out, response, version, holes)
         size = len(out) - _LENGTH + sum(value.size for _, value in holes)
         _RESPONSE.pack_into(out, 0, size, request.correlation_id)
+        if len(out) >= TURN_BYTES:
+            request.connection.turn -= len(out) // TURN_BYTES
+            self._took_turns.add(request.connection)
         return join(out, holes)
 
     def _next(self, connection: Connection) -> None:
@@ -204,11 +229,18 @@ class Wire:
     # --- time -------------------------------------------------------------------------------
 
     def tick(self, now_ms: int) -> None:
+        """A round begins: everybody has a new turn."""
         self.now_ms = now_ms
+        for connection in self._took_turns:
+            connection.turn = TURN
+            if connection.waiting:
+                self._unblocked.append(connection)
+        self._took_turns.clear()
+        self._has_more = False
         self.timers.run(now_ms)
 
     def next_deadline(self) -> int | None:
-        return self.timers.next_deadline()
+        return self.now_ms if self._has_more else self.timers.next_deadline()
 
 
 def _skip_tags(frame: bytes | bytearray, position: int) -> int:

@@ -65,6 +65,7 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
         return None
     if pending and node.sync_before_reply(body.acks):
         node.respond_when_synced(request, response, pending)
+        request.body = None  # the records are in the log: they need not fill memory as well
         return None
     return response
 
