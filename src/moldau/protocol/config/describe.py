@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from moldau.protocol.config.broker import BROKER
 from moldau.protocol.config.definition import ConfigType, to_text
 from moldau.protocol.config.group import GROUP, group_config, group_synonym
 from moldau.protocol.config.layers import BrokerConfigs, base_name, synonyms
 from moldau.protocol.config.topic import BROKER_SYNONYMS, TOPIC, topic_config
+
+# The order of a Java hash map, which the tools print as it comes ("Configs:" of kafka-topics).
+_TOPIC_ORDER: Final = """
+compression.type remote.log.delete.on.disable leader.replication.throttled.replicas
+remote.storage.enable min.insync.replicas segment.jitter.ms remote.log.copy.disable
+local.retention.ms cleanup.policy flush.ms follower.replication.throttled.replicas
+compression.lz4.level segment.bytes retention.ms compression.gzip.level flush.messages
+compression.zstd.level max.compaction.lag.ms file.delete.delay.ms max.message.bytes
+min.compaction.lag.ms message.timestamp.type local.retention.bytes preallocate
+index.interval.bytes min.cleanable.dirty.ratio unclean.leader.election.enable retention.bytes
+delete.retention.ms message.timestamp.after.max.ms message.timestamp.before.max.ms segment.ms
+segment.index.bytes internal.segment.bytes
+"""
 
 
 class Source(IntEnum):
@@ -46,7 +59,7 @@ class Entry(NamedTuple):
 
 
 def describe_topic(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list[Entry]:
-    """All configs of a topic whose own settings are `overrides`, by name."""
+    """All configs of a topic whose own settings are `overrides`, in Kafka's order."""
     values = topic_config(configs.values, overrides)
     entries = []
     for name, definition in TOPIC.items():
@@ -58,7 +71,8 @@ def describe_topic(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list
         if name in overrides:
             chain = (Synonym(name, value, Source.DYNAMIC_TOPIC_CONFIG), *chain)
         entries.append(_entry(name, value, definition.type, chain, read_only=False))
-    return sorted(entries)
+    order = _TOPIC_ORDER.split()
+    return sorted(entries, key=lambda entry: order.index(entry.name))
 
 
 def describe_group(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list[Entry]:
