@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EIO
 from struct import Struct
 from zlib import crc32
 
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.files import write_epochs, write_producers
-from moldau.protocol.records import BatchHeader, CorruptBatch, Record, iterate
-from moldau.storage import retention
+from moldau.protocol.records import HEADER_SIZE, BatchHeader, CorruptBatch
+from moldau.storage import retention, times
 from moldau.storage.config import FOREVER, LogConfig
 from moldau.storage.disk import Buffer, DiskError, replace_file
 from moldau.storage.handles import OpenFiles
@@ -386,10 +387,8 @@ class Log:
         return segment.size if found is None else found.position
 
     def _first_size(self, segment: Segment, position: int) -> int:
-        try:
-            return next(segment.scan(position, segment.size, chunk=61)).header.size
-        except CorruptBatch as error:
-            raise self._corrupt(segment, error) from None
+        with self._damage_of(segment):
+            return next(segment.scan(position, segment.size, chunk=HEADER_SIZE)).header.size
 
     def _find(self, segment: Segment, offset: int) -> SegmentFound | None:
         """As Segment.find; an index that is wrong is made again."""
@@ -397,12 +396,17 @@ class Log:
             return segment.find(offset)
         except CorruptBatch:
             pass
-        try:
+        with self._damage_of(segment):
             for _ in segment.scan(0, segment.size):
-                pass
+                pass  # were the log itself damaged, a new index would know less than this one
             segment.rebuild_indexes(self.config.index_interval_bytes)
             self._report(f"{segment.index.path} was wrong; it was made again from the log.")
             return segment.find(offset)
+
+    @contextmanager
+    def _damage_of(self, segment: Segment) -> Iterator[None]:
+        try:
+            yield
         except CorruptBatch as error:
             raise self._corrupt(segment, error) from None
 
@@ -416,10 +420,8 @@ class Log:
     def iterate(self, from_offset: int) -> Iterator[tuple[BatchHeader, memoryview]]:
         """The batches from the one that holds `from_offset` to the end, in large reads. Their
         bytes are valid until the next one is asked for. Raises CorruptLog."""
-        try:
+        with self._damage_of(self._active):
             yield from batches_from(self._segments_from(from_offset), from_offset)
-        except CorruptBatch as error:
-            raise self._corrupt(self._active, error) from None
 
     def _segments_from(self, offset: int) -> list[Segment]:
         return self._segments[max(bisect_right(self._bases, offset) - 1, 0) :]
@@ -430,53 +432,17 @@ class Log:
         """The first record that is as late as `timestamp`, or later; None when there is none."""
         for segment in self._segments_from(self.log_start_offset):
             if segment.max_timestamp >= timestamp:
-                found = self._search_time(segment, timestamp)
+                with self._damage_of(segment):
+                    found = times.first_since(segment, self._find, timestamp, self.log_start_offset)
                 if found is not None:
                     return found
         return None
 
-    def _search_time(self, segment: Segment, timestamp: int) -> TimestampOffset | None:
-        start = self.log_start_offset
-        entry = segment.times.floor(timestamp)
-        first = max(start, segment.base_offset + entry[1] if entry else start)
-        found = self._find(segment, first)
-        if found is None:
-            return None
-        try:
-            for batch in segment.scan(found.position, segment.size):
-                header = batch.header
-                if header.max_timestamp >= timestamp and header.last_offset >= start:
-                    for record in self._records(segment, batch):
-                        if record.timestamp >= timestamp and record.offset >= start:
-                            return TimestampOffset(
-                                record.timestamp, record.offset, header.leader_epoch
-                            )
-        except CorruptBatch as error:
-            raise self._corrupt(segment, error) from None
-        return None
-
-    def _records(self, segment: Segment, batch: SegmentFound) -> Iterator[Record]:
-        return iterate(segment.file.pread(batch.header.size, batch.position))
-
     def max_timestamp(self) -> TimestampOffset | None:
         """The latest record and its time; None when no record has a time."""
         latest = max(self._segments, key=lambda segment: segment.max_timestamp)
-        timestamp = latest.max_timestamp
-        if timestamp < 0:
-            return None
-        found = self._find(latest, latest.max_timestamp_offset)
-        if found is None:
-            return None
-        epoch = found.header.leader_epoch
-        if found.header.timestamp_type:
-            return TimestampOffset(timestamp, found.header.last_offset, epoch)
-        try:
-            for record in self._records(latest, found):
-                if record.timestamp == timestamp:
-                    return TimestampOffset(timestamp, record.offset, epoch)
-        except CorruptBatch as error:
-            raise self._corrupt(latest, error) from None
-        return None
+        with self._damage_of(latest):
+            return times.latest(latest, self._find)
 
     @property
     def latest_epoch(self) -> int:
@@ -559,11 +525,9 @@ class Log:
             base = self._bases.pop()
             self._snapshots = [one for one in self._snapshots if one != base]
         self._active = self._segments[-1]
-        try:
+        with self._damage_of(self._active):
             self._active.truncate(offset, self.config.index_interval_bytes)
             end = self._active.load_tail(self.config.index_interval_bytes)
-        except CorruptBatch as error:
-            raise self._corrupt(self._active, error) from None
         self.log_end_offset = max(end, self._active.base_offset)
         self.synced_offset = min(self.synced_offset, self.log_end_offset)
         self.log_start_offset = min(self.log_start_offset, self.log_end_offset)

@@ -1,0 +1,52 @@
+"""Records by their time: the time index leads to a batch, the batch is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from moldau.protocol.records import Record, iterate
+from moldau.storage.outcome import TimestampOffset
+from moldau.storage.segment import Found, Segment
+
+Find = Callable[[Segment, int], Found | None]
+
+
+def first_since(
+    segment: Segment, find: Find, timestamp: int, start_offset: int
+) -> TimestampOffset | None:
+    """The first record of the segment, from `start_offset` on, that is as late as `timestamp` or
+    later (LogSegment.findOffsetByTimestamp). Raises CorruptBatch."""
+    entry = segment.times.floor(timestamp)
+    first = max(start_offset, segment.base_offset + entry[1] if entry else start_offset)
+    found = find(segment, first)
+    if found is None:
+        return None
+    for batch in segment.scan(found.position, segment.size):
+        header = batch.header
+        if header.max_timestamp >= timestamp and header.last_offset >= start_offset:
+            for record in _records(segment, batch):
+                if record.timestamp >= timestamp and record.offset >= start_offset:
+                    return TimestampOffset(record.timestamp, record.offset, header.leader_epoch)
+    return None
+
+
+def latest(segment: Segment, find: Find) -> TimestampOffset | None:
+    """The record with the segment's max timestamp: the first of them with CreateTime, the last
+    of its batch with LogAppendTime (RecordBatch.offsetOfMaxTimestamp). Raises CorruptBatch."""
+    timestamp = segment.max_timestamp
+    if timestamp < 0:
+        return None
+    found = find(segment, segment.max_timestamp_offset)
+    if found is None:
+        return None
+    epoch = found.header.leader_epoch
+    if found.header.timestamp_type:
+        return TimestampOffset(timestamp, found.header.last_offset, epoch)
+    for record in _records(segment, found):
+        if record.timestamp == timestamp:
+            return TimestampOffset(timestamp, record.offset, epoch)
+    return None
+
+
+def _records(segment: Segment, batch: Found) -> Iterator[Record]:
+    return iterate(segment.file.pread(batch.header.size, batch.position))
