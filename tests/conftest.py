@@ -1,0 +1,43 @@
+"""Tests marked `apache` need Java, Maven and a registry: this is where they are skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.apache_kafka import ApacheKafka, java_missing
+
+_reason = pytest.StashKey[str | None]()
+# The brokers that tests start would compile every module anew at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _run_dir(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`moldau status` of the person at this machine must not see the tests' brokers."""
+    os.environ["MOLDAU_RUN_DIR"] = str(tmp_path_factory.mktemp("run"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetches Apache Kafka, if a test that was selected needs it, before any test's time runs."""
+    if any(item.get_closest_marker("apache") for item in session.items):
+        session.config.stash[_reason] = java_missing()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    reason = item.config.stash.get(_reason, None)
+    if reason is None or item.get_closest_marker("apache") is None:
+        return
+    if os.environ.get("CI") == "true" and shutil.which("java"):
+        pytest.fail(f"may not be skipped in CI where there is Java: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """One broker of Apache Kafka for all tests of this process: use topics of your own."""
+    with ApacheKafka(folder=tmp_path_factory.mktemp("apache-kafka")) as kafka:
+        yield kafka
