@@ -34,8 +34,14 @@ def fill(log: Log) -> None:
             )
             for i in range(1 + number % 7)
         ]
-        known = {"producer_id": 11, "producer_epoch": 3, "base_sequence": sequence}
-        data = build(records, codec=number % 5, **(known if number % 2 else {}))
+        producer = (11, 3, sequence) if number % 2 else (-1, -1, -1)
+        data = build(
+            records,
+            codec=number % 5,
+            producer_id=producer[0],
+            producer_epoch=producer[1],
+            base_sequence=producer[2],
+        )
         result = log.append_as_leader(data, number // 50, NOW + 100 * number)
         assert isinstance(result, Appended), result
         sequence += len(records) if number % 2 else 0
@@ -98,8 +104,8 @@ def test_a_folder_goes_from_apache_kafka_to_us_and_back(tmp_path: Path, clean: b
     with ApacheKafka(folder=tmp_path, config={"log.segment.bytes": 1_048_576}) as kafka:
         servers = ("--bootstrap-server", kafka.bootstrap_servers)
         run_tool("kafka-topics", *servers, "--create", "--topic", "t", "--partitions", "1")
-        produce(kafka, "gzip", 0, 20_000)
-        produce(kafka, "none", 20_000, 40_000)
+        for number, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+            produce(kafka, codec, number * 8000, (number + 1) * 8000)
         if not clean:
             for process in kafka.processes:
                 process.kill()
@@ -108,7 +114,7 @@ def test_a_folder_goes_from_apache_kafka_to_us_and_back(tmp_path: Path, clean: b
     lines: list[str] = []
     log = open_log(OsDisk(), directory=str(directory), clean=clean, report=lines.append)
     assert list(contents(log).values()) == expected
-    assert len({one.producer_id for one in log.active_producers()}) == 2
+    assert len({one.producer_id for one in log.active_producers()}) == 5
     assert all("index" in line for line in lines), lines
     fill(log)
     ours = list(contents(log).values())

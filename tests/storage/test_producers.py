@@ -6,7 +6,7 @@ import pytest
 
 from moldau.protocol.records import Record, build
 from moldau.storage.log import Appended, Log, Origin, Refused
-from tests.storage.logs import NOW, batch, memory, open_log
+from tests.storage.logs import DIRECTORY, NOW, batch, memory, open_log
 
 PRODUCER = 77
 LAST = 0x7FFFFFFF
@@ -84,6 +84,21 @@ def test_truncation_forgets_what_was_cut() -> None:
     log.truncate_to(3)
     assert send(log, 0, 5) == GAP
     assert send(log, 0, 3) == 3
+
+
+def test_a_checkpoint_takes_a_snapshot_when_a_restart_would_read_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("moldau.storage.log.SNAPSHOT_AFTER_BYTES", 100)
+    disk = memory()
+    log = open_log(disk)
+    for sequence in range(6):
+        send(log, 0, sequence)
+        log.checkpoint()
+    log.sync()
+    found = [name for name in disk.synced_names() if name.endswith(".snapshot")]
+    assert found == [f"{DIRECTORY}/00000000000000000006.snapshot"], "only the latest is kept"
+    assert send(open_log(disk.kill()), 0, 5) == "again 5"
 
 
 def test_silent_producers_expire() -> None:

@@ -122,6 +122,10 @@ class MemoryDisk:
                 after._synced_names[path] = kept
         return after
 
+    def synced_names(self) -> list[str]:
+        """The paths of files that a crash cannot take."""
+        return sorted(self._synced_names)
+
     # --- the port ---------------------------------------------------------------------------
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:

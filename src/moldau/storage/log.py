@@ -10,7 +10,7 @@ from struct import Struct
 from zlib import crc32
 
 from moldau.protocol.errors import ErrorCode
-from moldau.protocol.files import write_epochs, write_producers
+from moldau.protocol.files import write_epochs
 from moldau.protocol.records import HEADER_SIZE, BatchHeader, CorruptBatch
 from moldau.storage import retention, times
 from moldau.storage.config import FOREVER, LogConfig
@@ -28,7 +28,7 @@ from moldau.storage.outcome import (
     TimestampOffset,
 )
 from moldau.storage.producers import Batch
-from moldau.storage.recovery import EPOCHS_FILE, Found, Loader, load_producers, snapshot_path
+from moldau.storage.recovery import EPOCHS_FILE, Found, Loader
 from moldau.storage.segment import Found as SegmentFound
 from moldau.storage.segment import RollLimits, Segment, batches_from
 from moldau.storage.validator import validate
@@ -291,28 +291,11 @@ class Log:
         return segment
 
     def _take_snapshot(self) -> None:
-        """The producers as of the end of the log, in Kafka's file; written even when there are
-        none, so that a start need not look for any."""
-        offset = self.log_end_offset
-        if self._is_snapshot_current():
-            return
-        path = snapshot_path(self.directory, offset)
-        content = write_producers(self._producers.to_entries())
-        replace_file(self._files.disk, path, content, sync=False)
-        self._dirty.add(path)
-        self._dirty_directory = True
-        self._snapshot_size = 0
-        self._snapshots.append(offset)
-        self._drop_old_snapshots()
-
-    def _is_snapshot_current(self) -> bool:
-        return bool(self._snapshots) and self._snapshots[-1] == self.log_end_offset
-
-    def _drop_old_snapshots(self) -> None:
-        kept = {*self._bases, self._snapshots[-1]}
-        for offset in [one for one in self._snapshots if one not in kept]:
-            self._remove(snapshot_path(self.directory, offset))
-            self._snapshots.remove(offset)
+        if not self._snapshots.is_current(self.log_end_offset):
+            path, gone = self._snapshots.take(self._producers, self.log_end_offset, self._bases)
+            self._snapshot_size = 0
+            self.wrote(path)
+            self._dirty.difference_update(gone)
 
     def _write_epochs(self) -> None:
         path = f"{self.directory}/{EPOCHS_FILE}"
@@ -510,7 +493,7 @@ class Log:
                 self._dirty.discard(path)
                 self._files.disk.rename(path, f"{path}.deleted")
                 doomed.append(f"{path}.deleted")
-        self._snapshots = [one for one in self._snapshots if one >= self._bases[0]]
+        self._snapshots.forget(segment.base_offset for segment in going)
         self._dirty_directory = True
         self._doomed.append((now_ms + self.config.file_delete_delay_ms, doomed))
 
@@ -522,8 +505,7 @@ class Log:
         while len(self._segments) > 1 and self._bases[-1] >= offset:
             for path in self._segments.pop().paths():
                 self._remove(path)
-            base = self._bases.pop()
-            self._snapshots = [one for one in self._snapshots if one != base]
+            self._snapshots.forget([self._bases.pop()])
         self._active = self._segments[-1]
         with self._damage_of(self._active):
             self._active.truncate(offset, self.config.index_interval_bytes)
@@ -537,22 +519,15 @@ class Log:
         self._flush_at = self._next_flush()
         if self._epochs.cut_from(self.log_end_offset):
             self._write_epochs()
-        self._reload_producers()
-
-    def _reload_producers(self) -> None:
-        for offset in [one for one in self._snapshots if one > self.log_end_offset]:
-            self._remove(snapshot_path(self.directory, offset))
-        self._snapshots = [one for one in self._snapshots if one <= self.log_end_offset]
-        self._producers = load_producers(
-            self._files.disk,
-            self.directory,
-            self._segments,
-            self._snapshots,
-            self.log_start_offset,
-            self.log_end_offset,
-            clean=False,
-            report=self._report,
-        )
+        self._dirty.difference_update(self._snapshots.cut_beyond(self.log_end_offset))
+        with self._damage_of(self._active):
+            self._producers = self._snapshots.load(
+                self._segments,
+                self.log_start_offset,
+                self.log_end_offset,
+                clean=False,
+                report=self._report,
+            )
 
     # --- durability -------------------------------------------------------------------------
 
@@ -602,7 +577,11 @@ class Log:
     def close(self) -> None:
         """A clean stop: everything is written and synced. Raises DiskError."""
         segment = self._active
-        if not self._dirty and not self._dirty_directory and self._is_snapshot_current():
+        if (
+            not self._dirty
+            and not self._dirty_directory
+            and self._snapshots.is_current(self.log_end_offset)
+        ):
             self._files.forget_directory(self.directory)
             return
         if segment.file.size() != segment.size:

@@ -16,23 +16,21 @@ after it stay readable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from moldau.protocol.files import CorruptFile, read_epochs, read_producers, segment_offset
+from moldau.protocol.files import CorruptFile, read_epochs, segment_offset
 from moldau.protocol.records import CorruptBatch
 from moldau.storage.config import LogConfig
-from moldau.storage.disk import Disk, Entry, read_file
+from moldau.storage.disk import Entry, read_file
 from moldau.storage.epochs import LeaderEpochs
 from moldau.storage.handles import OpenFiles
 from moldau.storage.producers import Producers
-from moldau.storage.segment import Segment, batches_from
+from moldau.storage.segment import Segment
+from moldau.storage.snapshots import Report, Snapshots
 
 EPOCHS_FILE = "leader-epoch-checkpoint"
 _LEFTOVERS = (".deleted", ".cleaned", ".tmp")
 _INDEXES = (".index", ".timeindex", ".txnindex")
-
-Report = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class Found:
     segments: list[Segment]
     epochs: LeaderEpochs
     producers: Producers
-    snapshots: list[int]
+    snapshots: Snapshots
     log_start_offset: int
     log_end_offset: int
 
@@ -82,17 +80,8 @@ class Loader:
         start = max(log_start_offset, self._segments[0].base_offset)
         epochs.cut_from(end)
         epochs.cut_before(start)
-        snapshots = self._drop_snapshots(end)
-        producers = load_producers(
-            self._disk,
-            self._directory,
-            self._segments,
-            snapshots,
-            start,
-            end,
-            clean=clean,
-            report=self._report,
-        )
+        snapshots = Snapshots.found(self._files, self._directory, self._segments, end)
+        producers = snapshots.load(self._segments, start, end, clean=clean, report=self._report)
         return Found(self._segments, epochs, producers, snapshots, start, end)
 
     # --- files ------------------------------------------------------------------------------
@@ -236,63 +225,3 @@ class Loader:
             self._remove(segment)
         self._segments.clear()
         self._add_segment(log_start_offset)
-
-    def _drop_snapshots(self, end: int) -> list[int]:
-        """Keeps those at the base of a segment, and the latest that is not beyond the end."""
-        names = (one.name for one in self._disk.list(self._directory))
-        snapshots = sorted(segment_offset(one) or 0 for one in names if one.endswith(".snapshot"))
-        usable = [one for one in snapshots if one <= end]
-        bases = {segment.base_offset for segment in self._segments}
-        kept = [one for one in usable if one in bases or one == usable[-1]]
-        for one in set(snapshots) - set(kept):
-            self._disk.remove(snapshot_path(self._directory, one))
-        return kept
-
-
-def load_producers(
-    disk: Disk,
-    directory: str,
-    segments: list[Segment],
-    snapshots: list[int],
-    start: int,
-    end: int,
-    *,
-    clean: bool,
-    report: Report,
-) -> Producers:
-    """From the latest snapshot that can be read, and the log after it. A damaged snapshot is
-    removed, also from `snapshots`."""
-    producers = Producers()
-    while snapshots:
-        path = snapshot_path(directory, snapshots[-1])
-        try:
-            producers.load(read_producers(read_file(disk, path)), snapshots[-1])
-            break
-        except CorruptFile as error:
-            report(f"{path}: {error}. An older one is taken.")
-            disk.remove(path)
-            snapshots.pop()
-    if not snapshots:
-        # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
-        producers.end_offset = end if clean else start
-    _replay(segments, producers, end)
-    return producers
-
-
-def snapshot_path(directory: str, offset: int) -> str:
-    return f"{directory}/{offset:020d}.snapshot"
-
-
-def _replay(segments: list[Segment], producers: Producers, end: int) -> None:
-    """Brings the producers from their end offset to `end`."""
-    if producers.end_offset < end:
-        behind = [
-            segment
-            for segment, following in zip(segments, [*segments[1:], None], strict=True)
-            if following is None or following.base_offset > producers.end_offset
-        ]
-        start = producers.end_offset
-        for header, batch in batches_from(behind, start):
-            if header.base_offset >= start:
-                producers.replay(header, batch)
-    producers.end_offset = end

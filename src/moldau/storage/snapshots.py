@@ -1,0 +1,112 @@
+"""The .snapshot files of a log: what was known of its producers at certain offsets.
+
+Kafka keeps one at the base of each segment and the latest (ProducerStateManager): a start loads
+the latest and reads the log from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from moldau.protocol.files import CorruptFile, read_producers, segment_offset, write_producers
+from moldau.storage.disk import read_file, replace_file
+from moldau.storage.handles import OpenFiles
+from moldau.storage.producers import Producers
+from moldau.storage.segment import Segment, batches_from
+
+Report = Callable[[str], None]
+
+
+class Snapshots:
+    """`offsets` of the snapshots that are there, rising."""
+
+    __slots__ = ("_directory", "_files", "offsets")
+
+    def __init__(self, files: OpenFiles, directory: str, offsets: Iterable[int] = ()) -> None:
+        self._files = files
+        self._directory = directory
+        self.offsets = sorted(offsets)
+
+    @classmethod
+    def found(
+        cls, files: OpenFiles, directory: str, segments: Sequence[Segment], end: int
+    ) -> Snapshots:
+        """Those in the directory. Those beyond the log's end, and strays, are removed."""
+        names = (one.name for one in files.disk.list(directory))
+        snapshots = cls(
+            files,
+            directory,
+            (segment_offset(name) or 0 for name in names if name.endswith(".snapshot")),
+        )
+        snapshots.cut_beyond(end)
+        snapshots._drop_strays({segment.base_offset for segment in segments})
+        return snapshots
+
+    def path(self, offset: int) -> str:
+        return f"{self._directory}/{offset:020d}.snapshot"
+
+    def is_current(self, end: int) -> bool:
+        return bool(self.offsets) and self.offsets[-1] == end
+
+    def take(self, producers: Producers, end: int, bases: Iterable[int]) -> tuple[str, list[str]]:
+        """Writes the producers as of `end`, also when there are none, so that a start need not
+        look for any. `bases` are those of the segments. The path, which is yet to be synced, and
+        the paths of older ones that went."""
+        path = self.path(end)
+        content = write_producers(producers.to_entries())
+        replace_file(self._files.disk, path, content, sync=False)
+        self.offsets.append(end)
+        return path, self._drop_strays(set(bases))
+
+    def _drop_strays(self, bases: set[int]) -> list[str]:
+        kept = {*bases, *self.offsets[-1:]}
+        return self._remove([one for one in self.offsets if one not in kept])
+
+    def cut_beyond(self, end: int) -> list[str]:
+        """Removes those of a log that now ends at `end`. Their paths."""
+        return self._remove([one for one in self.offsets if one > end])
+
+    def _remove(self, offsets: list[int]) -> list[str]:
+        paths = [self.path(offset) for offset in offsets]
+        for offset, path in zip(offsets, paths, strict=True):
+            self.offsets.remove(offset)
+            self._files.forget(path)
+            self._files.disk.remove(path)
+        return paths
+
+    def forget(self, bases: Iterable[int]) -> None:
+        """The files of the segments with these bases have gone, snapshots included."""
+        gone = set(bases)
+        self.offsets = [one for one in self.offsets if one not in gone]
+
+    def load(
+        self, segments: Sequence[Segment], start: int, end: int, *, clean: bool, report: Report
+    ) -> Producers:
+        """From the latest snapshot that can be read, and the log after it. Raises CorruptBatch."""
+        producers = Producers()
+        while self.offsets:
+            latest = self.offsets[-1]
+            try:
+                content = read_file(self._files.disk, self.path(latest))
+                producers.load(read_producers(content), latest)
+                break
+            except CorruptFile as error:
+                report(f"{self.path(latest)}: {error}. An older one is taken.")
+                self._remove([latest])
+        if not self.offsets:
+            # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
+            producers.end_offset = end if clean else start
+        _replay(segments, producers, end)
+        return producers
+
+
+def _replay(segments: Sequence[Segment], producers: Producers, end: int) -> None:
+    """Brings the producers from their end offset to `end`."""
+    start = producers.end_offset
+    if start < end:
+        followers = [segment.base_offset for segment in segments[1:]]
+        skipped = sum(1 for base in followers if base <= start)
+        for header, batch in batches_from(segments[skipped:], start):
+            if header.base_offset >= start:
+                producers.replay(header, batch)
+    producers.end_offset = end
