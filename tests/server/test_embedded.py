@@ -67,7 +67,7 @@ def test_it_is_where_it_was_after_a_kill(tmp_path: Path) -> None:
 
 
 def test_what_it_said_is_in_the_error_when_it_does_not_start(tmp_path: Path) -> None:
-    with moldau.Broker(data=tmp_path) as first:  # noqa: SIM117 - the second fails in it
+    with moldau.Broker(data=tmp_path) as first:
         with pytest.raises(moldau.BrokerError, match="in use by another broker"):
             moldau.Broker(data=tmp_path).start()
         assert answers(first.bootstrap_servers)
