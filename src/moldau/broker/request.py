@@ -14,7 +14,7 @@ Parts = list[Any]
 
 # Requests that one connection may begin in a round; then it is the turn of others. Without it
 # 300 KB of pipelined Metadata requests held up all other clients for a minute.
-TURN = 64
+TURN = 256
 
 
 class Connection:

@@ -30,7 +30,7 @@ MAX_WAITING_BYTES = 1 << 20
 # Produces of one connection that may wait for the disk; then nothing more is begun on it.
 MAX_INFLIGHT = 1000
 # An answer of so many bytes takes as much of a connection's turn as a request.
-TURN_BYTES = 4096
+TURN_BYTES = 1024
 
 _HEADER = Struct(">hhih")
 _LENGTH = 4

@@ -51,7 +51,8 @@ class BrokerAddress(NamedTuple):
 class Admin:
     """A client for administration. Connections open on first use; `close` closes them.
 
-    `notice` is told once, in one line, when the cluster cannot be reached and we go on trying.
+    `notice` is told once, in one line, when the cluster cannot be reached and we go on trying;
+    without `waits` that is an error at once.
     """
 
     def __init__(
@@ -59,8 +60,11 @@ class Admin:
         bootstrap_servers: str,
         properties: Mapping[str, str] | None = None,
         notice: Callable[[str], None] | None = None,
+        *,
+        waits: bool = True,
     ) -> None:
         """Raises BadSettings and KafkaError for what can be seen without connecting."""
+        self._waits = waits
         self.settings = read_settings(properties or {})
         self._bootstrap = find_bootstrap(bootstrap_servers)
         self._notice = notice
@@ -100,9 +104,13 @@ class Admin:
             try:
                 return attempt(find())
             except WrongPeer as error:
+                if not self._waits:
+                    raise
                 raise self._timed_out(name, 0, error) from None
             except Unreachable as error:
                 self._forget()
+                if not self._waits:
+                    raise
                 last: KafkaError = error
             except Refused as error:
                 if error.code not in _MAY_PASS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
@@ -101,6 +102,9 @@ def _serve(
     ending.callback(lambda: logs.close(now_ms()))
     node = Node(settings, logs, dice, warn, now_ms())
     node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
+    # What is there now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     server = Server(node, disk, data_dir, reactor, warn)
     ending.callback(server.close)
     for listener, sockets in bound:

@@ -492,6 +492,8 @@ def _print_partition(
 def _advice(error: KafkaError, admin: Admin, options: Parsed) -> str:
     if error.advice:
         return error.advice
+    if error.message.startswith("TopicId"):
+        return "No topic has this id; `kafka-topics --describe` shows the ids."
     if "does not exist as expected" in error.message:
         return _missing(admin, options.value("topic") or "")
     if isinstance(error, BadSettings):

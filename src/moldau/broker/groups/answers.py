@@ -34,13 +34,10 @@ def coordinator_error(code: ErrorCode) -> ErrorCode:
     return _COORDINATOR_ERRORS.get(code, code)
 
 
-def join_refused(
-    request: Request, code: ErrorCode, member_id: str, *, null_name: bool = False
-) -> JoinGroupResponse:
-    null_name = null_name and request.version >= _NULL_PROTOCOL_NAME
+def join_refused(request: Request, code: ErrorCode, member_id: str) -> JoinGroupResponse:
     return JoinGroupResponse(
         error_code=code,
-        protocol_name=None if null_name else "",
+        protocol_name=None if request.version >= _NULL_PROTOCOL_NAME else "",
         leader=NO_LEADER,
         member_id=member_id,
     )

@@ -112,7 +112,7 @@ class Membership:
         else:
             code = group.validate(body.member_id, body.group_instance_id)
             if code or member is None:
-                answer = answers.join_refused(request, code, body.member_id, null_name=True)
+                answer = answers.join_refused(request, code, body.member_id)
                 out.reply(request, answer)
             else:
                 self._join_again(request, group, member, protocols, now_ms, out)
@@ -512,7 +512,7 @@ class Membership:
         """Answers the member's requests that wait."""
         join = group.take_join(member)
         if join is not None:
-            out.reply(join, answers.join_refused(join, code, member_id, null_name=bool(member_id)))
+            out.reply(join, answers.join_refused(join, code, member_id))
         if member.sync is not None:
             out.reply(member.sync, SyncGroupResponse(error_code=code))
             member.sync = None

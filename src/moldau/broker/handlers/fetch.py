@@ -144,6 +144,7 @@ class Fetch:
     def abandon(self) -> None:
         """No longer waits: answered, or the connection is gone."""
         self._timer.cancel()
+        self._request.state = None
         for partition in self._parked:
             partition.readers.pop(self, None)
         self._parked.clear()

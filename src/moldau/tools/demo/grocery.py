@@ -60,12 +60,9 @@ def _orders(folder: Path) -> Iterator[Order]:
     transactions = parquet.ParquetFile(folder / "transactions.parquet")
     for batch in transactions.iter_batches(BATCH_ROWS, columns=COLUMNS):
         households, sold, values, times = batch.columns
-        rows = (
-            households.to_pylist(),
-            sold.to_pylist(),
-            values.to_pylist(),
-            times.cast(pa.timestamp("ms")).cast(pa.int64()).to_pylist(),
-        )
+        times = times.cast(pa.timestamp("ms")).cast(pa.int64())
+        # By way of numpy, which makes Python's objects ten times faster than Arrow does.
+        rows = (column.to_numpy().tolist() for column in (households, sold, values, times))
         for household, product, value, time_ms in zip(*rows, strict=True):
             department = departments.get(product) or UNKNOWN_DEPARTMENT
             # The file holds dollars as floats of two decimals: rounding finds the exact cent.

@@ -99,7 +99,7 @@ _GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 def _must_answer(admin: AdminClient, bootstrap_servers: str) -> None:
     try:
-        admin.list_topics(timeout=5)
+        admin.list_topics(timeout=10)
     except KafkaException as error:
         raise DemoError(
             f"no Kafka answers at {bootstrap_servers} ({error.args[0].str()}): start one with "
