@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from moldau.broker.node import Node
     from moldau.broker.request import Request
 
-CLASSIC = "Classic"
+CLASSIC = "classic"
 
 
 def handle(node: Node, request: Request) -> ListGroupsResponse | None:
@@ -24,7 +24,7 @@ def handle(node: Node, request: Request) -> ListGroupsResponse | None:
     states = {state.strip().lower() for state in request.body.states_filter}
     types = {kind.strip().lower() for kind in request.body.types_filter}
     groups = []
-    if not types or CLASSIC.lower() in types:
+    if not types or CLASSIC in types:
         groups = [
             ListedGroup(
                 group_id=group.id,
