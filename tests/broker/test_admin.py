@@ -131,6 +131,12 @@ def test_topics_and_configs_are_there_after_a_restart(tmp_path: Path) -> None:
         assert found.cluster_id == cluster
 
 
+def test_rack_of_the_settings_is_told() -> None:
+    with Broker(config={"broker.rack": "r7"}) as broker:
+        answer = ask(broker, DescribeClusterRequest(), DescribeClusterResponse)
+        assert [b.rack for b in answer.brokers] == ["r7"]
+
+
 def test_topic_that_is_created_again_is_another_one(broker: Broker) -> None:
     assert create(broker, "again", retention_ms="5000") == 0
     first = topics_of(broker)["again"].topic_id

@@ -128,6 +128,8 @@ def test_dump_tool_reads_our_metadata_log(tmp_path: Path) -> None:
         "PRODUCER_IDS_RECORD",
     } <= set(types)
     assert types.count("REGISTER_BROKER_RECORD") == 2
+    # The last word is that the broker is fenced: a clean stop.
+    assert types[-1] == "BROKER_REGISTRATION_CHANGE_RECORD"
 
 
 def test_apache_kafka_goes_on_with_our_folder_and_we_with_its(tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ class Node(Wire):
             for topic in self.settings.create_topics
         )
 
+    def stop(self) -> None:
+        """Nothing more will come. The logs are closed behind it, which puts them on disk."""
+        self.controller.stop()
+
     def ensure_offsets_topic(self) -> bool:
         """Is there a place for groups? It is made when first asked for, as in Apache Kafka."""
         if CONSUMER_OFFSETS not in self.image.topics:

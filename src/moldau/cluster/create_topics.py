@@ -139,7 +139,7 @@ def _described(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list[Cre
             value=entry.value,
             config_source=creation_source(configs, overrides, entry.name),
         )
-        for entry in describe_topic(configs, overrides)
+        for entry in sorted(describe_topic(configs, overrides))
     ]
 
 

@@ -102,6 +102,7 @@ def _serve(
     ending.callback(lambda: logs.close(now_ms()))
     node = Node(settings, logs, dice, warn, now_ms())
     node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
+    ending.callback(node.stop)
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
