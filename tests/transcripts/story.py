@@ -79,7 +79,7 @@ def in_order(lines: list[str]) -> list[str]:
 
 
 _UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
-_TOPIC_ID = r"(TopicId: |TopicId ')[A-Za-z0-9_-]{22}(?![\w-])"
+_TOPIC_ID = r"(TopicId: )[A-Za-z0-9_-]{22}(?![\w-])"
 
 
 def normalised(text: str, bootstrap: str) -> str:

@@ -1,0 +1,28 @@
+"""The subcommands of `moldau` that this wing gives: name, one line of help, and what runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Command = Callable[[list[str]], int]
+
+
+def _lazily(module: str, function: str = "main") -> Command:
+    """Imports the module when the command is run: only what is asked for costs time."""
+
+    def command(argv: list[str]) -> int:
+        from importlib import import_module
+
+        code: int = getattr(import_module(f"moldau.tools.{module}"), function)(argv)
+        return code
+
+    return command
+
+
+SUBCOMMANDS: dict[str, tuple[str, Command]] = {
+    "topics": ("list, create, describe, grow and delete topics", _lazily("cli_topics")),
+    "groups": ("consumer groups: lag, members, reset, delete", _lazily("cli_groups")),
+    "produce": ("records from stdin", _lazily("cli_records", "produce")),
+    "consume": ("records to stdout", _lazily("cli_records", "consume")),
+    "completion": ("completion for bash, zsh and fish", _lazily("completion")),
+}
