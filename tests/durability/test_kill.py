@@ -1,0 +1,110 @@
+"""kill -9 in the middle of producing, again and again: what was acknowledged is there, once and in
+order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, Message, Producer
+
+from moldau import Broker
+from tests.attacks.raw import Raw, batch, produce_request
+
+PARTITIONS = 4
+ROUNDS = int(os.environ.get("MOLDAU_KILLS", "20"))
+PER_ROUND = 400
+# Enough for each partition to roll (1 MiB is the smallest segment), so that kills meet rolls.
+PADDING = bytes(1000)
+
+
+class Ledger:
+    """What was sent, in order, and what of it was acknowledged, by partition."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
+        self.acknowledged: list[set[bytes]] = [set() for _ in range(PARTITIONS)]
+        self.failed: list[KafkaError] = []
+
+    def send(self, producer: Producer, partition: int) -> None:
+        value = b"%d-%06d" % (partition, len(self.sent[partition])) + PADDING
+        self.sent[partition].append(value)
+        producer.produce("t", value, partition=partition, on_delivery=self._delivered)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed.append(error)
+        else:
+            self.acknowledged[message.partition()].add(message.value())
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.acknowledged))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(data=tmp_path / "data", config={"log.segment.bytes": 1 << 20}) as broker:
+        yield broker
+
+
+def producer(broker: Broker, **config: object) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": broker.bootstrap_servers,
+            "linger.ms": 1,
+            "reconnect.backoff.max.ms": 50,
+            "reconnect.backoff.ms": 10,
+            "retry.backoff.ms": 10,
+            "log_level": 0,
+            **config,
+        }
+    )
+
+
+def test_an_idempotent_producer_loses_repeats_and_reorders_nothing(broker: Broker) -> None:
+    with Raw(broker.bootstrap_servers) as admin:
+        admin.create("t", PARTITIONS)
+    ledger = Ledger()
+    client = producer(broker, **{"enable.idempotence": True, "acks": "all"})
+    interrupted = 0
+    for round_ in range(ROUNDS):
+        before = ledger.count
+        for i in range(PER_ROUND):
+            ledger.send(client, i % PARTITIONS)
+        # Killed while some of the round is acknowledged and the rest is under way.
+        while ledger.count < before + 1 + (round_ * 7) % 50:
+            client.poll(0.01)
+        broker.kill()
+        client.poll(0)
+        interrupted += ledger.count < sum(map(len, ledger.sent))
+        broker.start()
+    assert interrupted > ROUNDS // 2, "most kills came too late to interrupt anything"
+    assert client.flush(30) == 0
+    assert ledger.failed == []
+    with Raw(broker.bootstrap_servers) as reader:
+        for partition in range(PARTITIONS):
+            assert reader.values("t", partition=partition) == ledger.sent[partition]
+    assert "Traceback" not in broker.log_text
+
+
+def test_what_acks_1_acknowledged_survives_the_death_of_the_process(broker: Broker) -> None:
+    """The operating system has it, so only a loss of power can take it."""
+    with Raw(broker.bootstrap_servers) as admin:
+        admin.create("t")
+    acknowledged = 0
+    for _ in range(5):
+        with Raw(broker.bootstrap_servers) as client:
+            for _ in range(200):
+                client.send(produce_request("t", batch(b"%06d" % acknowledged), acks=1), 9)
+                client.receive()
+                acknowledged += 1
+            client.send(produce_request("t", batch(b"maybe"), acks=1), 9)
+            broker.kill()
+        broker.start()
+        with Raw(broker.bootstrap_servers) as reader:
+            values = [value for value in reader.values("t") if value != b"maybe"]
+            assert values == [b"%06d" % i for i in range(acknowledged)]
+    assert "Traceback" not in broker.log_text
