@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from moldau.client.connection import Connection
+from moldau.cluster.records import encode_record
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -43,8 +44,10 @@ from moldau.protocol.messages.metadata import (
     MetadataResponse,
     MetadataResponseTopic,
 )
+from moldau.protocol.messages.metadata_log import FeatureLevelRecord
+from moldau.protocol.records import Record, batches, build
 from moldau.protocol.schema import Message
-from moldau.server.embedded import Broker
+from moldau.server.embedded import Broker, BrokerError
 
 M = TypeVar("M", bound=Message)
 
@@ -129,6 +132,25 @@ def test_topics_and_configs_are_there_after_a_restart(tmp_path: Path) -> None:
         assert config_of(second, "kept", "retention.ms") == ("5000", 1)
         found = ask(second, DescribeClusterRequest(), DescribeClusterResponse)
         assert found.cluster_id == cluster
+
+
+def test_folder_of_a_newer_kafka_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with Broker(data=tmp_path):
+        pass
+    log = tmp_path / "__cluster_metadata-0" / "00000000000000000000.log"
+    newer = FeatureLevelRecord(name="metadata.version", feature_level=99)
+    batch = build(
+        [Record(0, 0, None, encode_record(newer))],
+        base_offset=sum(header.count for header, _ in batches(log.read_bytes())),
+        leader_epoch=1,
+    )
+    with log.open("ab") as file:
+        file.write(batch)
+    (tmp_path / ".kafka_cleanshutdown").unlink()
+    with pytest.raises(BrokerError) as refused, Broker(data=tmp_path):
+        pass
+    assert "cannot be used: its metadata.version is 99" in str(refused.value)
+    assert "Traceback" not in str(refused.value)
 
 
 def test_rack_of_the_settings_is_told() -> None:

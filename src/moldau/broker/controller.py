@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from moldau.broker.partition import Partition
 from moldau.cluster.boot import (
+    ForeignFolder,
     Incarnation,
     leader_change,
     records_for_start,
@@ -20,7 +21,7 @@ from moldau.cluster.boot import (
 from moldau.cluster.changes import changes
 from moldau.cluster.configs import effective, topic_values
 from moldau.cluster.create_topics import create_topics
-from moldau.cluster.image import ClusterImage, Endpoint, TopicImage
+from moldau.cluster.image import ClusterImage, Endpoint, InconsistentMetadata, TopicImage
 from moldau.cluster.records import Record, decode_record, encode_record
 from moldau.cluster.replay import committed
 from moldau.protocol.messages.create_topics import (
@@ -28,10 +29,12 @@ from moldau.protocol.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
+from moldau.protocol.primitives import Malformed
+from moldau.protocol.records import CorruptBatch, build, iterate
 from moldau.protocol.records import Record as LogRecord
-from moldau.protocol.records import build, iterate
 from moldau.storage.config import LogConfig
 from moldau.storage.log import Appended, Origin, Refused
+from moldau.storage.manager import FolderError
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -66,7 +69,21 @@ class Controller:
     # --- start ------------------------------------------------------------------------------
 
     def start(self, listeners: Mapping[str, Endpoint], clean: bool) -> None:
-        """Replays the metadata log, registers this broker and opens its logs."""
+        """Replays the metadata log, registers this broker and opens its logs. Raises FolderError
+        when the log cannot be continued."""
+        try:
+            self._start(listeners, clean)
+        except (ForeignFolder, InconsistentMetadata, Malformed, CorruptBatch) as error:
+            raise FolderError(
+                f"The metadata of the folder {self._node.logs.data_dir} cannot be used: {error}"
+            ) from error
+
+    def _start(self, listeners: Mapping[str, Endpoint], clean: bool) -> None:
+        if self.metadata.log.log_start_offset > 0:
+            raise ForeignFolder(
+                "its log was cut at the front and continues a snapshot, which this release does "
+                "not read; start Apache Kafka 4.3 on it"
+            )
         stored = committed(self._stored_records())
         self._replay(stored.records)
         self.metadata.leader_epoch += 1

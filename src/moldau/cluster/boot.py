@@ -119,8 +119,8 @@ def check_features(features: Mapping[str, int]) -> None:
             "`kafka-features upgrade --release-version 4.3`"
         )
     raise ForeignFolder(
-        f"the folder's metadata.version is {level}, and this release continues only "
-        f"{METADATA_VERSION} (4.3-IV0): {what}"
+        f"its metadata.version is {level}, and this release continues only {METADATA_VERSION} "
+        f"(4.3-IV0): {what}"
     )
 
 
