@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 from moldau.broker.groups import records
 from moldau.broker.groups.coordinator import partition_of
 from moldau.client.connection import Connection
+from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.create_topics import (
     CreatableTopic,
     CreateTopicsRequest,
@@ -131,16 +132,22 @@ class Side:
             self.topic_ids[bytes(made.topic_id)] = f"id of {made.name}"
             if made.name == "t":
                 self.topic_id = bytes(made.topic_id)
+        # A broker of Apache Kafka learns of topics, and loads groups, a little later.
         find = FindCoordinatorRequest(key="g", coordinator_keys=["g"])
-        wanted = MetadataRequest(topics=[MetadataRequestTopic(name="t")])
-        for _ in range(200):  # a broker of Apache Kafka learns of topics a little later
+        wanted = MetadataRequest(topics=[MetadataRequestTopic(name=name) for name in "tu"])
+        for _ in range(200):
             found = self.put(find, FindCoordinatorResponse, 6).coordinators[0]
-            topic = self.put(wanted, MetadataResponse, 12).topics[0]
-            if not found.error_code and not topic.error_code:
-                groups = self.put(ListGroupsRequest(), ListGroupsResponse, 5)
-                if not groups.error_code:
-                    break
+            topics = self.put(wanted, MetadataResponse, 12).topics
+            if not found.error_code and not any(t.error_code for t in topics) and self._loaded():
+                return
             time.sleep(0.05)
+        raise AssertionError(f"{self.servers} does not become ready")
+
+    def _loaded(self) -> bool:
+        """Is every partition of groups served? Then a stranger is a stranger."""
+        beats = [HeartbeatRequest(group_id=f"g{n}", member_id="m") for n in range(20)]
+        codes = {self.put(beat, HeartbeatResponse, 4).error_code for beat in beats}
+        return codes == {ErrorCode.UNKNOWN_MEMBER_ID}
 
     def put(self, request: Message, answer: type[Any], version: int) -> Any:
         return self.connection.ask(request, answer, newest=version)
