@@ -10,8 +10,10 @@ start another, and watch them move; nothing is lost, and nothing that was commit
 
 import argparse
 import json
+import signal
 import sys
 import time
+from types import FrameType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -30,6 +32,7 @@ class Member:
         self._commit_every = arguments.commit_every
         # Partition -> the offset after the last message that was handled, where not committed.
         self._handled: dict[int, int] = {}
+        self._stopped = False
         self._since_commit = 0
         self._consumer = Consumer(
             {
@@ -49,17 +52,19 @@ class Member:
             on_lost=self._lost,
         )
         try:
-            while True:
+            while not self._stopped:
                 message = self._consumer.poll(0.2)
                 if message is not None:
                     self._handle(message)
                     time.sleep(pause)
-        except KeyboardInterrupt:
-            pass
         finally:
             # Calls _revoked, which commits.
             self._consumer.close()
             self._say("left")
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Ctrl-C. As an exception it could get lost in the middle of a rebalance callback."""
+        self._stopped = True
 
     def _handle(self, message: Message) -> None:
         if message.error():
@@ -125,5 +130,7 @@ def parse_arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = parse_arguments()
-    Member(given).run(given.pause_ms / 1_000)
+    member = Member(given)
+    signal.signal(signal.SIGINT, member.stop)
+    member.run(given.pause_ms / 1_000)
     sys.exit(0)

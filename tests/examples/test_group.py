@@ -52,6 +52,7 @@ class Group:
         return {words[2]: int(words[4]) for words in lines if words[1:2] == ["handled"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
 def test_one_leaves_and_one_joins_and_nothing_is_lost(
     bootstrap_servers: str, assignor: str

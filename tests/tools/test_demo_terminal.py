@@ -52,7 +52,7 @@ def test_the_live_view_fits_the_terminal(bootstrap_servers: str, columns: int, r
     process = start(bootstrap_servers, "2", output=inner)
     os.close(inner)
     text = read_all(terminal)
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0, text
     assert "CHECKED" in text
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= columns

@@ -11,6 +11,7 @@ from confluent_kafka import (
 
 BATCH = 1_000
 POLL_SECONDS = 0.1
+SESSION_SECONDS = 10
 
 
 def producer_config(bootstrap_servers: str) -> dict[str, str | int | bool]:
@@ -33,6 +34,7 @@ def consumer_config(bootstrap_servers: str, group: str) -> dict[str, str | int |
         "group.id": group,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
+        "session.timeout.ms": SESSION_SECONDS * 1_000,
         # Bounded memory, however far a reader is behind; and no pause when the queue is full.
         "queued.max.messages.kbytes": 8 * 1024,
         "fetch.queue.backoff.ms": 10,

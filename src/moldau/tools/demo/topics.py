@@ -1,11 +1,14 @@
 """The topics and groups of one run: named, created, removed."""
 
 import secrets
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
 
 TIMEOUT_SECONDS = 30
@@ -80,20 +83,39 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
 def remove(bootstrap_servers: str, topics: Topics) -> None:
     """Remove topics and groups of the run; raises DemoError naming what stays behind."""
     admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    deleted_topics = admin.delete_topics(topics.names, operation_timeout=TIMEOUT_SECONDS)
-    deleted_groups = admin.delete_consumer_groups([topics.shipping_group, topics.revenue_group])
-    stayed = []
-    for name, future in [*deleted_topics.items(), *deleted_groups.items()]:
+    deleted = admin.delete_topics(topics.names, operation_timeout=TIMEOUT_SECONDS)
+    stayed = _refusals(deleted)
+    groups = [topics.shipping_group, topics.revenue_group]
+    deadline = time.monotonic() + 2 * SESSION_SECONDS
+    while refused := _refusals(admin.delete_consumer_groups(groups)):
+        # A member that was stopped while it joined cannot leave: its session has to run out.
+        if time.monotonic() > deadline or not _all_non_empty(refused):
+            break
+        groups = list(refused)
+        time.sleep(0.5)
+    stayed |= refused
+    if stayed:
+        named = ", ".join(f"{name} ({error.str()})" for name, error in stayed.items())
+        raise DemoError(f"could not remove {named}: try kafka-topics and kafka-consumer-groups")
+
+
+def _refusals(futures: dict[str, Future[None]]) -> dict[str, KafkaError]:
+    """What was not deleted, and why; what is gone already counts as deleted."""
+    refusals = {}
+    for name, future in futures.items():
         try:
             future.result(TIMEOUT_SECONDS)
         except KafkaException as error:
-            # A group that never committed, or a topic that a test removed, is gone already.
             if error.args[0].code() not in _GONE:
-                stayed.append(f"{name} ({error.args[0].str()})")
-    if stayed:
-        raise DemoError(f"could not remove {', '.join(stayed)}: remove them with kafka-topics")
+                refusals[name] = error.args[0]
+    return refusals
 
 
+def _all_non_empty(refusals: dict[str, KafkaError]) -> bool:
+    return all(error.code() == KafkaError.NON_EMPTY_GROUP for error in refusals.values())
+
+
+# A group that never committed, or a topic that somebody else removed.
 _GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
