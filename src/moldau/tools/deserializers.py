@@ -75,12 +75,15 @@ def _double(value: float) -> str:
 
 def _float(value: float) -> str:
     """The shortest digits that give the same 32 bits."""
-    bits = struct.pack(">f", value)
-    for digits in range(1, 10):
-        text = f"{value:.{digits}g}"
-        if value != value or struct.pack(">f", float(text)) == bits:
-            return _java_decimal(value, text)
-    return _java_decimal(value, repr(value))
+    shortest = next(text for d in range(1, 18) if _is_same_float(value, text := f"{value:.{d}g}"))
+    return _java_decimal(value, shortest)
+
+
+def _is_same_float(value: float, text: str) -> bool:
+    try:
+        return struct.pack(">f", float(text)) == struct.pack(">f", value)
+    except OverflowError:  # rounded beyond the largest
+        return False
 
 
 def _java_decimal(value: float, shortest: str) -> str:

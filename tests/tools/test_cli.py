@@ -1,0 +1,188 @@
+"""`moldau topics`, `groups`, `produce`, `consume` and `completion`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from moldau.tools import cli_records, completion
+from moldau.tools.cli import SUBCOMMANDS
+
+Moldau = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def moldau(bootstrap_servers: str) -> Moldau:
+    def run(*words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "moldau", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "MOLDAU_BOOTSTRAP_SERVERS": bootstrap_servers, **more},
+        )
+
+    return run
+
+
+@pytest.fixture
+def topic(moldau: Moldau) -> str:
+    name = f"cli-{uuid.uuid4().hex[:8]}"
+    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=60000").returncode == 0
+    return name
+
+
+def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
+    listed = moldau("topics").stdout.splitlines()
+    assert listed[0].split() == ["TOPIC", "PARTITIONS", "REPLICAS", "ID"]
+    assert any(line.split()[:3] == [topic, "2", "1"] for line in listed)
+    assert moldau("topics", "grow", topic, "3").returncode == 0
+    described = json.loads(moldau("topics", "describe", topic, "--json").stdout)
+    assert [p["partition"] for p in described["partitions"]] == [0, 1, 2]
+    assert described["configs"]["retention.ms"] == "60000"
+    assert moldau("topics", "delete", topic).stdout == f"Deleted {topic}.\n"
+    assert topic not in moldau("topics", "--json").stdout
+
+
+def test_records_go_in_and_come_out(moldau: Moldau, topic: str) -> None:
+    sent = moldau("produce", topic, "-k", ":", "-H", "h=1", stdin="a:one\na:two\nb:three\n")
+    assert sent.stdout == f"3 records to {topic}.\n"
+    assert sorted(moldau("consume", topic).stdout.split()) == ["one", "three", "two"]
+    records = [json.loads(line) for line in moldau("consume", topic, "--json").stdout.splitlines()]
+    assert {(r["key"], r["value"]) for r in records} == {("a", "one"), ("a", "two"), ("b", "three")}
+    assert all(r["headers"] == [["h", "1"]] for r in records)
+    assert len(moldau("consume", topic, "-n", "2").stdout.splitlines()) == 2
+    (place,) = {r["partition"] for r in records if r["key"] == "a"}
+    last = moldau("consume", topic, "-p", str(place), "-o", "-1", "--json").stdout
+    assert json.loads(last)["value"] in ("two", "three")
+
+
+def test_an_empty_topic_ends_at_once(moldau: Moldau, topic: str) -> None:
+    ran = moldau("consume", topic)
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_a_group_is_reset_shown_and_deleted(moldau: Moldau, topic: str) -> None:
+    group = f"g-{topic}"
+    moldau("produce", topic, stdin="a\nb\n")
+    plan = moldau("groups", "reset", group, "-t", topic, "--to", "latest")
+    assert plan.stdout.endswith("Nothing was changed: add --execute to do it.\n")
+    assert moldau("groups", "describe", group).returncode == 1
+    moldau("groups", "reset", group, "-t", topic, "--to", "earliest", "--execute")
+    shown = json.loads(moldau("groups", "describe", group, "--json").stdout)
+    assert shown["state"] == "Empty"
+    assert sum(row["lag"] for row in shown["offsets"]) == 2
+    assert group in moldau("groups").stdout
+    assert moldau("groups", "delete", group).stdout == f"Deleted {group}.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("topics create {}", "already exists. Choose another name"),
+        ("topics create x -r 3", "There is 1 broker"),
+        ("topics create x -c retention", "write it as NAME=VALUE"),
+        ("topics describe {}x", "did you mean '{}'?"),
+        ("topics grow {} 1", "never removed"),
+        ("topics delete nothing-like-it", "`moldau topics` shows what is there"),
+        ("consume {}x", "did you mean '{}'?"),
+        ("consume {} -p 9", "it has 0 to 1"),
+        ("consume {} -o x", "say earliest, latest"),
+        ("produce {} missing.txt", "Check the path"),
+        ("groups describe nothing-like-it", "There is no group"),
+        ("groups delete nothing-like-it", "was not deleted"),
+        ("groups reset g -t {} --to yesterday", "say earliest, latest, an offset, or a time"),
+        ("topics -b localhost:0", "say HOST:PORT"),
+    ],
+)
+def test_failures_say_what_to_do(moldau: Moldau, topic: str, words: str, text: str) -> None:
+    ran = moldau(*words.format(topic).split())
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert text.format(topic) in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["topics", "groups", "consume x", "produce x"])
+def test_nothing_listens(moldau: Moldau, unused_port: int, command: str) -> None:
+    ran = moldau(*command.split(), "-b", f"127.0.0.1:{unused_port}", stdin="x\n")
+    assert ran.returncode == 1
+    assert "Nothing listens" in ran.stderr
+
+
+def test_every_subcommand_explains_itself(moldau: Moldau) -> None:
+    for name, (about, _) in SUBCOMMANDS.items():
+        ran = moldau(name, "--help")
+        assert ran.returncode == 0, name
+        assert f"usage: moldau {name}" in ran.stdout
+        assert about in moldau("--help").stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: str) -> None:
+    command = f"{sys.executable} -m moldau topics -b {bootstrap_servers}"
+    ran = subprocess.run(["sh", "-c", f"{command} | true"], capture_output=True, text=True)
+    assert ran.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (
+            "",
+            [
+                "completion",
+                "consume",
+                "demo",
+                "down",
+                "groups",
+                "produce",
+                "status",
+                "topics",
+                "up",
+            ],
+        ),
+        ("to", ["topics"]),
+        ("topics de", ["delete", "describe"]),
+        ("completion ", ["bash", "fish", "zsh"]),
+        ("topics create x --p", ["--partitions"]),
+        ("groups reset g --to ", ["earliest", "latest"]),
+        ("nonsense ", []),
+    ],
+)
+def test_words_to_complete(typed: str, found: list[str]) -> None:
+    assert completion.words(typed.split(" ")) == found
+
+
+def test_names_to_complete(bootstrap_servers: str, topic: str) -> None:
+    server = ["-b", bootstrap_servers]
+    assert topic in completion.words(["topics", "describe", *server, "cli-"])
+    assert topic in completion.words(["consume", *server, ""])
+    assert topic in completion.words(["groups", "reset", *server, "g", "--topic", ""])
+    assert completion.words(["consume", "-b", "127.0.0.1:1", ""]) == []
+
+
+def test_bash_completes(moldau: Moldau) -> None:
+    script = moldau("completion", "bash").stdout
+    typed = "COMP_WORDS=(moldau topics de); COMP_CWORD=2; _moldau; echo ${COMPREPLY[@]}"
+    bin_folder = os.path.dirname(sys.executable)
+    ran = subprocess.run(
+        ["bash", "-c", f"{script}\n{typed}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+    )
+    assert ran.stdout.split() == ["delete", "describe"]
+
+
+def test_where_reading_begins() -> None:
+    assert cli_records._begin("earliest", 3, 9) == 3
+    assert cli_records._begin("-2", 3, 9) == 7
+    assert cli_records._begin("-20", 3, 9) == 3
+    assert cli_records._begin("99", 3, 9) == 9
