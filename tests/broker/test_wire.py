@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from struct import pack, unpack_from
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from moldau.broker.request import TURN, Connection, Request
 from moldau.broker.served import Served
 from moldau.broker.wire import MAX_INFLIGHT, MAX_WAITING, MAX_WAITING_BYTES, TURN_BYTES, Wire
+from moldau.cluster.image import ClusterImage
 from moldau.protocol.codec import decode, encode
 from moldau.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from moldau.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -24,6 +26,9 @@ class Parking(Wire):
     def __init__(self) -> None:
         super().__init__(lambda _line: None)
         self.parked: list[Request] = []
+        # What ApiVersions asks of a node.
+        self.image = ClusterImage(features={"metadata.version": 30, "from.the.future": 1})
+        self.controller = SimpleNamespace(end_offset=8)
 
         def park(_node: Any, request: Request) -> None:
             self.parked.append(request)
@@ -184,6 +189,10 @@ def test_api_versions_has_header_version_0_at_flexible_versions_too() -> None:
     assert response.error_code == 0
     assert {0: 0, 1: 4}.items() <= {k.api_key: k.min_version for k in response.api_keys}.items()
     assert peer.software == ("librdkafka", "2.1")
+    assert [(f.name, f.max_version_level) for f in response.finalized_features] == [
+        ("metadata.version", 30)
+    ]
+    assert response.finalized_features_epoch == 7
 
 
 @pytest.mark.parametrize(

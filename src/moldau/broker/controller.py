@@ -29,6 +29,11 @@ from moldau.protocol.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
+from moldau.protocol.messages.metadata_log import (
+    AccessControlEntryRecord,
+    DelegationTokenRecord,
+    UserScramCredentialRecord,
+)
 from moldau.protocol.primitives import Malformed
 from moldau.protocol.records import CorruptBatch, build, iterate
 from moldau.protocol.records import Record as LogRecord
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
     from moldau.cluster.decided import Decided
     from moldau.protocol.config.layers import BrokerConfigs
 
+# What would protect is refused until it works, never ignored.
+PROTECTING = (AccessControlEntryRecord, UserScramCredentialRecord, DelegationTokenRecord)
 METADATA_TOPIC = "__cluster_metadata"
 METADATA_TOPIC_ID = bytes(15) + b"\x01"
 
@@ -86,6 +93,11 @@ class Controller:
             )
         stored = committed(self._stored_records())
         self._replay(stored.records)
+        if any(isinstance(record, PROTECTING) for record in self.image.others):
+            raise ForeignFolder(
+                "it holds access rules, passwords or tokens, which this release would not enforce; "
+                "start Apache Kafka 4.3 on it"
+            )
         self.metadata.leader_epoch += 1
         key, value = leader_change(self._node.settings.node_id)
         self._append([(key, value)], control=True)

@@ -65,8 +65,9 @@ UNKNOWN_ID = b"?" * 16
 
 @pytest.fixture
 def stage() -> Stage:
+    """With a topic for groups; the partition of group g is not loaded."""
     stage = Stage(offsets_topic_num_partitions=3)
-    find(stage, "g")
+    find(stage, "h")
     return stage
 
 
@@ -508,6 +509,31 @@ def test_a_damaged_log_is_not_served_and_said_so(stage: Stage) -> None:
     answer = stage.must(request, 7, OffsetFetchResponse)
     assert answer.error_code == ErrorCode.NOT_COORDINATOR
     assert any(log.where in line and "checksum" in line for line in stage.said)
+
+
+def test_records_that_make_no_sense_are_counted(stage: Stage) -> None:
+    stage.topic("t")
+    key, value = committed(7)
+    strange = [
+        (b"\0", value),
+        (b"\0\1\0\xffg", value),
+        (b"\0\2\0\1g", b"\0\3\0\x09"),
+        (key, b"\0\1"),
+    ]
+    append(log_of(stage), *strange)
+    append(log_of(stage), committed(8, 1))
+    assert fetch_all(stage) == {("t", 1): 8}
+    assert any("4 records" in line for line in stage.said)
+
+
+def test_what_is_too_long_to_be_stored_is_refused(stage: Stage) -> None:
+    beat = HeartbeatRequest(group_id="g" * 40_000, generation_id=1, member_id="m")
+    assert stage.must(beat, 4, HeartbeatResponse).error_code == ErrorCode.INVALID_GROUP_ID
+    longest = "\u20ac" * 11_000
+    for fields in ({"group_instance_id": longest}, {"protocol_type": longest}):
+        join = JoinGroupRequest(group_id="g", session_timeout_ms=10_000, **fields)
+        answer = stage.must(join, 9, JoinGroupResponse)
+        assert answer.error_code == ErrorCode.INVALID_REQUEST
 
 
 def test_a_crash_keeps_every_commit_that_was_answered(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from moldau.broker.groups.expiry import ROUND_MS
 from moldau.broker.groups.group import State
 from moldau.broker.groups.limits import Limits
 from moldau.broker.groups.offsets import NOT_COMMITTED
@@ -159,6 +160,23 @@ def test_offsets_of_nobody_in_particular_expire_each_by_itself(stage: Stage) -> 
     assert stage.shard.groups == {}
 
 
+def test_what_expires_while_the_disk_is_full_goes_when_there_is_room(stage: Stage) -> None:
+    stage.commit("a", {p: p for p in range(6_000)})
+    stage.journal.refusing = ErrorCode.KAFKA_STORAGE_ERROR
+    stage.pass_time(WEEK + INTERVAL // 2)
+    assert len(stage.offsets()) == 6_000
+    assert stage.journal.refusals < INTERVAL
+    stage.journal.refusing = None
+    stage.pass_time(INTERVAL)
+    assert stage.shard.groups == {}
+
+
+def test_a_retention_beyond_all_time_is_for_ever(stage: Stage) -> None:
+    stage.commit("a", {0: 5}, retention=(1 << 63) - 1, version=4)
+    stage.pass_time(10 * WEEK)
+    assert stage.offsets() == {("t", 0): 5}
+
+
 def test_a_commit_can_say_how_long_it_is_kept(stage: Stage) -> None:
     stage.commit("a", {0: 5}, retention=60_000, version=4)
     stage.commit("a", {1: 6}, version=4)
@@ -192,8 +210,9 @@ def test_a_group_that_somebody_is_about_to_join_stays(stage: Stage) -> None:
 
 def test_many_offsets_expire_in_several_batches(stage: Stage) -> None:
     stage.commit("a", {p: p for p in range(6_000)})
-    stage.crash()
     stage.pass_time(WEEK)
+    assert len(stage.offsets()) == 1_000
+    stage.pass_time(ROUND_MS)
     assert stage.shard.groups == {}
     tombstones = [value for (_, value), _ in stage.journal.records if value is None]
     assert len(tombstones) == 6_001

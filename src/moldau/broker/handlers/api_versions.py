@@ -11,8 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moldau.broker.served import ADVERTISED_FROM, SERVED
+from moldau.cluster.boot import FEATURES
 from moldau.protocol.errors import ErrorCode
-from moldau.protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
+from moldau.protocol.messages.api_versions import (
+    ApiVersion,
+    ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
+)
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -32,7 +38,20 @@ def handle(node: Node, request: Request) -> ApiVersionsResponse:
         ):
             return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
         request.connection.software = (body.client_software_name, body.client_software_version)
-    return ApiVersionsResponse(api_keys=_ranges())
+    return ApiVersionsResponse(
+        api_keys=_ranges(),
+        supported_features=[
+            SupportedFeatureKey(name=name, min_version=low, max_version=high)
+            for name, (low, high) in FEATURES.items()
+            if low > 0 or request.version >= 4
+        ],
+        finalized_features=[
+            FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
+            for name, level in node.image.features.items()
+            if name in FEATURES and level > 0
+        ],
+        finalized_features_epoch=node.controller.end_offset - 1,
+    )
 
 
 def _ranges() -> list[ApiVersion]:
