@@ -180,6 +180,11 @@ class ConsumerGroup:
         self._members.pop(0).stop.set()
         self.start(1)
 
+    def settled(self) -> bool:
+        """Whether every member has its share, so that no rebalance is going on."""
+        owners = {partition.consumer for partition in self._board.partitions}
+        return owners == {member.name for member in self._members}
+
     def stop(self) -> None:
         for member in self._members:
             member.stop.set()

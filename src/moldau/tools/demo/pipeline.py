@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from moldau.tools.demo.board import Board, Stage
+from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.consumers import ConsumerGroup
 from moldau.tools.demo.generator import Generator, Ledger
 from moldau.tools.demo.options import DemoOptions
@@ -100,6 +101,10 @@ class Pipeline:
                 moved, at = time.monotonic(), self._board.progress()
             elif time.monotonic() - moved > STALLED_SECONDS:
                 raise DemoError(self._stalled(ends))
+        # A member that is stopped while it joins stays in the group until its session ends.
+        settling = time.monotonic()
+        while not self._group.settled() and time.monotonic() - settling < SESSION_SECONDS:
+            self._tick()
         return ends
 
     def _all_shipped(self, ends: dict[int, int]) -> bool:
