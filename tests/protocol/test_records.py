@@ -126,6 +126,22 @@ def test_malformed_batches_are_named(data: bytes, words: str) -> None:
         list(iterate(data))
 
 
+@pytest.mark.parametrize("size", [0, 1, 62, 63, 64, 127, 128, 8190, 8191, 8192, 8193, 20_000])
+@pytest.mark.parametrize("number", [0, 63, 64, 200])
+def test_short_and_long_ways_to_read_a_record_agree(size: int, number: int) -> None:
+    """The limits of one- and two-byte numbers: lengths, deltas of time and offset."""
+    records = [Record(i, 10_000 + i, bytes(size // 2), bytes(size)) for i in range(number)]
+    records += [Record(number, 10_000 - number, bytes(size), bytes(size), (("h", b""),))]
+    assert list(iterate(build(records))) == records
+
+
+def test_every_cut_in_a_payload_is_found() -> None:
+    data = build([Record(0, 1000, b"key", b"value")])
+    for end in range(61, len(data)):
+        with pytest.raises(CorruptBatch, match="record 0"):
+            list(iterate(seal(parse_header(data), data[61:end])))
+
+
 def test_a_fetch_may_end_in_the_middle_of_a_batch() -> None:
     both = PLAIN + build([Record(0, 1, None, b"x")], base_offset=3)
     assert [header.base_offset for header, _ in batches(both)] == [0, 3]

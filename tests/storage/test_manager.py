@@ -87,6 +87,20 @@ def test_logs_are_there_after_a_restart(clean: bool) -> None:
     assert create(again).synced_offset == (3 if clean else 0)
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_after_a_clean_stop_the_power_may_go(count: int) -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    for number in range(count):
+        append(create(manager, f"t{number}"), [b"a"])
+    manager.close(NOW)
+    for seed in range(5):
+        again = start(disk.crash(Random(seed)))
+        assert again.was_clean
+        for number in range(count):
+            assert contents(create(again, f"t{number}")) == {0: b"a"}
+
+
 def test_a_failed_sync_leaves_the_folder_unclean() -> None:
     disk = MemoryDisk()
     manager = start(disk)

@@ -174,7 +174,7 @@ def _read_simple(header: BatchHeader, buffer: bytes, position: int) -> tuple[Rec
         length = length & 0x7F | buffer[start] << 7
         start += 1
     end = start + (length >> 1)
-    time, delta, size = buffer[start + 1 : start + 4]
+    time, delta, size = buffer[start + 1], buffer[start + 2], buffer[start + 3]
     if length & 1 or length > 0x3FFF or (time | delta | size) > 0x7F or size & 1:
         return None
     at = start + 4 + (size >> 1)

@@ -86,6 +86,17 @@ class OsDisk:
         except OSError as error:
             raise disk_error(error, path) from None
 
+    def sync_all(self, path: str) -> bool:
+        from moldau.server.syncer import syncfs
+
+        if sys.platform != "linux":
+            return False
+        try:
+            syncfs(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+        return True
+
     def rename(self, old: str, new: str) -> None:
         try:
             os.replace(old, new)

@@ -73,6 +73,10 @@ class Disk(Protocol):
     def sync_dir(self, path: str) -> None:
         """Returns when the names in the directory are on the disk."""
 
+    def sync_all(self, path: str) -> bool:
+        """Returns when everything on the volume that holds `path` is on the disk: cheaper than
+        one file after the other when there are many. False: this system has no such call."""
+
     def rename(self, old: str, new: str) -> None: ...
 
     def remove(self, path: str) -> None: ...

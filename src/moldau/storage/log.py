@@ -136,7 +136,8 @@ class Log:
             log.synced_offset = min(recovery_point, log.log_end_offset)
             log._dirty.update(one.path for one in log._segments if one is log._active or one.size)
             log._dirty_directory = True
-            log._write_epochs()
+            if not is_new:
+                log._write_epochs()
         return log
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -403,8 +404,9 @@ class Log:
     def iterate(self, from_offset: int) -> Iterator[tuple[BatchHeader, memoryview]]:
         """The batches from the one that holds `from_offset` to the end, in large reads. Their
         bytes are valid until the next one is asked for. Raises CorruptLog."""
-        with self._damage_of(self._active):
-            yield from batches_from(self._segments_from(from_offset), from_offset)
+        for segment in self._segments_from(from_offset):
+            with self._damage_of(segment):
+                yield from batches_from([segment], from_offset)
 
     def _segments_from(self, offset: int) -> list[Segment]:
         return self._segments[max(bisect_right(self._bases, offset) - 1, 0) :]
@@ -574,23 +576,22 @@ class Log:
             self._take_snapshot()
         return self.synced_offset
 
-    def close(self) -> None:
-        """A clean stop: everything is written and synced. Raises DiskError."""
+    def close(self, *, sync: bool = True) -> bool:
+        """A clean stop: everything is written. True: there was anything to sync, which `sync`
+        says to do at once. Raises DiskError."""
         segment = self._active
-        if (
-            not self._dirty
-            and not self._dirty_directory
-            and self._snapshots.is_current(self.log_end_offset)
-        ):
-            self._files.forget_directory(self.directory)
-            return
-        if segment.file.size() != segment.size:
-            segment.file.truncate(segment.size)  # what a failed write left behind the end
-        segment.seal()
-        self._dirty.update((segment.index.path, segment.times.path))
-        self._take_snapshot()
-        self.sync()
+        is_written = not self._dirty and not self._dirty_directory
+        if not (is_written and self._snapshots.is_current(self.log_end_offset)):
+            if segment.file.size() != segment.size:
+                segment.file.truncate(segment.size)  # what a failed write left behind the end
+            segment.seal()
+            self._dirty.update((segment.path, segment.index.path, segment.times.path))
+            self._take_snapshot()
+            is_written = False
+        if sync and not is_written:
+            self.sync()
         self._files.forget_directory(self.directory)
+        return not is_written
 
     def delete(self, directory: str) -> None:
         """Renames the log's directory to `directory`; its files are for the manager to remove.
