@@ -530,8 +530,10 @@ def test_what_is_too_long_to_be_stored_is_refused(stage: Stage) -> None:
     beat = HeartbeatRequest(group_id="g" * 40_000, generation_id=1, member_id="m")
     assert stage.must(beat, 4, HeartbeatResponse).error_code == ErrorCode.INVALID_GROUP_ID
     longest = "\u20ac" * 11_000
-    for fields in ({"group_instance_id": longest}, {"protocol_type": longest}):
-        join = JoinGroupRequest(group_id="g", session_timeout_ms=10_000, **fields)
+    for join in (
+        JoinGroupRequest(group_id="g", session_timeout_ms=10_000, group_instance_id=longest),
+        JoinGroupRequest(group_id="g", session_timeout_ms=10_000, protocol_type=longest),
+    ):
         answer = stage.must(join, 9, JoinGroupResponse)
         assert answer.error_code == ErrorCode.INVALID_REQUEST
 

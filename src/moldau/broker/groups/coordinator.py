@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from moldau.broker.groups.limits import read_limits
 from moldau.broker.groups.load import Loader
+from moldau.broker.groups.records import too_long
 from moldau.broker.groups.shard import Shard
 from moldau.broker.replicated import Decision, KeyValue, Replicated
 from moldau.cluster.topic_names import CONSUMER_OFFSETS
@@ -115,6 +116,8 @@ class GroupCoordinator:
 
     def find(self, group_id: str) -> Replicated[Shard] | ErrorCode:
         """The engine of the group's shard; or why it cannot be asked now."""
+        if too_long(group_id):
+            return ErrorCode.INVALID_GROUP_ID
         if not self._count_partitions():
             return ErrorCode.NOT_COORDINATOR
         found = self._open(partition_of(group_id, self._partitions))

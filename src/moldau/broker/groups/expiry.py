@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Tombstones of one check, at most: the end of a million offsets must not stop all else.
 MAX_TOMBSTONES = 5_000
+# Until the next of several rounds.
+ROUND_MS = 20
 
 
 class Expiry:
@@ -53,6 +55,13 @@ class Expiry:
         else:
             self.check_at(commit_timestamp + self._limits.retention_ms)
 
+    def refused(self) -> None:
+        """The tombstones could not be written: there is to be another try."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.check_at(0)
+
     def check_at(self, due_ms: int) -> None:
         """There is to be a check by then, or an interval after the last one."""
         due_ms = max(due_ms, self._last_check_ms + self._limits.retention_check_interval_ms)
@@ -64,6 +73,7 @@ class Expiry:
 
     def _check(self, now_ms: int) -> None:
         self._timer = None
+        self._last_check_ms = now_ms
         tombstones: list[KeyValue] = []
         next_due: int | None = None
         for group in self._groups.values():
@@ -71,14 +81,13 @@ class Expiry:
             if due is not None and (next_due is None or due < next_due):
                 next_due = due
             if len(tombstones) >= MAX_TOMBSTONES:
-                # More in the next round, when these are gone.
-                self._timer = self._timers.at(now_ms, self._check)
+                self._timer = self._timers.at(now_ms + ROUND_MS, self._check)
                 break
         else:
-            self._last_check_ms = now_ms
             if next_due is not None:
                 self.check_at(next_due)
-        self._decided(tombstones)
+        if tombstones:
+            self._decided(tombstones)
 
     def _check_group(self, group: Group, now_ms: int, tombstones: list[KeyValue]) -> int | None:
         """Adds what has expired. When the next of the group's offsets will; None: none can."""

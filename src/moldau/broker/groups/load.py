@@ -6,14 +6,15 @@ kept, and decoded once, at the end: five million commits take some seconds.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from itertools import islice
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from crc32c import crc32c
 
-from moldau.broker.groups.records import GROUP_METADATA, record_type
+from moldau.broker.groups.records import GROUP_METADATA, MALFORMED, record_type
+from moldau.protocol.primitives import Malformed
 from moldau.protocol.records import (
     CODEC_MASK,
     CONTROL,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from moldau.storage.log import Log
 
 # Of a header: base offset, length, CRC, attributes, last offset delta, producer id, count.
-_HEADER = Struct(">qi5xIhi16xq6xi")
+_HEADER = struct.Struct(">qi5xIhi16xq6xi")
 _FROM_CRC = 21
 _COMMIT = 1
 # Records that are decoded in one slice: about as long as a slice of the log is read.
@@ -63,10 +64,13 @@ class Loader:
             else:
                 self._read(found.read())
                 size -= found.size
-        replay = self._shard.replay
+        shard = self._shard
         count = 0
         for key, value in islice(self._left, _DECODED):
-            replay(key, value, -1, 0)
+            try:
+                shard.replay(key, value, -1, 0)
+            except (Malformed, struct.error, UnicodeDecodeError):
+                shard.unknown[MALFORMED] += 1
             count += 1
         return count < _DECODED
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from moldau.broker.groups import answers
 from moldau.broker.groups.group import Group, Member, Protocols, State, distinct
 from moldau.broker.groups.limits import NEW_MEMBER_JOIN_TIMEOUT_MS, Limits
-from moldau.broker.groups.records import group_key, group_value
+from moldau.broker.groups.records import group_key, group_value, too_long
 from moldau.broker.groups.sessions import Sessions
 from moldau.broker.replicated import Decision, Reply
 from moldau.protocol.errors import ErrorCode
@@ -52,7 +52,7 @@ class Membership:
     def join(self, request: Request, now_ms: int) -> Decision:
         body = request.body
         out = Decision()
-        code = self._refuses(body.group_id, body.session_timeout_ms)
+        code = self._refuses(request)
         if code:
             out.reply(request, answers.join_refused(request, code, body.member_id))
             return out
@@ -72,12 +72,17 @@ class Membership:
             del self._groups[group.id]
         return out
 
-    def _refuses(self, group_id: str, session_timeout_ms: int) -> ErrorCode:
+    def _refuses(self, request: Request) -> ErrorCode:
+        body = request.body
         limits = self._limits
-        if not group_id:
+        if not body.group_id:
             return ErrorCode.INVALID_GROUP_ID
-        if not limits.min_session_timeout_ms <= session_timeout_ms <= limits.max_session_timeout_ms:
+        shortest, longest = limits.min_session_timeout_ms, limits.max_session_timeout_ms
+        if not shortest <= body.session_timeout_ms <= longest:
             return ErrorCode.INVALID_SESSION_TIMEOUT
+        texts = (request.client_id, body.group_instance_id, body.protocol_type)
+        if any(too_long(text or "") for text in texts + tuple(p.name for p in body.protocols)):
+            return ErrorCode.INVALID_REQUEST
         return ErrorCode.NONE
 
     def _store_new(self, request: Request, group: Group, out: Decision) -> None:

@@ -16,6 +16,7 @@ from moldau.protocol.messages.consumer_offsets import GroupMetadataValue, Offset
 LEGACY_OFFSET_COMMIT = 0
 OFFSET_COMMIT = 1
 GROUP_METADATA = 2
+MALFORMED = -1  # counted as that
 
 _GROUP_METADATA_VERSION = 3
 _OFFSET_VERSION = 4
@@ -25,6 +26,15 @@ _EXPIRING_OFFSET_VERSION = 1
 
 _INT16 = Struct(">h")
 _INT32 = Struct(">i")
+
+
+# Texts are stored with a length of two bytes; a member id is a client's or instance's id with a
+# uuid. What is longer cannot be stored and is refused.
+LONGEST_TEXT = 0x7FFF - 64
+
+
+def too_long(text: str) -> bool:
+    return len(text) * 4 > LONGEST_TEXT and len(text.encode()) > LONGEST_TEXT
 
 
 class OffsetKey(NamedTuple):
@@ -83,7 +93,7 @@ def group_value(value: GroupMetadataValue) -> bytes:
 
 
 def record_type(key: bytes) -> int:
-    return int(_INT16.unpack_from(key)[0])
+    return int(_INT16.unpack_from(key)[0]) if len(key) > 1 else MALFORMED
 
 
 def read_offset_key(key: bytes) -> OffsetKey:

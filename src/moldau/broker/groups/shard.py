@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moldau.broker.groups import records
@@ -14,7 +15,7 @@ from moldau.broker.groups.limits import Limits
 from moldau.broker.groups.membership import Membership
 from moldau.broker.groups.offsets import Offsets, commit_error, delete_error
 from moldau.broker.groups.records import Offset, group_key, offset_key
-from moldau.broker.replicated import Decision, KeyValue
+from moldau.broker.replicated import Decision, KeyValue, Reply
 from moldau.broker.timers import Timers
 from moldau.protocol.errors import ErrorCode
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
         OffsetDeleteRequestTopic,
         OffsetDeleteResponse,
     )
+
+
+FOREVER = (1 << 63) - 1
 
 
 class Shard:
@@ -49,7 +53,7 @@ class Shard:
     def replay(
         self, key: bytes | None, value: bytes | None, offset: int, timestamp_ms: int
     ) -> None:
-        kind = -1 if key is None else records.record_type(key)
+        kind = records.MALFORMED if key is None else records.record_type(key)
         if key is None or kind not in (0, 1, 2):
             self.unknown[kind] += 1
         elif kind == records.GROUP_METADATA:
@@ -110,7 +114,15 @@ class Shard:
     def _take_due(self) -> Decision:
         due = self.membership.due
         self.membership.due = Decision()
+        if due.records:
+            due.refused = partial(self._not_written, due.replies)
         return due
+
+    def _not_written(self, replies: list[Reply], code: ErrorCode) -> list[Reply]:
+        """That a group is empty, or what has expired. Nobody waits for that: the replies are to
+        members of other groups."""
+        self._expiry.refused()
+        return replies
 
     # --- offsets and groups -----------------------------------------------------------------
 
@@ -132,7 +144,9 @@ class Shard:
             return Decision(replies=[(request, answer(lambda _: code))])
         if group is not None:
             self.membership.heard_of(group, body.member_id, now_ms)
-        expires = -1 if body.retention_time_ms < 0 else now_ms + body.retention_time_ms
+        expires = (
+            -1 if body.retention_time_ms < 0 else min(now_ms + body.retention_time_ms, FOREVER)
+        )
         decided: list[KeyValue] = []
         for topic in topics:
             for p in topic.partitions:

@@ -46,7 +46,15 @@ def handle(node: Node, request: Request) -> FindCoordinatorResponse:
         return _refuse(request, *_REFUSED.get(key_type, _NO_SUCH_TYPE))
     if not node.ensure_offsets_topic():
         return _refuse(request, *_NO_OFFSETS)
+    for key in _keys(request):
+        node.groups.find(key)  # begins to load it: more will be asked of it soon
     return _found(node, request)
+
+
+def _keys(request: Request) -> list[str]:
+    body = request.body
+    keys: list[str] = body.coordinator_keys if request.version >= BATCHED else [body.key]
+    return keys
 
 
 def _found(node: Node, request: Request) -> FindCoordinatorResponse:
@@ -59,7 +67,7 @@ def _found(node: Node, request: Request) -> FindCoordinatorResponse:
     return FindCoordinatorResponse(
         coordinators=[
             Coordinator(key=key, node_id=node_id, host=host, port=port, error_message="")
-            for key in request.body.coordinator_keys
+            for key in _keys(request)
         ]
     )
 
@@ -74,6 +82,6 @@ def _refuse(request: Request, code: ErrorCode, message: str) -> FindCoordinatorR
             Coordinator(
                 key=key, node_id=-1, host="", port=-1, error_code=code, error_message=message
             )
-            for key in request.body.coordinator_keys
+            for key in _keys(request)
         ]
     )
