@@ -21,6 +21,7 @@ from hypothesis import given
 from moldau.broker.served import SERVED
 from moldau.protocol import uuids
 from moldau.protocol.codec import decode_from, encode
+from moldau.protocol.messages.header import RequestHeader
 from moldau.protocol.schema import Field, Message, Struct
 from tests.apache_kafka import Java
 from tests.protocol.generated import (
@@ -109,6 +110,19 @@ def test_schema(oracle: Oracle, cls: type[Message], version: int) -> None:
     # Kafka's own spelling differs between its schema (kraft_version) and its JSON (kRaftVersion).
     fields = json.dumps(theirs["fields"]).replace("kraft_", "k_raft_")
     assert described(cls, version, flexible) == json.loads(fields)
+
+
+def test_request_header_of_flexible_requests(oracle: Oracle) -> None:
+    """Version 2 is ours with tagged fields behind it (see moldau.protocol.messages.header)."""
+
+    @JUDGED
+    @given(values(RequestHeader, 1))
+    def judged(header: Message) -> None:
+        body = encode(header, 1) + b"\x00"
+        said, again, built = oracle.judge(header, 2, body, as_json(header, 1))
+        assert (said, again, built) == (as_json(header, 1), body, body)
+
+    judged()
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in SERVED.values()])
