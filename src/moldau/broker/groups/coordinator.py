@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from moldau.broker.timers import Timer
 
 # Bytes of a log that are read before others get their turn: some 20 ms.
-SLICE = 2 * 1024 * 1024
+SLICE = 1024 * 1024
 # Tombstones of deleted topics in one batch, at most.
 _MAX_RECORDS = 5_000
 
