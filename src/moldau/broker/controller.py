@@ -38,6 +38,7 @@ from moldau.protocol.primitives import Malformed
 from moldau.protocol.records import CorruptBatch, build, iterate
 from moldau.protocol.records import Record as LogRecord
 from moldau.storage.config import LogConfig
+from moldau.storage.disk import DiskError
 from moldau.storage.log import Appended, Origin, Refused
 from moldau.storage.manager import FolderError
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 # What would protect is refused until it works, never ignored.
 PROTECTING = (AccessControlEntryRecord, UserScramCredentialRecord, DelegationTokenRecord)
 METADATA_TOPIC = "__cluster_metadata"
+REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
 METADATA_TOPIC_ID = bytes(15) + b"\x01"
 
 
@@ -63,6 +65,9 @@ class Controller:
         log = node.logs.metadata_log(METADATA_TOPIC)
         self.metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
         node.watch(self.metadata)
+        self._has_started = False
+        # Topics with a log that the disk had no room for.
+        self._unopened: dict[str, None] = {}
 
     @property
     def epoch(self) -> int:
@@ -119,6 +124,7 @@ class Controller:
         )
         self._write(records)
         self._node.when_synced([(self.metadata, self.end_offset)], lambda: None)
+        self._has_started = True
 
     def stop(self) -> None:
         """The last words of a clean stop; a log that cannot take them loses nothing."""
@@ -197,13 +203,36 @@ class Controller:
         for index, state in enumerate(topic.partitions):
             partition = self._node.partition(topic.name, index)
             if partition is None:
-                log = self._node.logs.open_or_create(
-                    topic.name, index, topic.id, config, self._node.now_ms
-                )
+                try:
+                    log = self._node.logs.open_or_create(
+                        topic.name, index, topic.id, config, self._node.now_ms
+                    )
+                except DiskError as error:
+                    self._open_later(topic.name, error)
+                    return
                 partition = Partition(topic.name, index, topic.id, log, state.leader_epoch)
                 partition.created_at = self.end_offset
                 self._node.lead(partition)
             partition.leader_epoch = state.leader_epoch
+
+    def _open_later(self, topic: str, error: DiskError) -> None:
+        """The topic is there, for its records are written; its logs need room. Who asks for them
+        meanwhile is told to ask again. At the start nobody waits, and the error stops it."""
+        if not self._has_started:
+            raise error
+        if topic not in self._unopened:
+            self._node.log(f"Topic {topic} can't be opened yet, it is tried again: {error}")
+        self._unopened[topic] = None
+        self._node.timers.at(self._node.now_ms + REOPEN_MS, lambda _now_ms: self._reopen(topic))
+
+    def _reopen(self, name: str) -> None:
+        topic = self.image.topics.get(name)
+        if topic is None:
+            self._unopened.pop(name, None)
+            return
+        self._lead(topic)
+        if self._node.partition(name, len(topic.partitions) - 1) is not None:
+            self._unopened.pop(name, None)
 
     def _close(self, topic: TopicImage) -> None:
         for index in range(len(topic.partitions)):
@@ -215,7 +244,9 @@ class Controller:
         for name in topics:
             config = self._log_config(name)
             for index in range(len(self.image.topics[name].partitions)):
-                self._node.partitions[name, index].log.reconfigure(config)
+                partition = self._node.partition(name, index)
+                if partition is not None:
+                    partition.log.reconfigure(config)
 
     def _log_config(self, topic: str) -> LogConfig:
         return LogConfig.of_topic(topic_values(self.image, self.configs, topic))

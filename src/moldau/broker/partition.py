@@ -6,8 +6,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from moldau.protocol.errors import ErrorCode
+from moldau.storage.log import CorruptLog
+
 if TYPE_CHECKING:
+    from moldau.storage.disk import DiskError
     from moldau.storage.log import Log
+
+
+def storage_error(error: DiskError) -> ErrorCode:
+    """How a client is told that a read failed. Damage is named as such, because it will not go
+    away: librdkafka and Java hand CORRUPT_MESSAGE to the application, and try the other again."""
+    if isinstance(error, CorruptLog):
+        return ErrorCode.CORRUPT_MESSAGE
+    return ErrorCode.KAFKA_STORAGE_ERROR
 
 
 class SyncWaiters:

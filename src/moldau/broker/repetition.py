@@ -25,6 +25,8 @@ FLEXIBLE = 9  # the first flexible version of Produce
 # Of one connection. A producer to more partitions than this is rare, and still served.
 MAX_REMEMBERED = 256
 MAX_LENGTHS = 8
+# Who puts more before its records (tagged fields that nobody knows, say) fills no memory with it.
+MAX_END = 1024
 _AFTER_CORRELATION_ID = 8
 _TAGS = b"\0\0\0"  # no tagged fields in the partition, the topic and the request
 _INT32 = Struct(">i")
@@ -74,7 +76,7 @@ class Repetitions:
         end = len(frame) - len(records)
         end -= 4 if request.version < FLEXIBLE else len(_TAGS) + len(uvarint(len(records) + 1))
         known = frame[end:] == _around(request.version, records)
-        if not known or len(self._known) >= MAX_REMEMBERED:
+        if not known or end > MAX_END or len(self._known) >= MAX_REMEMBERED:
             return
         if end not in self._ends:
             if len(self._ends) == MAX_LENGTHS:
@@ -98,6 +100,8 @@ class Repetitions:
             return False
         partition = remembered.partition
         log = partition.log
+        if log.config.opens_batches:
+            return False
         before = log.log_end_offset
         appended = log.append_as_leader(records, partition.leader_epoch, node.now_ms)
         if not isinstance(appended, Appended):

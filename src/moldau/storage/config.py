@@ -68,6 +68,15 @@ class LogConfig:
         return "compact" in self.cleanup_policy
 
     @property
+    def opens_batches(self) -> bool:
+        """Are the records of a batch looked at, one by one, before it is appended?"""
+        return (
+            self.compression_type != "producer"
+            or self.is_compacted
+            or self.message_timestamp_before_max_ms != FOREVER
+        )
+
+    @property
     def is_deleting(self) -> bool:
         return "delete" in self.cleanup_policy
 

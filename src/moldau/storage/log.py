@@ -212,7 +212,7 @@ class Log:
         if segment.should_roll(size, last, max_timestamp, now_ms, limits):
             segment = self._roll(now_ms)
         if epoch != self._epochs.latest and self._epochs.assign(epoch, first):
-            self._write_epochs()
+            self._begin_epoch(first)
         front = _FRONT.pack(first, header.batch_length, epoch)
         segment.append(
             [front, rest], size, first, last, max_timestamp, self.config.index_interval_bytes
@@ -297,6 +297,14 @@ class Log:
             self._snapshot_size = 0
             self.wrote(path)
             self._dirty.difference_update(gone)
+
+    def _begin_epoch(self, first: int) -> None:
+        """An epoch that is not written down has not begun: the next append tries again."""
+        try:
+            self._write_epochs()
+        except DiskError:
+            self._epochs.cut_from(first)
+            raise
 
     def _write_epochs(self) -> None:
         path = f"{self.directory}/{EPOCHS_FILE}"

@@ -154,22 +154,17 @@ class LogManager:
         self._now_ms = now_ms
         directory = self._path(f"{topic}-{partition}")
         is_known = self._check_topic_id(directory, key, topic_id)
-        log = Log.open(
-            self._files,
-            directory,
-            topic,
-            partition,
-            config,
-            now_ms,
-            recovery_point=self._recovery_points.get(key, 0),
-            log_start_offset=self._start_offsets.get(key, 0),
-            clean=self.was_clean,
-            report=self._report,
-        )
-        if not is_known:
-            path = f"{directory}/{PARTITION_FILE}"
-            replace_file(self._disk, path, write_partition_metadata(topic_id), sync=False)
-            log.wrote(path)
+        is_new = self._disk.stat(directory) is None
+        try:
+            log = self._open(directory, key, config, now_ms)
+            if not is_known:
+                path = f"{directory}/{PARTITION_FILE}"
+                replace_file(self._disk, path, write_partition_metadata(topic_id), sync=False)
+                log.wrote(path)
+        except DiskError:
+            if is_new:  # half a directory would pass for an old one whose name is on disk
+                self._remove_directory(directory)
+            raise
         log.producer_expiration_ms = self._expiration_ms
         log.changed = self._log_changed
         log.wants_sync = self._log_wants_sync
@@ -177,6 +172,19 @@ class LogManager:
         if log.size:
             self._log_changed(log, now_ms)
         return log
+
+    def _open(self, directory: str, key: Key, config: LogConfig, now_ms: int) -> Log:
+        return Log.open(
+            self._files,
+            directory,
+            *key,
+            config,
+            now_ms,
+            recovery_point=self._recovery_points.get(key, 0),
+            log_start_offset=self._start_offsets.get(key, 0),
+            clean=self.was_clean,
+            report=self._report,
+        )
 
     def _check_topic_id(self, directory: str, key: Key, topic_id: bytes) -> bool:
         """Does the directory say that it is this topic's? False: it does not say, or is new."""
@@ -301,12 +309,16 @@ class LogManager:
     def _remove_doomed(self, now_ms: int) -> None:
         for due, directory in [one for one in self._doomed if one[0] <= now_ms]:
             self._doomed.remove((due, directory))
-            try:
-                for entry in self._disk.list(directory):
-                    self._disk.remove(f"{directory}/{entry.name}")
-                self._disk.remove_dir(directory)
-            except DiskError as error:
-                self._report(f"A deleted log could not be removed: {error}")
+            self._remove_directory(directory)
+
+    def _remove_directory(self, directory: str) -> None:
+        self._files.forget_directory(directory)
+        try:
+            for entry in self._disk.list(directory):
+                self._disk.remove(f"{directory}/{entry.name}")
+            self._disk.remove_dir(directory)
+        except DiskError as error:
+            self._report(f"The directory of a log could not be removed: {error}")
 
     # --- checkpoints ------------------------------------------------------------------------
 

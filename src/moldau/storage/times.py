@@ -1,12 +1,19 @@
-"""Records by their time: the time index leads to a batch, the batch is opened."""
+"""Records by their time: the time index leads to a batch, the batch is opened.
+
+Batches are appended by their header, so what is inside may be noise, too much to look at, or other
+than the header says. Such a batch is taken as a whole: the answer is its beginning, and its reader
+finds out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from moldau.protocol.records import Record, iterate
+from moldau.protocol.compression import TooLargeDecompressed
+from moldau.protocol.records import CorruptBatch, Record, iterate
 from moldau.storage.outcome import TimestampOffset
 from moldau.storage.segment import Found, Segment
+from moldau.storage.validator import MAX_OPENED_RECORDS
 
 Find = Callable[[Segment, int], Found | None]
 
@@ -27,6 +34,8 @@ def first_since(
             for record in _records(segment, batch):
                 if record.timestamp >= timestamp and record.offset >= start_offset:
                     return TimestampOffset(record.timestamp, record.offset, header.leader_epoch)
+            if header.base_offset >= start_offset:
+                return _whole(batch)
     return None
 
 
@@ -45,8 +54,24 @@ def latest(segment: Segment, find: Find) -> TimestampOffset | None:
     for record in _records(segment, found):
         if record.timestamp == timestamp:
             return TimestampOffset(timestamp, record.offset, epoch)
-    return None
+    return _whole(found)
+
+
+def _whole(batch: Found) -> TimestampOffset:
+    header = batch.header
+    return TimestampOffset(header.max_timestamp, header.base_offset, header.leader_epoch)
 
 
 def _records(segment: Segment, batch: Found) -> Iterator[Record]:
-    return iterate(segment.file.pread(batch.header.size, batch.position))
+    """Those of the batch that are as its header says."""
+    header = batch.header
+    if header.count > MAX_OPENED_RECORDS:
+        return
+    try:
+        for record in iterate(segment.file.pread(header.size, batch.position)):
+            if record.offset < header.base_offset or record.offset > header.last_offset:
+                return
+            if record.timestamp <= header.max_timestamp:
+                yield record
+    except (CorruptBatch, TooLargeDecompressed):
+        return

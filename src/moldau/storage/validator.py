@@ -43,6 +43,10 @@ from moldau.storage.outcome import Origin, Refused
 FRONT_SIZE = 16  # base offset, length, leader epoch: what the log patches
 _V0_OVERHEAD = 14  # Kafka's smallest batch length: anything less is corrupt whatever its magic
 _SHOWN_ERRORS = 3
+# A batch with more is not opened: each costs some microseconds in which nobody else is served, and
+# 60 KB can hold millions. Clients fill batches by size, a megabyte or less; told that one is too
+# large, they split it.
+MAX_OPENED_RECORDS = 100_000
 _PLAIN = int(Codec.ZSTD)  # attributes up to this say a codec and nothing else
 
 Valid = tuple[BatchHeader, Buffer]
@@ -224,6 +228,12 @@ def _open(
     records: memoryview, header: BatchHeader, config: LogConfig, now_ms: int, where: str
 ) -> Refused | None:
     """Looks at every record. None: all are good."""
+    if header.count > MAX_OPENED_RECORDS:
+        return Refused(
+            ErrorCode.MESSAGE_TOO_LARGE,
+            f"The record batch for {where} has {header.count} records; of a batch that must be"
+            f" opened at most {MAX_OPENED_RECORDS} are accepted.",
+        )
     errors = []
     out_of_time = False
     try:

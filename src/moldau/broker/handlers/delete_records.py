@@ -16,6 +16,7 @@ from moldau.protocol.messages.delete_records import (
     DeleteRecordsResponse,
     DeleteRecordsTopicResult,
 )
+from moldau.storage.disk import DiskError
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -33,7 +34,12 @@ def handle(node: Node, request: Request) -> DeleteRecordsResponse:
             for topic in request.body.topics
         ]
     )
-    node.logs.checkpoint_start_offsets()
+    try:
+        node.logs.checkpoint_start_offsets()
+    except DiskError as error:
+        node.log(f"DeleteRecords failed: {error}")
+        for partition in (p for topic in response.topics for p in topic.partitions):
+            partition.error_code = partition.error_code or ErrorCode.KAFKA_STORAGE_ERROR
     return response
 
 
@@ -55,7 +61,11 @@ def _delete(node: Node, topic: str, wanted: DeleteRecordsPartition) -> DeleteRec
     offset = high if wanted.offset == HIGH_WATERMARK else wanted.offset
     if not 0 <= offset <= high:
         return refused(ErrorCode.OFFSET_OUT_OF_RANGE)
-    log.delete_records(offset)
+    try:
+        log.delete_records(offset)
+    except DiskError as error:
+        node.log(f"DeleteRecords of {log.where} failed: {error}")
+        return refused(ErrorCode.KAFKA_STORAGE_ERROR)
     return DeleteRecordsPartitionResult(
         partition_index=wanted.partition_index, low_watermark=log.log_start_offset
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moldau.broker.fetch_session import NO_SESSION, Key, Session, asked
+from moldau.broker.partition import storage_error
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.fetch import (
     EpochEndOffset,
@@ -22,6 +23,7 @@ from moldau.protocol.messages.fetch import (
     FetchResponse,
     PartitionData,
 )
+from moldau.storage.disk import DiskError
 from moldau.storage.log import OffsetOutOfRange, Slice
 
 if TYPE_CHECKING:
@@ -98,7 +100,11 @@ class Fetch:
         if wanted.last_fetched_epoch >= 0 and _diverges(partition, wanted, data):
             return data
         limit = min(wanted.partition_max_bytes, room)
-        found = log.read(wanted.fetch_offset, limit, up_to, at_least_one)
+        try:
+            found = log.read(wanted.fetch_offset, limit, up_to, at_least_one)
+        except DiskError as error:
+            self._node.log(f"A Fetch of {log.where} failed: {error}")
+            return _failed(wanted.partition, storage_error(error))
         if isinstance(found, OffsetOutOfRange):
             return _failed(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE)
         data.records = found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moldau.broker.partition import storage_error
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.list_offsets import (
     ListOffsetsPartition,
@@ -16,6 +17,7 @@ from moldau.protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
+from moldau.storage.disk import DiskError
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -71,7 +73,14 @@ def _answer(
     committed = (
         request.body.replica_id == CONSUMER and request.body.isolation_level == READ_COMMITTED
     )
-    timestamp, offset, epoch = _look_up(partition, wanted.timestamp, committed)
+    try:
+        timestamp, offset, epoch = _look_up(partition, wanted.timestamp, committed)
+    except DiskError as error:
+        node.log(f"ListOffsets of {topic}-{wanted.partition_index} failed: {error}")
+        return _error(wanted, storage_error(error))
+    # A batch may have been opened: whoever asks often leaves room for others.
+    if wanted.timestamp >= 0 or wanted.timestamp == MAX_TIMESTAMP:
+        request.connection.turn = 0
     return ListOffsetsPartitionResponse(
         partition_index=wanted.partition_index,
         timestamp=timestamp,

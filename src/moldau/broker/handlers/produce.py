@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moldau.broker.repetition import Repetitions
+from moldau.cluster.topic_names import INTERNAL
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from moldau.broker.request import Request
 
 BY_TOPIC_ID = 13
+# Who may write to internal topics (KafkaApis, AdminUtils.ADMIN_CLIENT_ID).
+ADMIN_CLIENT = "__admin_client"
 
 
 def handle(node: Node, request: Request) -> ProduceResponse | None:
@@ -46,8 +49,9 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
         results = []
         for data in topic.partition_data:
             partition = node.partition(name, data.index)
-            if refused:
-                results.append(_error(data.index, refused))
+            if refused or (name in INTERNAL and request.client_id != ADMIN_CLIENT):
+                error = refused or ErrorCode.INVALID_TOPIC_EXCEPTION
+                results.append(_error(data.index, error))
             elif partition is None:
                 results.append(_error(data.index, missing if name is None else _UNKNOWN))
             else:
@@ -114,6 +118,8 @@ def _append(
                 for i, text in result.record_errors
             ],
         )
+    if log.config.opens_batches:
+        request.connection.turn = 0  # it was dear: the others first
     pending.append((partition, result.last_offset + 1))
     if log.log_end_offset != before:
         partition.appended(len(data.records))
