@@ -14,6 +14,7 @@ from moldau.broker.groups.group import Group, State
 from moldau.broker.groups.limits import Limits
 from moldau.broker.groups.membership import Membership
 from moldau.broker.groups.offsets import Offsets, commit_error, delete_error
+from moldau.broker.groups.rebalance import Rebalance
 from moldau.broker.groups.records import Offset, group_key, offset_key
 from moldau.broker.replicated import Decision, KeyValue, Reply
 from moldau.broker.timers import Timers
@@ -45,7 +46,8 @@ class Shard:
         self.loading = True
         self._limits = limits
         self._timers = Timers()
-        self.membership = Membership(self.groups, limits, self._timers, new_uuid)
+        self._rebalance = Rebalance(self.groups, limits, self._timers)
+        self.membership = Membership(self.groups, limits, self._rebalance, new_uuid)
         self._expiry = Expiry(self.groups, self.offsets, limits, self._timers, self._expired)
 
     # --- the machine ------------------------------------------------------------------------
@@ -78,9 +80,9 @@ class Shard:
         group_id = records.read_group_key(key)
         stored = None if value is None else records.read_group_value(value)
         if self.loading:
-            self.membership.load(group_id, stored)
+            self._rebalance.load(group_id, stored)
             return
-        self.membership.replay(group_id, stored, timestamp_ms)
+        self._rebalance.replay(group_id, stored, timestamp_ms)
         if stored is not None:
             # It may have become empty, or have left a topic whose offsets are old.
             self._expiry.check_at(timestamp_ms)
@@ -93,12 +95,12 @@ class Shard:
                 self.groups[group_id] = Group(group_id, now_ms)
         self.loading = False
         self._expiry.start(now_ms)
-        self.membership.loaded(heard_ms, now_ms)
+        self._rebalance.loaded(heard_ms, now_ms)
         return self._take_due()
 
     def unloaded(self) -> Decision:
         """The partition is no longer ours: who waits is sent to look for its coordinator."""
-        self.membership.unload()
+        self._rebalance.unload()
         return self._take_due()
 
     def tick(self, now_ms: int) -> Decision:
@@ -109,11 +111,11 @@ class Shard:
         return self._timers.next_deadline()
 
     def _expired(self, tombstones: list[KeyValue]) -> None:
-        self.membership.due.records += tombstones
+        self._rebalance.due.records += tombstones
 
     def _take_due(self) -> Decision:
-        due = self.membership.due
-        self.membership.due = Decision()
+        due = self._rebalance.due
+        self._rebalance.due = Decision()
         if due.records:
             due.refused = partial(self._not_written, due.replies)
         return due
