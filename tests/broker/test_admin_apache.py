@@ -66,11 +66,10 @@ from moldau.protocol.messages.metadata import (
 )
 from moldau.protocol.schema import Message, Struct
 from moldau.server.embedded import Broker
-from tests.apache_kafka import ApacheKafka, java_missing
+from tests.apache_kafka import ApacheKafka
 
 pytestmark = [
     pytest.mark.apache,
-    pytest.mark.skipif(bool(java_missing()), reason=java_missing() or ""),
     pytest.mark.timeout(180),
 ]
 

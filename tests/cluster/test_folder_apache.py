@@ -31,11 +31,10 @@ from moldau.protocol.messages.init_producer_id import (
 )
 from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from moldau.server.embedded import Broker
-from tests.apache_kafka import ApacheKafka, java_missing, run_tool
+from tests.apache_kafka import ApacheKafka, run_tool
 
 pytestmark = [
     pytest.mark.apache,
-    pytest.mark.skipif(bool(java_missing()), reason=java_missing() or ""),
     pytest.mark.timeout(180),
 ]
 

@@ -10,12 +10,11 @@ from moldau.protocol.records import Record, build
 from moldau.server.disk import OsDisk
 from moldau.storage.config import LogConfig
 from moldau.storage.log import Appended, Log
-from tests.apache_kafka import ApacheKafka, java_missing, run_tool
+from tests.apache_kafka import ApacheKafka, run_tool
 from tests.storage.logs import NOW, contents, open_log
 
 pytestmark = [
     pytest.mark.apache,
-    pytest.mark.skipif(java_missing() is not None, reason=str(java_missing())),
 ]
 CONFIG = LogConfig(segment_bytes=12_000, index_interval_bytes=500)
 
