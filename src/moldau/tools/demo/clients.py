@@ -9,7 +9,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-BATCH = 1_000
+BATCH = 5_000
 POLL_SECONDS = 0.1
 SESSION_SECONDS = 10
 
