@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,7 @@ def test_warnings_of_the_tools_are_logged() -> None:
 
 @pytest.mark.apache
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_three_brokers() -> None:
     with ApacheKafka(brokers=3, config={"num.partitions": 5}) as kafka:
         server = ("--bootstrap-server", kafka.bootstrap_servers)
@@ -82,6 +85,24 @@ def test_a_tool_is_gone_when_its_parent_is_killed() -> None:
         os.kill(parent.pid, signal.SIGKILL)
         # The tool has inherited this pipe: it ends when the tool does.
         parent.stdout.read()
+
+
+def test_what_several_want_at_once_is_made_once(tmp_path: Path) -> None:
+    makers: list[Path] = []
+    all_ask = threading.Barrier(4)
+
+    def ask() -> str:
+        all_ask.wait(20)
+        return jars.made(tmp_path / "cache" / "file", make).read_text()
+
+    def make(path: Path) -> None:
+        makers.append(path)
+        path.write_text("made")
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(ask) for _ in range(4)]
+    assert [future.result() for future in futures] == ["made"] * 4
+    assert len(makers) == 1
 
 
 def test_a_name_that_is_no_tool_is_refused() -> None:

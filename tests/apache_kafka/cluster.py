@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -79,7 +79,10 @@ class ApacheKafka:
                 process.wait()
         fresh = self.folder / "classes.jsa"
         if fresh.exists():
-            os.replace(fresh, jvm.archive())
+            # One that was killed may have left half an archive.
+            if self.processes[0].returncode != -signal.SIGKILL:
+                made(jvm.archive(), lambda path: shutil.copyfile(fresh, path))
+            fresh.unlink()
 
     def _start(self, properties: Path, log: Path) -> jvm.Java:
         flags = list(jvm.BROKER_FLAGS)
@@ -167,6 +170,7 @@ def _format_once(folder: Path) -> None:
         f"log.dirs={folder}\n"
     )
     done = run_tool("kafka-storage", "format", "-t", _short_uuid(), "-c", str(properties))
+    properties.unlink()
     if done.returncode:
         raise RuntimeError(f"kafka-storage format failed:\n{done.stdout}{done.stderr}")
 

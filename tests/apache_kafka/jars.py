@@ -63,7 +63,7 @@ def home() -> Path:
     return CACHE / f"apache-kafka-{VERSION}-{_short_hash(_POM.encode())}"
 
 
-def made(target: Path, make: Callable[[Path], None]) -> Path:
+def made(target: Path, make: Callable[[Path], object]) -> Path:
     """`target`, made once: `make(path)` fills a temporary path, which is then renamed."""
     if target.exists():
         return target

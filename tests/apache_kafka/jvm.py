@@ -42,7 +42,7 @@ def java_command(main: str, flags: Sequence[str], *, log_level: str, log_to: str
 
 
 def archive_flag(into: Path) -> str:
-    """Makes a JVM leave its loaded classes in `into` when it ends, see `keep_archive`."""
+    """Makes a JVM leave the classes that it loaded in `into` when it ends by itself."""
     return f"-XX:ArchiveClassesAtExit={into}"
 
 
@@ -64,6 +64,8 @@ def _write(path: Path, text: str) -> None:
 
 class Java(subprocess.Popen[Any]):
     """A JVM running `main` that is gone when this process is, however that ends."""
+
+    _tether = -1  # our end of a pipe, which nobody else holds: see tests/java/Tethered.java
 
     def __init__(
         self,
@@ -89,5 +91,6 @@ class Java(subprocess.Popen[Any]):
         super().__exit__(*exc)
 
     def __del__(self, *args: Any) -> None:
-        os.close(self._tether)
+        if self._tether != -1:
+            os.close(self._tether)
         super().__del__(*args)
