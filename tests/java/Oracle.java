@@ -24,11 +24,11 @@ import org.apache.kafka.common.protocol.types.Type;
 /**
  * Lets Apache Kafka's generated message classes judge ours, over stdin and stdout.
  *
- * <p>Everything is a blob: four bytes of length, then the bytes. A question is a name, a version
- * (four bytes), a body and a JSON text. With an empty JSON text the answer is the schema of that
- * version; otherwise the body is decoded and the JSON text encoded, and the answer is what the body
- * says as JSON, the body written anew, and the JSON text as bytes. Before each answer stands a
- * blob with what went wrong, empty when nothing did.
+ * <p>Everything is a blob: four bytes of length, then the bytes. A question is a name, two versions
+ * (four bytes each), a body and a JSON text. With an empty JSON text the answer is the schema of
+ * the first version; otherwise body and JSON text are of the first version, and the answer is what
+ * the body says as JSON of the second version, the body written anew, and the JSON text as bytes.
+ * Before each answer stands a blob with what went wrong, empty when nothing did.
  */
 public final class Oracle {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -51,11 +51,14 @@ public final class Oracle {
                 return;
             }
             short version = (short) in.readInt();
+            short saidIn = (short) in.readInt();
             byte[] body = blob(in);
             byte[] json = blob(in);
             try {
                 byte[][] answer =
-                        json.length == 0 ? schema(name, version) : judge(name, version, body, json);
+                        json.length == 0
+                                ? schema(name, version)
+                                : judge(name, version, saidIn, body, json);
                 write(out, new byte[0]);
                 for (byte[] part : answer) {
                     write(out, part);
@@ -80,8 +83,8 @@ public final class Oracle {
         return new byte[][] {JSON.writeValueAsBytes(answer)};
     }
 
-    private static byte[][] judge(String name, short version, byte[] body, byte[] json)
-            throws Exception {
+    private static byte[][] judge(
+            String name, short version, short saidIn, byte[] body, byte[] json) throws Exception {
         Class<?> found = find(name);
         Class<?> converter = Class.forName(found.getName() + "JsonConverter");
         ApiMessage decoded = (ApiMessage) found.getConstructor().newInstance();
@@ -94,7 +97,7 @@ public final class Oracle {
         Object said =
                 converter
                         .getMethod("write", found, short.class, boolean.class)
-                        .invoke(null, decoded, version, false);
+                        .invoke(null, decoded, saidIn, false);
         JsonNode text = JSON.readTree(json);
         Object built =
                 converter

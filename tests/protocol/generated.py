@@ -47,32 +47,33 @@ def messages_and_versions() -> Iterator[tuple[type[Message], int]]:
 
 
 @cache
-def values(cls: type[Struct], version: int, modest: bool = False) -> st.SearchStrategy[Any]:
-    """Instances whose fields are filled as far as `version` carries them. `modest` leaves out
-    what kio does not keep: unknown error codes, and times beyond the year 2100."""
-    fields = {f.name: _field(f, version, modest) for f in cls.fields if f.carried_in(version)}
+def values(
+    cls: type[Struct], version: int, also: int | None = None, *, modest: bool = False
+) -> st.SearchStrategy[Any]:
+    """Instances whose fields are filled as far as `version` (and `also` too) carries them.
+    `modest` leaves out what kio does not keep: unknown error codes, and times beyond 2100."""
+    versions = (version, version if also is None else also)
+    fields = {
+        f.name: _field(f, versions, modest) for f in cls.fields if all(map(f.carried_in, versions))
+    }
     return st.builds(cls, **fields)
 
 
-def _field(f: Field, version: int, modest: bool) -> st.SearchStrategy[Any]:
-    strategy = _kind(f, version, modest)
-    if f.nullable_in(version):
+def _field(f: Field, versions: tuple[int, int], modest: bool) -> st.SearchStrategy[Any]:
+    strategy = _kind(f, versions, modest)
+    if all(map(f.nullable_in, versions)):
         strategy = st.none() | strategy
-    if f.tagged_in(version):
+    if any(map(f.tagged_in, versions)):
         strategy = st.just(default_of(f)) | strategy
     return strategy
 
 
-def _kind(f: Field, version: int, modest: bool) -> st.SearchStrategy[Any]:
+def _kind(f: Field, versions: tuple[int, int], modest: bool) -> st.SearchStrategy[Any]:
     if f.kind == "array":
-        element = (
-            _kind(Field(f.of), version, modest)
-            if isinstance(f.of, str)
-            else values(f.of, version, modest)
-        )
-        return st.lists(element, max_size=3)
+        of = Field(f.of) if isinstance(f.of, str) else Field("struct", of=f.of)
+        return st.lists(_kind(of, versions, modest), max_size=3)
     if f.kind == "struct":
-        return values(f.of, version, modest)
+        return values(f.of, *versions, modest=modest)
     if modest and f.name == "error_code":
         return st.sampled_from([int(code) for code in ErrorCode])
     if modest and f.kind == "int64":

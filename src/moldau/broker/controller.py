@@ -123,6 +123,7 @@ class Controller:
             clean=clean,
         )
         self._write(records)
+        self._node.logs.broker_epoch = self.image.brokers[settings.node_id].epoch
         self._node.when_synced([(self.metadata, self.end_offset)], lambda: None)
         self._has_started = True
 

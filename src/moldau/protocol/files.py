@@ -158,9 +158,10 @@ def read_meta(content: bytes) -> MetaProperties:
             raise CorruptFile(
                 f"meta.properties has version {values['version']}; only 1 (KRaft) is supported"
             )
-        return MetaProperties(
-            values["cluster.id"], int(values["node.id"]), values.get("directory.id")
-        )
+        node_id = values["node.id"]
+        if not node_id.isdecimal():
+            raise CorruptFile(f"meta.properties has node.id {node_id!r}, which is no number")
+        return MetaProperties(values["cluster.id"], int(node_id), values.get("directory.id"))
     except KeyError as error:
         raise CorruptFile(f"meta.properties lacks {error}") from None
     except UnicodeDecodeError as error:

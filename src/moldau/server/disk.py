@@ -87,14 +87,19 @@ class OsDisk:
             raise disk_error(error, path) from None
 
     def sync_all(self, path: str) -> bool:
-        from moldau.server.syncer import syncfs
-
+        """syncfs(2), which reports write-back errors since Linux 5.8."""
         if sys.platform != "linux":
             return False
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            syncfs(path)
-        except OSError as error:
-            raise disk_error(error, path) from None
+            if libc.syncfs(fd) != 0:
+                number = ctypes.get_errno()
+                raise disk_error(OSError(number, os.strerror(number)), path)
+        finally:
+            os.close(fd)
         return True
 
     def rename(self, old: str, new: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -122,7 +123,10 @@ class Server:
         self._failure: str | None = None
         settings: Mapping[str, Any] = node.settings.broker
         self._frame_limit: int = settings["socket.request.max.bytes"]
-        self._max_connections: int = settings["max.connections"]
+        # Logs need descriptors too: at the limit of the process a client is turned away, and not
+        # a record that another one sends.
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._max_connections: int = min(settings["max.connections"], limit - limit // 2)
         self._idle_ms: int = settings["connections.max.idle.ms"]
         self._next_idle_check: int | None = None
         self.readers = Workers("read", READ_THREADS, reactor.call_from_thread)
@@ -171,7 +175,7 @@ class Server:
                 sock.close()
                 self._log(
                     f"Refused a connection from {address[0]}: {self._max_connections} are open "
-                    f"(max.connections)."
+                    f"(max.connections, or half of the limit on open files, ulimit -n)."
                 )
                 continue
             self._open(listener, sock, address[0])

@@ -10,13 +10,12 @@ second try with success.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from moldau.server.workers import Workers
+from moldau.storage.disk import DiskError
 
 if TYPE_CHECKING:
     from moldau.storage.disk import Disk
@@ -55,15 +54,25 @@ class Syncer:
                 self._again[log] = None
             else:
                 self._busy.add(log)
-                jobs.append((log, log.sync_job()))
-        if sum(len(job.files) for _, job in jobs) >= SYNCFS_FROM and sys.platform == "linux":
-            self._workers.run(partial(syncfs, self._data_dir), partial(self._finished, jobs))
+                try:
+                    jobs.append((log, log.sync_job()))
+                except DiskError as error:
+                    self._failed(log, error)
+                    return
+        if sum(len(job.files) for _, job in jobs) >= SYNCFS_FROM:
+            self._workers.run(partial(self._sync_all, jobs), partial(self._finished, jobs))
             return
         for log, job in jobs:
             self._workers.run(partial(self._sync, job), partial(self._finished, [(log, job)]))
 
     def close(self) -> None:
         self._workers.close()
+
+    def _sync_all(self, jobs: Jobs) -> None:
+        """In a thread."""
+        if not self._disk.sync_all(self._data_dir):
+            for _, job in jobs:
+                self._sync(job)
 
     def _sync(self, job: SyncJob) -> None:
         """In a thread."""
@@ -84,18 +93,3 @@ class Syncer:
                 del self._again[log]
                 again.append(log)
         self.sync(again)
-
-
-def syncfs(path: str) -> None:
-    """syncfs(2) for the file system that holds `path`. It reports write-back errors since Linux
-    5.8."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        if libc.syncfs(fd) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"syncfs: {os.strerror(number)}", path)
-    finally:
-        os.close(fd)

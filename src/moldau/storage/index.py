@@ -33,13 +33,16 @@ class Index:
     # --- opening ----------------------------------------------------------------------------
 
     def load(self, size: int) -> bool:
-        """Takes the file of `size` bytes as it is. False: its length or last entry is wrong.
+        """Takes the file of `size` bytes as it is. False: its length is wrong, or its last entry.
 
         Kafka leaves zeros behind the last entry when it is killed; `verify` cuts those.
         """
         self._on_disk = self.count = size // self._entry.size
         self.last = self.entry(self.count - 1) if self.count else None
-        return size % self._entry.size == 0 and (self.last is None or self.last[1] >= 0)
+        if self.last is None:
+            return size == 0
+        rises = self.count == 1 or self.entry(0)[0] < self.last[0]
+        return size % self._entry.size == 0 and self.last[1] >= 0 and rises
 
     def verify(self, max_value: int) -> bool:
         """Reads the whole file and cuts it where its columns stop rising or pass `max_value`.

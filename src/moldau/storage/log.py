@@ -389,11 +389,14 @@ class Log:
         except CorruptBatch:
             pass
         with self._damage_of(segment):
-            for _ in segment.scan(0, segment.size):
-                pass  # were the log itself damaged, a new index would know less than this one
-            segment.rebuild_indexes(self.config.index_interval_bytes)
-            self._report(f"{segment.index.path} was wrong; it was made again from the log.")
+            self._rebuild_indexes(segment)
             return segment.find(offset)
+
+    def _rebuild_indexes(self, segment: Segment) -> None:
+        for _ in segment.scan(0, segment.size):
+            pass  # were the log itself damaged, a new index would know less than this one
+        segment.rebuild_indexes(self.config.index_interval_bytes)
+        self._report(f"{segment.index.path} was wrong; it was made again from the log.")
 
     @contextmanager
     def _damage_of(self, segment: Segment) -> Iterator[None]:
@@ -425,11 +428,19 @@ class Log:
         """The first record that is as late as `timestamp`, or later; None when there is none."""
         for segment in self._segments_from(self.log_start_offset):
             if segment.max_timestamp >= timestamp:
-                with self._damage_of(segment):
-                    found = times.first_since(segment, self._find, timestamp, self.log_start_offset)
+                found = self._first_since(segment, timestamp)
                 if found is not None:
                     return found
         return None
+
+    def _first_since(self, segment: Segment, timestamp: int) -> TimestampOffset | None:
+        try:
+            return times.first_since(segment, self._find, timestamp, self.log_start_offset)
+        except CorruptBatch:
+            pass
+        with self._damage_of(segment):
+            self._rebuild_indexes(segment)
+            return times.first_since(segment, self._find, timestamp, self.log_start_offset)
 
     def max_timestamp(self) -> TimestampOffset | None:
         """The latest record and its time; None when no record has a time."""

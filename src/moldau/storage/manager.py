@@ -76,6 +76,7 @@ class LogManager:
         self.logs: dict[Key, Log] = {}
         self.deadline: int | None = None
         self.sync_failed = False
+        self.broker_epoch = -1  # of this run; a clean stop leaves it for Apache Kafka (KIP-966)
         self._disk = disk
         self._lock = lock
         self._report = report
@@ -330,16 +331,18 @@ class LogManager:
                 self._recovery_points[log.topic, log.partition] = log.checkpoint()
                 if log.synced_offset < log.log_end_offset:
                     self._wanted_syncs[log] = None
-            self._write_checkpoints()
+            self._write_checkpoints(sync=False)
         except DiskError as error:
             self._report(f"The checkpoints could not be written, it is tried again: {error}")
             self._changed.update(changed)
             self._checkpoint_at(now_ms)
 
-    def _write_checkpoints(self) -> None:
-        self._write_offsets(RECOVERY_FILE, self._recovery_points)
+    def _write_checkpoints(self, *, sync: bool) -> None:
+        """Without `sync` a loss of power may cost the two files, and then only time: recovery
+        begins further back. Nobody should wait for a slow disk because a minute is over."""
+        self._write_offsets(RECOVERY_FILE, self._recovery_points, sync=sync)
         high = {key: log.log_end_offset for key, log in self.logs.items()}
-        self._write_offsets(HIGH_WATERMARK_FILE, high)
+        self._write_offsets(HIGH_WATERMARK_FILE, high, sync=sync)
         self.checkpoint_start_offsets()
 
     def checkpoint_start_offsets(self) -> None:
@@ -349,11 +352,12 @@ class LogManager:
             for key, log in self.logs.items()
             if log.log_start_offset > log.first_segment_offset
         }
-        self._start_offsets = starts
-        self._write_offsets(START_FILE, starts)
+        if starts != self._start_offsets:
+            self._write_offsets(START_FILE, starts, sync=True)
+            self._start_offsets = starts
 
-    def _write_offsets(self, name: str, offsets: Mapping[Key, int]) -> None:
-        replace_file(self._disk, self._path(name), write_offsets(offsets))
+    def _write_offsets(self, name: str, offsets: Mapping[Key, int], *, sync: bool) -> None:
+        replace_file(self._disk, self._path(name), write_offsets(offsets), sync=sync)
 
     def _read_offsets(self, name: str) -> dict[Key, int]:
         if self._disk.stat(self._path(name)) is None:
@@ -380,8 +384,10 @@ class LogManager:
             self._sync_closed([log for log in self.logs.values() if log.close(sync=False)])
             for key, log in self.logs.items():
                 self._recovery_points[key] = log.log_end_offset
-            self._write_checkpoints()
-            replace_file(self._disk, self._path(CLEAN_FILE), write_clean_shutdown())
+            self._write_checkpoints(sync=True)
+            replace_file(
+                self._disk, self._path(CLEAN_FILE), write_clean_shutdown(self.broker_epoch)
+            )
         except DiskError as error:
             self._report(f"The stop is not a clean one, the next start recovers: {error}")
         self.logs.clear()

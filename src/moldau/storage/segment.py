@@ -259,12 +259,32 @@ class Segment:
         if index_size is None or times_size is None:
             return False
         good = self.index.load(index_size) and self.times.load(times_size)
-        last, time = self.index.last, self.times.last
+        time = self.times.last
         if time:
             self.max_timestamp = time[0]
             self.max_timestamp_offset = self.base_offset + time[1]
         # A sealed segment has an entry of time for its latest record, so none is a lost file.
-        return good and (last is None or last[1] < size) and (time is not None or size == 0)
+        return good and (time is not None or size == 0) and self.has_true_indexes()
+
+    def has_true_indexes(self) -> bool:
+        """Do the last entries of both indexes name batches that are there? Recovery begins behind
+        the one, and retention goes by the other: either, believed when it is wrong, loses data."""
+        last = self.index.last
+        try:
+            if last is not None:
+                found = next(self.scan(last[1], self.size, chunk=HEADER_SIZE), None)
+                if found is None or found.header.last_offset != self.base_offset + last[0]:
+                    return False
+            return self.is_true_time(self.times.last)
+        except CorruptBatch:
+            return False
+
+    def is_true_time(self, entry: tuple[int, int] | None) -> bool:
+        """Does the batch that an entry of the time index names have its time? CorruptBatch."""
+        if entry is None:
+            return True
+        found = self.find(self.base_offset + entry[1])
+        return found is not None and found.header.max_timestamp == entry[0]
 
     def load_tail(self, index_interval: int) -> int:
         """The next offset after this segment, read from its last indexed batch on. What is found
@@ -297,7 +317,10 @@ class Segment:
         self.index.cut_keys_from(offset - self.base_offset)
         last = self.index.last
         self.times.cut_values_from(last[0] + 1 if last else 0)
-        time = self.times.last
+        if not self.has_true_indexes():
+            self.index.cut(0)
+            self.times.cut(0)
+        last, time = self.index.last, self.times.last
         self.max_timestamp = time[0] if time else NO_TIMESTAMP
         self.max_timestamp_offset = self.base_offset + (time[1] if time else 0)
         self._since_index = 0

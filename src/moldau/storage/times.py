@@ -24,6 +24,8 @@ def first_since(
     """The first record of the segment, from `start_offset` on, that is as late as `timestamp` or
     later (LogSegment.findOffsetByTimestamp). Raises CorruptBatch."""
     entry = segment.times.floor(timestamp)
+    if not segment.is_true_time(entry):
+        raise CorruptBatch(f"{segment.times.path} is wrong: no batch has the time {entry}")
     first = max(start_offset, segment.base_offset + entry[1] if entry else start_offset)
     found = find(segment, first)
     if found is None:

@@ -59,7 +59,6 @@ _NO_EXECUTE = (
     "--dry-run option explicitly if you are scripting this command and want to keep the current "
     "default behavior without prompting."
 )
-_NUMBERS = ("to-offset", "shift-by", "timeout")
 
 TOOL = Tool(
     "kafka-consumer-groups",
@@ -167,9 +166,11 @@ def _run(options: Parsed) -> None:
         raise KafkaError(error.in_java, error.advice) from None
     servers = options.value("bootstrap-server") or ""
     admin = Admin(servers, properties, notice_of(TOOL.name))
-    for name in _NUMBERS:
-        for _ in options.values(name):
-            options.number(name)
+    options.numbers("to-offset")
+    for name in ("by-duration", "shift-by", "timeout"):
+        options.value(name)
+    for name in ("shift-by", "timeout"):
+        options.number(name)
     with admin:
         command = Command(admin, options)
         action = next(name for name in _ACTIONS if options.has(name))
@@ -306,8 +307,9 @@ class Command:
         groups = [self._described(group) for group in self._chosen_groups()]
         if options.has("members"):
             for group in groups:
-                if _is_shown(group, len(group.members)):
-                    tables.print_members(group, verbose)
+                # Kafka's tool shows the head of this table for an empty group, too.
+                _is_shown(group, len(group.members))
+                tables.print_members(group, verbose)
         elif options.has("state"):
             for group in groups:
                 if _is_shown(group, 1):

@@ -70,9 +70,16 @@ class Parsed:
         return values[0] if values else None
 
     def number(self, name: str) -> int | None:
-        """The value of an Integer or Long option. Raises BadOption."""
+        """The one value of an Integer or Long option. Raises BadOption."""
         text = self.value(name)
-        return None if text is None else _number(name, text, _BITS[self._options[name].kind])
+        return None if text is None else self._number(name, text)
+
+    def numbers(self, name: str) -> list[int]:
+        """All values of an Integer or Long option. Raises BadOption."""
+        return [self._number(name, text) for text in self.values(name)]
+
+    def _number(self, name: str, text: str) -> int:
+        return _number(name, text, _BITS[self._options[name].kind])
 
 
 def _number(name: str, text: str, bits: int) -> int:

@@ -146,7 +146,7 @@ class Reset:
             raise wrapped(error) from None
 
     def _to_offset(self, _: str, partitions: list[TopicPartition]) -> Plan:
-        offset = self._options.number("to-offset") or 0
+        offset = self._options.numbers("to-offset")[0]
         return self._within_log(dict.fromkeys(partitions, offset))
 
     def _shift_by(self, group: str, partitions: list[TopicPartition]) -> Plan:
