@@ -21,6 +21,7 @@ NAMES = sorted(path.stem for path in story.STORIES.glob("*.txt"))
 QUICK = ("topics-basic", "topics-create-errors", "topics-describe-flags")
 # The records of the stories are from 2023: retention must not find them.
 CONFIG = {
+    "log.initial.task.delay.ms": 36_000_000,
     "log.retention.check.interval.ms": 36_000_000,
     "group.initial.rebalance.delay.ms": 0,
     "auto.create.topics.enable": True,
