@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -150,6 +150,26 @@ def test_a_full_disk_refuses_writes_and_serves_reads(disk: Disk, tmp_path: Path)
 STORAGE = ErrorCode.KAFKA_STORAGE_ERROR
 # A producer id may come from a block that was reserved before.
 NEEDS_NO_ROOM = {"InitProducerId"}
+
+
+@pytest.mark.parametrize("end", [Up.stop, Up.kill])
+def test_a_folder_on_a_disk_that_is_full_since_then_is_one_sentence(
+    end: Callable[[Up], object], disk: Disk, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with Up(data, environment=disk.environment) as up, Raw(up.serves().address) as client:
+        client.create("t")
+        client.produce("t", batch(b"kept"))
+        end(up)
+    disk.order("full")
+    with Up(data, environment=disk.environment) as up:
+        code, said = up.ended()
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1, said
+    assert "No space left on device" in said
+    disk.order("")
+    with Up(data, environment=disk.environment) as up, Raw(up.serves().address) as client:
+        assert client.values("t") == [b"kept"]
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.raw import Raw, batch, create_request, errors_of, produce_request
+from tests.attacks.raw import Raw, batch, create_request, errors_of, frame, produce_request
+from tests.attacks.test_frames import send_what_is_taken
+from tests.attacks.witness import memory_mb
 from tests.durability.faults import Disk
 from tests.durability.process import Up
 from tests.durability.promises import DURABLE, Question, prepare, produce
@@ -104,6 +106,34 @@ def test_many_wait_for_one_sync(disk: Disk, tmp_path: Path) -> None:
         for i in range(1, 201):
             assert client.receive_id() == i
         assert disk.syncs - before <= 10
+
+
+def test_what_waits_for_a_slow_disk_does_not_fill_the_memory(disk: Disk, tmp_path: Path) -> None:
+    """The records are in the log; and after so many Produces a connection is not read on."""
+    request = frame(produce_request("old", batch(bytes(100_000))), 9)
+    with broker(disk, tmp_path) as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        before = memory_mb(up.pid)
+        assert send_what_is_taken(client, request * 1500) < 1500 * len(request)
+        assert memory_mb(up.pid) - before < 60
+        disk.order("")
+        for _ in range(1000):
+            client.receive()
+
+
+def test_checkpoints_are_written_without_waiting_for_the_disk(disk: Disk, tmp_path: Path) -> None:
+    """They only shorten recovery, so nobody needs to wait for them."""
+    often = "log.retention.check.interval.ms=20"
+    recovery = tmp_path / "data" / "recovery-point-offset-checkpoint"
+    with broker(disk, tmp_path, "-o", often) as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        seen: set[int] = set()
+        while len(seen) < 5:
+            assert client.produce("old", batch(b"v"), acks=1).error_code == 0
+            if recovery.exists():
+                seen.add(recovery.stat().st_ino)
 
 
 def test_moldau_sync_never_asks_for_no_sync(disk: Disk, tmp_path: Path) -> None:
