@@ -41,10 +41,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Kind:
-    """A broker to compare. `find` gives its recipe, or raises Unavailable."""
+    """A broker to compare. `find` gives its recipe, or raises Unavailable. `label` is its short
+    name in the head of a column."""
 
     name: str
     title: str
+    label: str
     find: Callable[[], Recipe]
 
 

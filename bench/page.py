@@ -66,10 +66,11 @@ TITLES = {
     "MB": "Memory",
     "records/s": "Records per second",
     "MB/s": "Megabytes per second",
-    "s per GB in": "CPU seconds of the broker per GB in",
-    "s per GB out": "CPU seconds of the broker per GB out",
+    "broker s/GB in": "CPU seconds of the broker per GB in",
+    "broker s/GB out": "CPU seconds of the broker per GB out",
     "requests/s": "Requests of one record",
-    "µs per request": "CPU time per request",
+    "broker µs each": "CPU time of the broker per request",
+    "client µs each": "CPU time of the client per request",
 }
 PROMISES = """\
 What an acknowledgement promises differs. Moldau by default answers acks=all when the record is on

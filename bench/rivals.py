@@ -105,9 +105,11 @@ def _kafka_properties(folder: Path, port: int, controller: int) -> str:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("moldau", "Moldau", lambda: _moldau({})),
-        Kind("moldau-never", "Moldau, sync never", lambda: _moldau({"moldau.sync": "never"})),
-        Kind("kafka", "Apache Kafka", _kafka),
-        Kind("tansu", "Tansu", _tansu),
+        Kind("moldau", "Moldau", "Moldau", lambda: _moldau({})),
+        Kind(
+            "moldau-never", "Moldau, sync never", "never", lambda: _moldau({"moldau.sync": "never"})
+        ),
+        Kind("kafka", "Apache Kafka", "Kafka", _kafka),
+        Kind("tansu", "Tansu", "Tansu", _tansu),
     )
 }

@@ -161,6 +161,7 @@ class Run:
             "brokers": {
                 kind.name: {
                     "title": kind.title,
+                    "label": kind.label,
                     "version": recipe.version,
                     "settings": dict(recipe.settings),
                 }

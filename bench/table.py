@@ -63,8 +63,8 @@ def table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Head and lines: the row, a column for each broker, a column for each ratio."""
     brokers: dict[str, Any] = result["brokers"]
     pairs = [(a, b) for a in OURS if a in brokers for b in brokers if b not in OURS]
-    head = ["", "unit", *(about["title"] for about in brokers.values())]
-    head += [f"{brokers[a]['title']} / {brokers[b]['title']}" for a, b in pairs]
+    head = ["", "unit", *(about["label"] for about in brokers.values())]
+    head += [f"{brokers[a]['label']}/{brokers[b]['label']}" for a, b in pairs]
     lines = []
     for row in result["rows"]:
         figures = row["figures"]
@@ -104,5 +104,6 @@ def markdown(result: dict[str, Any]) -> str:
 
 LEGEND = (
     f"Medians; ± is the repeat farthest from it. Ratios are ours / theirs: {BETTER} better for us, "
-    f"{WORSE} worse, {LEVEL} within {LEVEL_WITHIN:.0%}."
+    f"{WORSE} worse, {LEVEL} within {LEVEL_WITHIN:.0%}. `never` is Moldau with moldau.sync=never, "
+    "which promises what Apache Kafka does."
 )

@@ -136,7 +136,7 @@ def _record_rows(key: str, title: str, way: str) -> tuple[Row, ...]:
     return (
         Row(f"{key}-records", title, "records/s", "more"),
         Row(f"{key}-mb", title, "MB/s", "more"),
-        Row(f"{key}-cpu", f"broker CPU, {title}", f"s per GB {way}", "less"),
+        Row(f"{key}-cpu", title, f"broker s/GB {way}", "less"),
     )
 
 
@@ -153,7 +153,7 @@ def _requests_unit(connections: int, depth: int, acks: int) -> Unit:
     """Connections write to up to six partitions, as those of several applications do."""
     name = f"requests-{connections}c-{depth}deep-acks-{_acks_text(acks)}"
     pipelined = f", {depth} deep" if depth > 1 else ""
-    title = f"one-record requests, {_count(connections, 'connection')}{pipelined}"
+    title = f"requests, {_count(connections, 'connection')}{pipelined}"
     title += f", acks={_acks_text(acks)}"
 
     def measure(target: Target, effort: Effort) -> Figures:
@@ -167,8 +167,8 @@ def _requests_unit(connections: int, depth: int, acks: int) -> Unit:
 
     rows = (
         Row(f"{name}-per_second", title, "requests/s", "more"),
-        Row(f"{name}-broker_us", f"broker CPU, {title}", "µs per request", "less"),
-        Row(f"{name}-client_us", f"client CPU, {title}", "µs per request", ""),
+        Row(f"{name}-broker_us", title, "broker µs each", "less"),
+        Row(f"{name}-client_us", title, "client µs each", ""),
     )
     return Unit(name, rows, measure)
 
@@ -185,7 +185,7 @@ def _latency_unit(acks: int) -> Unit:
         target.drop_topic(topic)
         return {f"{name}-{part}": value for part, value in figures.items()}
 
-    title = f"acknowledgement of one record at a time, acks={_acks_text(acks)}"
+    title = f"ack of one record at a time, acks={_acks_text(acks)}"
     parts = ("p50", "p99", "p99.9")
     rows = tuple(Row(f"{name}-{part}", f"{title}, {part}", "ms", "less") for part in parts)
     return Unit(name, rows, measure)
