@@ -20,7 +20,8 @@ BOTH = {"parse.key": "true", "parse.headers": "True "}
         ({**BOTH, "null.marker": "N"}, "h:N\tk\tv", Line(b"k", b"v", [("h", None)])),
         ({"parse.key": "true", "ignore.error": "true"}, "nokey", Line(None, b"nokey", [])),
         ({**BOTH, "ignore.error": "true"}, "h\tk\tv", Line(b"k", b"v", [("h", None)])),
-        # headers.separator is a regular expression.
+        # headers.separator is a regular expression: here all is separator, and no header left.
+        ({"parse.headers": "true", "headers.separator": "."}, "a\tv", Line(None, b"v", [])),
         (
             {"parse.headers": "true", "headers.separator": "[;|]"},
             "a:1;b:2|\tv",

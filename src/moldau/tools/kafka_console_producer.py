@@ -264,6 +264,8 @@ def _producer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str
     java.setdefault("client.id", "console-producer")
     java["delivery.timeout.ms"] = "120000"
     acks = typed.get("acks", java.get("acks"))
+    if acks not in ("all", "-1", "0", "1"):
+        raise BadSettings(f"acks={acks} is not one of all, -1, 0, 1.")
     if acks in ("-1", "all") and typed.get("retries", java.get("retries")) != "0":
         java["enable.idempotence"] = "true"
     return java, typed

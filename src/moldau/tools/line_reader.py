@@ -117,7 +117,9 @@ def java_split(pattern: re.Pattern[str], text: str) -> list[str]:
             continue
         parts.append(text[at : found.start()])
         at = found.end()
+    if not parts:
+        return [text]
     parts.append(text[at:])
-    while len(parts) > 1 and not parts[-1]:
+    while parts and not parts[-1]:
         parts.pop()
     return parts
