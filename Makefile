@@ -6,7 +6,7 @@ ARGS ?=
 # A broker starts in half the time when Python may keep its bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check ci bench conformance kafka docs clean
+.PHONY: demo test check bench conformance kafka docs picture clean
 
 demo: .venv/ok
 	$(BIN)/moldau demo --seconds $(SECONDS) $(ARGS)
@@ -33,6 +33,9 @@ kafka: .venv/ok
 
 docs: .venv/ok
 	$(BIN)/python docs/generate.py $(ARGS)
+
+picture: .venv/ok
+	$(BIN)/python docs/picture.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
