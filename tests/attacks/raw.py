@@ -15,6 +15,7 @@ from moldau.protocol.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
+from moldau.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
 from moldau.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
@@ -120,6 +121,11 @@ class Raw:
 
     def create_with(self, name: str, config: dict[str, str], partitions: int = 1) -> None:
         self._create(name, partitions, config)
+
+    def delete(self, name: str) -> None:
+        request = DeleteTopicsRequest(topic_names=[name], timeout_ms=30_000)
+        answer = self.ask(request, DeleteTopicsResponse, 3)
+        assert answer.responses[0].error_code == 0, answer
 
     def _create(self, name: str, partitions: int, config: dict[str, str]) -> None:
         response = self.ask(create_request(name, partitions, config), CreateTopicsResponse, 5)

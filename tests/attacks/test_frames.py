@@ -16,6 +16,7 @@ import pytest
 from moldau import Broker
 from moldau.protocol.messages.api_versions import ApiVersionsRequest
 from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
+from moldau.protocol.primitives import uvarint
 from tests.attacks.raw import Raw, batch, fetch_request, frame, produce_request
 from tests.attacks.witness import Witness, memory_mb
 
@@ -195,10 +196,7 @@ def test_short_questions_with_long_answers_do_not_pile_up(broker: Broker, wide: 
     """Each answer is some 20 KB; all 8,000 of them at once would be 160 MB."""
     request = frame(MetadataRequest(topics=None), 1)
     with Witness(broker, memory_mb=40), Raw(broker.bootstrap_servers) as client:
-        client.socket.setblocking(False)
-        rest = memoryview(request * 8000)
-        while rest and select.select([], [client.socket], [], 0.5)[1]:
-            rest = rest[client.socket.send(rest) :]
+        send_what_is_taken(client, request * 8000)
 
 
 def test_requests_that_want_no_answer_are_read_on(broker: Broker, raw: Raw) -> None:
@@ -228,6 +226,42 @@ def test_a_client_that_never_reads_costs_little_and_is_served_when_it_does(
             assert other.fetch("large").error_code == 0
         for expected in range(1, 4):
             assert clients[0].receive_id() == expected
+
+
+def send_what_is_taken(client: Raw, requests: bytes) -> int:
+    """As far as the broker reads and the network holds; the number of bytes."""
+    client.socket.setblocking(False)
+    rest = memoryview(requests)
+    while rest and select.select([], [client.socket], [], 0.5)[1]:
+        rest = rest[client.socket.send(rest) :]
+    client.socket.setblocking(True)
+    return len(requests) - len(rest)
+
+
+def test_large_requests_behind_one_that_waits_stay_on_the_network(broker: Broker, raw: Raw) -> None:
+    raw.create("slow")
+    waiting = frame(fetch_request("slow", 0, max_wait_ms=60_000, min_bytes=1), 12)
+    large = frame(produce_request("slow", bytes(2 << 20)), 9)
+    with Witness(broker, memory_mb=40), Raw(broker.bootstrap_servers) as client:
+        assert send_what_is_taken(client, waiting + 60 * large) < 30 * len(large)
+
+
+def test_a_long_preface_to_each_produce_is_not_remembered(broker: Broker, raw: Raw) -> None:
+    """A producer's repetitions are recognised by the bytes before its records; here those are
+    long, and each time others."""
+    raw.create("prefaced")
+    with Witness(broker, memory_mb=40):
+        for i in range(200):
+            good = frame(produce_request("prefaced", batch(b"v"), acks=1), 9)[4:]
+            head, body = good[:HEADER_OF_RAW], good[HEADER_OF_RAW + 1 :]
+            tag = b"\x01\x7f" + uvarint(500_000) + bytes([i]) * 500_000
+            payload = head + tag + body
+            raw.socket.sendall(pack(">i", len(payload)) + payload)
+            raw.receive()
+        assert len(raw.values("prefaced")) == 200
+
+
+HEADER_OF_RAW = 13  # of a request up to its tagged fields, with "raw" as the client id
 
 
 def test_nothing_is_held_for_a_client_that_goes_away_while_it_is_answered(

@@ -8,6 +8,7 @@ image at once, and answered when it is on disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from errno import EIO
 from typing import TYPE_CHECKING
 
 from moldau.broker.partition import Partition
@@ -105,7 +106,7 @@ class Controller:
             )
         self.metadata.leader_epoch += 1
         key, value = leader_change(self._node.settings.node_id)
-        self._append([(key, value)], control=True)
+        self._expect(self._append([(key, value)], control=True))
         settings = self._node.settings
         incarnation = Incarnation(
             settings.node_id,
@@ -122,10 +123,15 @@ class Controller:
             in_transaction=stored.in_transaction,
             clean=clean,
         )
-        self._write(records)
+        self._expect(self._write(records))
         self._node.logs.broker_epoch = self.image.brokers[settings.node_id].epoch
         self._node.when_synced([(self.metadata, self.end_offset)], lambda: None)
         self._has_started = True
+
+    def _expect(self, refused: Refused | None) -> None:
+        """A broker that cannot register itself would tell clients that there is none."""
+        if refused is not None:
+            raise DiskError(EIO, refused.message, self._node.logs.data_dir)
 
     def stop(self) -> None:
         """The last words of a clean stop; a log that cannot take them loses nothing."""

@@ -100,8 +100,12 @@ def _serve(
     dice = random.SystemRandom()
     logs = LogManager.open(disk, data_dir, settings, now_ms(), warn, dice.randbytes)
     ending.callback(lambda: logs.close(now_ms()))
-    node = Node(settings, logs, dice, warn, now_ms())
-    node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
+    try:
+        node = Node(settings, logs, dice, warn, now_ms())
+        node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
+    except DiskError:
+        logs.sync_failed = True  # a stop would try to write as well, and say so once more
+        raise
     ending.callback(node.stop)
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
