@@ -11,7 +11,23 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from moldau import Broker
-from tests.attacks.raw import Raw, batch, produce_request
+from moldau.protocol.messages.find_coordinator import (
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+from moldau.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+)
+from moldau.protocol.messages.offset_fetch import (
+    OffsetFetchRequest,
+    OffsetFetchRequestTopic,
+    OffsetFetchResponse,
+)
+from tests.attacks.raw import Raw, batch, errors_of, produce_request
+from tests.durability.promises import Question
 
 PARTITIONS = 4
 ROUNDS = int(os.environ.get("MOLDAU_KILLS", "20"))
@@ -108,3 +124,43 @@ def test_what_acks_1_acknowledged_survives_the_death_of_the_process(broker: Brok
             values = [value for value in reader.values("t") if value != b"maybe"]
             assert values == [b"%06d" % i for i in range(acknowledged)]
     assert "Traceback" not in broker.log_text
+
+
+def test_committed_offsets_and_topics_survive_the_death_of_the_process(broker: Broker) -> None:
+    with Raw(broker.bootstrap_servers) as admin:
+        admin.create("t")
+    for i in range(1, 6):
+        with Raw(broker.bootstrap_servers) as client:
+            find_coordinator(client)
+            while errors_of(client.ask(*commit(i))) != {0}:
+                pass  # the group is being loaded
+            client.create(f"made-{i}")
+            client.send(commit(1000 + i).request, commit(0).version)  # perhaps it is kept
+            broker.kill()
+        broker.start()
+        with Raw(broker.bootstrap_servers) as client:
+            find_coordinator(client)
+            assert committed(client) in (i, 1000 + i)
+            assert client.produce(f"made-{i}", batch(b"v")).error_code == 0
+    assert "Traceback" not in broker.log_text
+
+
+def find_coordinator(client: Raw) -> None:
+    find = FindCoordinatorRequest(key="group")
+    while errors_of(client.ask(find, FindCoordinatorResponse, 2)) != {0}:
+        pass  # __consumer_offsets is being made
+
+
+def commit(offset: int) -> Question:
+    partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=offset)
+    topic = OffsetCommitRequestTopic(name="t", partitions=[partition])
+    return Question(OffsetCommitRequest(group_id="group", topics=[topic]), OffsetCommitResponse, 5)
+
+
+def committed(client: Raw) -> int:
+    topic = OffsetFetchRequestTopic(name="t", partition_indexes=[0])
+    request = OffsetFetchRequest(group_id="group", topics=[topic])
+    while True:
+        answer = client.ask(request, OffsetFetchResponse, 3)
+        if errors_of(answer) == {0}:
+            return answer.topics[0].partitions[0].committed_offset
