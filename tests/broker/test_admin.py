@@ -256,3 +256,14 @@ def test_transactional_id_is_refused_for_good(broker: Broker) -> None:
     assert answer.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     assert (answer.producer_id, answer.producer_epoch) == (-1, -1)
     assert not ErrorCode(answer.error_code).retriable
+
+
+def test_documentation_is_sent_to_who_asks_for_it(broker: Broker) -> None:
+    wanted = [DescribeConfigsResource(resource_type=4, resource_name="1", configuration_keys=None)]
+    for asked in (True, False):
+        request = DescribeConfigsRequest(resources=wanted, include_documentation=asked)
+        with connected(broker) as connection:
+            response = connection.ask(request, DescribeConfigsResponse)
+        texts = {config.name: config.documentation for config in response.results[0].configs}
+        assert ("partitions" in (texts["num.partitions"] or "").lower()) is asked
+        assert any(texts.values()) is asked

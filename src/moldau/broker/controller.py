@@ -25,6 +25,7 @@ from moldau.cluster.create_topics import create_topics
 from moldau.cluster.image import ClusterImage, Endpoint, InconsistentMetadata, TopicImage
 from moldau.cluster.records import Record, decode_record, encode_record
 from moldau.cluster.replay import committed
+from moldau.cluster.topic_names import INTERNAL
 from moldau.protocol.messages.create_topics import (
     CreatableTopic,
     CreateTopicsRequest,
@@ -200,9 +201,23 @@ class Controller:
             self._close(topic)
         for topic in (*differing.created, *(after for _, after in differing.altered)):
             self._lead(topic)
+        self._tell_of_cleaning({topic.name for topic in differing.created}, differing.configured)
         self._reconfigure(
             self.image.topics if differing.brokers_configured else differing.configured
         )
+
+    def _tell_of_cleaning(self, created: Iterable[str], configured: Iterable[str]) -> None:
+        """Who asks for compaction is told, at each start too, what becomes of it here."""
+        named = sorted(
+            name
+            for name in {*created, *configured} - INTERNAL
+            if name in self.image.topics and self._log_config(name).is_compacted
+        )
+        if named:
+            self._node.log(
+                f"cleanup.policy=compact: keys are demanded, and nothing is cleaned or deleted "
+                f"yet; cleaning comes later. Topics: {', '.join(named)}"
+            )
 
     def _lead(self, topic: TopicImage) -> None:
         """Opens the logs that are not open and takes the leader epochs of the image."""

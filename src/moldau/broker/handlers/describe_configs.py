@@ -1,7 +1,6 @@
 """DescribeConfigs, versions 1-4: every config of a topic, a broker or a group, with its source.
 
-- v1: sources and synonyms (KIP-226). v3: types, and documentation (always null: Kafka's texts are
-  not ours to copy; docs/configuration.md has our own).
+- v1: sources and synonyms (KIP-226). v3: types, and documentation in words of our own.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def handle(node: Node, request: Request) -> DescribeConfigsResponse:
     body = request.body
     if any(r.resource_type not in _DESCRIBERS for r in body.resources):
         return _refuse(body)
-    results = [_result(node, resource, body.include_synonyms) for resource in body.resources]
+    results = [_result(node, resource, body) for resource in body.resources]
     return DescribeConfigsResponse(results=results)
 
 
@@ -63,7 +62,9 @@ def _failed(resource: DescribeConfigsResource, refused: Refused) -> DescribeConf
     )
 
 
-def _result(node: Node, resource: DescribeConfigsResource, synonyms: bool) -> DescribeConfigsResult:
+def _result(
+    node: Node, resource: DescribeConfigsResource, body: DescribeConfigsRequest
+) -> DescribeConfigsResult:
     try:
         entries = _DESCRIBERS[resource.resource_type](node, resource.resource_name)
     except Refused as refused:
@@ -73,11 +74,17 @@ def _result(node: Node, resource: DescribeConfigsResource, synonyms: bool) -> De
     return DescribeConfigsResult(
         resource_type=resource.resource_type,
         resource_name=resource.resource_name,
-        configs=[_described(e, synonyms) for e in entries if not wanted or e.name in wanted],
+        configs=[
+            _described(entry, body, resource.resource_type)
+            for entry in entries
+            if not wanted or entry.name in wanted
+        ],
     )
 
 
-def _described(entry: Entry, synonyms: bool) -> DescribeConfigsResourceResult:
+def _described(
+    entry: Entry, body: DescribeConfigsRequest, resource_type: int
+) -> DescribeConfigsResourceResult:
     result = DescribeConfigsResourceResult(
         name=entry.name,
         value=entry.value,
@@ -85,14 +92,22 @@ def _described(entry: Entry, synonyms: bool) -> DescribeConfigsResourceResult:
         config_source=entry.source,
         is_sensitive=entry.is_sensitive,
         config_type=entry.type,
-        documentation=None,
     )
-    if synonyms:
+    if body.include_documentation:
+        result.documentation = _sentence(entry.name, resource_type)
+    if body.include_synonyms:
         result.synonyms = [
             DescribeConfigsSynonym(name=s.name, value=s.value, source=s.source)
             for s in entry.synonyms
         ]
     return result
+
+
+def _sentence(name: str, resource_type: int) -> str | None:
+    # Imported here: few ask, and the texts are many.
+    from moldau.protocol.config.documentation import broker_sentence, topic_sentence
+
+    return topic_sentence(name) if resource_type == ResourceType.TOPIC else broker_sentence(name)
 
 
 # --- what there is -------------------------------------------------------------------------------
