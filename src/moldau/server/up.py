@@ -115,6 +115,9 @@ def _serve(
     for listener, sockets in bound:
         server.listen(listener, sockets)
     address = _dial(bound[0][0].host) + f":{port_of(bound[0][1])}"
+    # An embedded broker is its program's own: `moldau down` must not find it.
+    if parent is None:
+        ending.callback(_note_instance(data_dir, address))
     ending.callback(_announce(settings, address, data_dir, ready_file))
     server.run()
 
@@ -126,19 +129,27 @@ def _announce(
     where = "a temporary folder" if settings.temporary else data_dir
     say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
     say(NEXT.format(address=address))
+    if ready_file:
+        write_ready(ready_file, address)
+
+    def gone() -> None:
+        if ready_file and not ready_file.startswith("/dev/"):
+            Path(ready_file).unlink(missing_ok=True)
+
+    return gone
+
+
+def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
+    """For `moldau status` and `moldau down`. Gives what takes it back."""
     started = Instance(os.getpid(), os.path.abspath(data_dir), address, now_ms(), __version__)
     try:
         instance.write(started)
     except OSError as error:
         warn(f"Note: moldau status will not show this broker: {error}.")
-    if ready_file:
-        write_ready(ready_file, address)
 
     def gone() -> None:
         with suppress(OSError):
             instance.remove(started.pid)
-        if ready_file and not ready_file.startswith("/dev/"):
-            Path(ready_file).unlink(missing_ok=True)
 
     return gone
 
