@@ -14,6 +14,7 @@ from struct import pack
 import pytest
 
 from moldau import Broker
+from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.api_versions import ApiVersionsRequest
 from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from moldau.protocol.primitives import uvarint
@@ -124,6 +125,18 @@ def test_a_storm_of_connections(broker: Broker) -> None:
 def raise_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def test_thousands_of_partitions_are_made_and_others_are_served_meanwhile(
+    broker: Broker, raw: Raw
+) -> None:
+    with Witness(broker, memory_mb=100):
+        raw.create("thousands", 3000)
+        last = raw.produce("thousands", batch(b"v"), partition=2999)
+        while last.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            last = raw.produce("thousands", batch(b"v"), partition=2999)
+        assert last.error_code == 0
+    raw.delete("thousands")
 
 
 # --- many requests at once ----------------------------------------------------------------------

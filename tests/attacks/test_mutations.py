@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from struct import pack
 
 import pytest
@@ -93,14 +94,13 @@ def test_mutations(api_key: int, broker: Broker, raw: Raw) -> None:
     _, low, high = SERVED[api_key]
     cls = request_class(api_key)
     sender = Sender(broker.bootstrap_servers)
-    with Witness(broker, memory_mb=200):
+    with Witness(broker, memory_mb=200), closing(sender):
         for i in range(MUTATIONS):
             if i % 50 == 0:
                 drawer = Drawer(rng, topic_ids(raw))
             version = rng.randint(low, high)
             payload = frame(drawer.message(cls, version), version)[4:]
             sender.send(mutate(rng, payload, HEADER) if rng.random() < 0.95 else payload)
-    sender.close()
     print(f"{sender.answered} answered, {sender.refused} refused, {sender.waiting} waited")
 
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 PROTECTING = (AccessControlEntryRecord, UserScramCredentialRecord, DelegationTokenRecord)
 METADATA_TOPIC = "__cluster_metadata"
 REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
+OPENED_AT_ONCE = 200  # logs; each takes half a millisecond and more, and nobody is served meanwhile
 METADATA_TOPIC_ID = bytes(15) + b"\x01"
 
 
@@ -68,8 +69,11 @@ class Controller:
         self.metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
         node.watch(self.metadata)
         self._has_started = False
-        # Topics with a log that the disk had no room for.
+        # Topics with logs that are still to be opened, how many may be now, and whether the disk
+        # refused the last.
         self._unopened: dict[str, None] = {}
+        self._openings = OPENED_AT_ONCE
+        self._is_refused = False
 
     @property
     def epoch(self) -> int:
@@ -197,6 +201,7 @@ class Controller:
         differing = changes(before, self.image)
         node_id = self._node.settings.node_id
         self.configs = effective(self.image, self.configs, node_id)
+        self._openings = OPENED_AT_ONCE
         for topic in differing.removed:
             self._close(topic)
         for topic in (*differing.created, *(after for _, after in differing.altered)):
@@ -225,36 +230,51 @@ class Controller:
         for index, state in enumerate(topic.partitions):
             partition = self._node.partition(topic.name, index)
             if partition is None:
-                try:
-                    log = self._node.logs.open_or_create(
-                        topic.name, index, topic.id, config, self._node.now_ms
-                    )
-                except DiskError as error:
-                    self._open_later(topic.name, error)
+                partition = self._open(topic, index, config)
+                if partition is None:
                     return
-                partition = Partition(topic.name, index, topic.id, log, state.leader_epoch)
-                partition.created_at = self.end_offset
                 self._node.lead(partition)
             partition.leader_epoch = state.leader_epoch
 
-    def _open_later(self, topic: str, error: DiskError) -> None:
-        """The topic is there, for its records are written; its logs need room. Who asks for them
-        meanwhile is told to ask again. At the start nobody waits, and the error stops it."""
-        if not self._has_started:
-            raise error
-        if topic not in self._unopened:
-            self._node.log(f"Topic {topic} can't be opened yet, it is tried again: {error}")
-        self._unopened[topic] = None
-        self._node.timers.at(self._node.now_ms + REOPEN_MS, lambda _now_ms: self._reopen(topic))
+    def _open(self, topic: TopicImage, index: int, config: LogConfig) -> Partition | None:
+        """None: it is opened later, and who asks for it meanwhile is told to ask again. Thousands
+        of logs would keep everybody waiting, and a disk may have no room for one; the topic is
+        there all the same, for its records are written. At the start nobody waits, and an error
+        stops it."""
+        if self._has_started and not self._openings:
+            self._open_later(topic.name, 0)
+            return None
+        try:
+            log = self._node.logs.open_or_create(
+                topic.name, index, topic.id, config, self._node.now_ms
+            )
+        except DiskError as error:
+            if not self._has_started:
+                raise
+            if not self._is_refused:
+                self._node.log(f"Topic {topic.name} can't be opened, it is tried again: {error}")
+            self._is_refused = True
+            self._open_later(topic.name, REOPEN_MS)
+            return None
+        self._is_refused = False
+        self._openings -= 1
+        partition = Partition(
+            topic.name, index, topic.id, log, topic.partitions[index].leader_epoch
+        )
+        partition.created_at = self.end_offset
+        return partition
 
-    def _reopen(self, name: str) -> None:
-        topic = self.image.topics.get(name)
-        if topic is None:
-            self._unopened.pop(name, None)
-            return
-        self._lead(topic)
-        if self._node.partition(name, len(topic.partitions) - 1) is not None:
-            self._unopened.pop(name, None)
+    def _open_later(self, topic: str, delay_ms: int) -> None:
+        if not self._unopened:
+            self._node.timers.at(self._node.now_ms + delay_ms, self._reopen)
+        self._unopened[topic] = None
+
+    def _reopen(self, _now_ms: int) -> None:
+        names, self._unopened = self._unopened, {}
+        self._openings = OPENED_AT_ONCE
+        for name in names:
+            if name in self.image.topics:
+                self._lead(self.image.topics[name])
 
     def _close(self, topic: TopicImage) -> None:
         for index in range(len(topic.partitions)):
