@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 PROTECTING = (AccessControlEntryRecord, UserScramCredentialRecord, DelegationTokenRecord)
 METADATA_TOPIC = "__cluster_metadata"
 REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
-OPENED_AT_ONCE = 200  # logs; each takes half a millisecond and more, and nobody is served meanwhile
+OPENED_AT_ONCE = 100  # logs; each takes half a millisecond and more, and nobody is served meanwhile
 METADATA_TOPIC_ID = bytes(15) + b"\x01"
 
 
