@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from moldau.protocol.messages.delete_topics import DeleteTopicsRequest
 from tests.attacks.raw import Raw, batch, create_request, errors_of, frame, produce_request
 from tests.attacks.test_frames import send_what_is_taken
 from tests.attacks.witness import memory_mb
@@ -89,6 +90,33 @@ def test_a_topic_made_by_asking_for_its_metadata_is_no_promise_without_a_sync(
             assert not has_answer(writer)
         disk.order("")
         writer.receive()
+
+
+def test_a_topic_may_be_deleted_while_it_is_synced(disk: Disk, tmp_path: Path) -> None:
+    """Who waits for it is answered when the deletion is on disk; and that its directory has gone
+    is no failure of the disk."""
+    with broker(disk, tmp_path) as up, Raw(up.address) as writer, Raw(up.address) as admin:
+        prepare(up.address)
+        disk.order("hold")
+        admin.send(create_request("brief"), 5)
+        directory = tmp_path / "data" / "brief-0"
+        while not directory.exists():
+            pass
+        before = disk.syncs
+        writer.send(produce("brief", -1), 9)
+        while disk.syncs < before + 1:
+            pass
+        with Raw(up.address) as remover:
+            remover.send(DeleteTopicsRequest(topic_names=["brief"], timeout_ms=9000), 3)
+            while directory.exists():
+                pass
+            assert not has_answer(writer)
+            disk.order("")
+            assert writer.receive_id() == 1
+            assert admin.receive_id() == 1
+            assert remover.receive_id() == 1
+        admin.ping()
+        assert up.stop()[0] == 0
 
 
 def test_many_wait_for_one_sync(disk: Disk, tmp_path: Path) -> None:

@@ -165,6 +165,12 @@ class Node(Wire):
         if partition is not None:
             del self._led[partition.log]
             partition.appended(1 << 62)
+            if partition.sync_waiters:
+                # Its records need not be on disk once its deletion is.
+                metadata = self.controller.metadata
+                self.when_synced(
+                    [(metadata, metadata.log.log_end_offset)], partition.sync_waiters.release
+                )
         return partition
 
     def fenced(self, partition: Partition, epoch: int) -> ErrorCode:

@@ -30,6 +30,9 @@ class SyncWaiters:
     def __init__(self) -> None:
         self._queue: deque[tuple[int, Callable[[], None]]] = deque()
 
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
     def add(self, offset: int, call: Callable[[], None]) -> None:
         self._queue.append((offset, call))
 
@@ -37,6 +40,11 @@ class SyncWaiters:
         queue = self._queue
         while queue and queue[0][0] <= offset:
             queue.popleft()[1]()
+
+    def release(self) -> None:
+        """The log is gone for good: nobody waits for its disk any more."""
+        while self._queue:
+            self._queue.popleft()[1]()
 
 
 class Partition:

@@ -11,6 +11,7 @@ second try with success.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from errno import ENOENT
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ class Syncer:
             self._workers.run(partial(self._sync_all, jobs), partial(self._finished, jobs))
             return
         for log, job in jobs:
-            self._workers.run(partial(self._sync, job), partial(self._finished, [(log, job)]))
+            self._workers.run(partial(self._sync, log, job), partial(self._finished, [(log, job)]))
 
     def close(self) -> None:
         self._workers.close()
@@ -71,15 +72,19 @@ class Syncer:
     def _sync_all(self, jobs: Jobs) -> None:
         """In a thread."""
         if not self._disk.sync_all(self._data_dir):
-            for _, job in jobs:
-                self._sync(job)
+            for log, job in jobs:
+                self._sync(log, job)
 
-    def _sync(self, job: SyncJob) -> None:
-        """In a thread."""
+    def _sync(self, log: Log, job: SyncJob) -> None:
+        """In a thread. A log may be deleted meanwhile; then its directory has another name."""
         for file in job.files:
             file.sync()
         for directory in job.directories:
-            self._disk.sync_dir(directory)
+            try:
+                self._disk.sync_dir(directory)
+            except DiskError as error:
+                if not (log.is_deleted and error.errno == ENOENT):
+                    raise
 
     def _finished(self, jobs: Jobs, problem: BaseException | None) -> None:
         again = []

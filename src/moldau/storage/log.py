@@ -101,6 +101,7 @@ class Log:
         self._dirty: set[str] = set()
         self._dirty_directory = False
         self._is_changed = False
+        self.is_deleted = False
         self._is_new = False  # its name is not yet known to be on the disk
         self._doomed: list[tuple[int, list[str]]] = []
         self._now_ms = now_ms
@@ -616,6 +617,7 @@ class Log:
         """Renames the log's directory to `directory`; its files are for the manager to remove.
         Regions that are being sent stay readable."""
         self._files.forget_directory(self.directory)
+        self.is_deleted = True  # before the name goes, for a sync that is under way in a thread
         self._files.disk.rename(self.directory, directory)
         self._dirty.clear()
         self.directory = directory
