@@ -92,9 +92,8 @@ def _described(
         config_source=entry.source,
         is_sensitive=entry.is_sensitive,
         config_type=entry.type,
+        documentation=_sentence(entry.name, resource_type) if body.include_documentation else None,
     )
-    if body.include_documentation:
-        result.documentation = _sentence(entry.name, resource_type)
     if body.include_synonyms:
         result.synonyms = [
             DescribeConfigsSynonym(name=s.name, value=s.value, source=s.source)
