@@ -14,7 +14,7 @@ from collections.abc import Sequence
 USAGE = """\
 usage: moldau COMMAND [options]
 
-Kafka for Python people: a broker, the kafka-* tools and streams.
+Kafka for Python people: a broker and the kafka-* tools.
 
   up          start a broker (moldau up --temporary: try it, keep nothing)
   status      the brokers that run here

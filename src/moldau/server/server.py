@@ -99,8 +99,8 @@ def _why_not(listener: Listener, error: OSError) -> str:
     where = f"{listener.host}:{listener.port}"
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {listener.port} on {listener.host} is taken by another program. Stop it, or "
-            f"choose another port with --port (0 picks a free one)."
+            f"Port {listener.port} on {listener.host} is taken. Stop what has it (`moldau status` "
+            f"shows your brokers), or choose another with --port (0 picks a free one)."
         )
     if error.errno == errno.EACCES:
         return f"No right to listen on {where}: ports below 1024 need root. Choose one with --port."

