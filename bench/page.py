@@ -90,7 +90,7 @@ METHOD = f"""\
   acknowledged within the time. Producer: {PRODUCER}; consumer: {CONSUMER}; else librdkafka's
   defaults. A GB is 10^9 bytes of values. With 100 bytes the client is near its own limit.
 - Requests: a client over bare sockets in a process of its own sends Produce requests (version 10)
-  of one record of {VALUE_SIZE} bytes, encoded beforehand, for {FULL.seconds:.0f} s, to up to six
+  of one record of {VALUE_SIZE} bytes, encoded beforehand, for {FULL.seconds} s, to up to six
   partitions. "16 deep": so many are under way on each connection. The CPU time of the client is
   shown, because it takes its share of the cores.
 - Acknowledgements one at a time: the same client, one connection, up to {FULL.answers:,} records.

@@ -41,8 +41,8 @@ class Effort(NamedTuple):
     answers: int  # at most so many for a latency
 
 
-FULL = Effort(1_000_000, 1.0, 0.3, 10_000)
-WARMING = Effort(600_000, 0.6, 0.3, 3_000)
+FULL = Effort(600_000, 0.8, 0.2, 5_000)
+WARMING = Effort(300_000, 0.5, 0.2, 1_500)
 QUICK = Effort(60_000, 0.3, 0.1, 500)
 
 Figures = dict[str, float]
