@@ -183,9 +183,13 @@ class Connection:
             return
 
     def _send_region(self, region: _Sending) -> int:
+        size = min(region.length, SENDFILE_CHUNK)
+        if not region.is_warm(size):
+            self._warm(region, size)
+            return 0
         if region.length <= SMALL_REGION:
             return self._send_bytes()
-        sent = os.sendfile(self._fd, region.fd, region.position, min(region.length, SENDFILE_CHUNK))
+        sent = os.sendfile(self._fd, region.fd, region.position, size)
         if sent == 0:
             raise OSError(5, f"the file of a log ends before byte {region.position}")
         region.skip(sent)

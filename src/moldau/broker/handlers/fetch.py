@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from moldau.broker.partition import Partition
     from moldau.broker.request import Request
 
-BY_TOPIC_ID = 13
 READ_COMMITTED = 1
-CONSUMER = -1
 
 Read = list[tuple[Key, PartitionData]]
 
