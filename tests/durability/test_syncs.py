@@ -152,7 +152,7 @@ def test_what_waits_for_a_slow_disk_does_not_fill_the_memory(disk: Disk, tmp_pat
 
 def test_checkpoints_are_written_without_waiting_for_the_disk(disk: Disk, tmp_path: Path) -> None:
     """They only shorten recovery, so nobody needs to wait for them."""
-    often = "log.retention.check.interval.ms=20"
+    often = "log.flush.offset.checkpoint.interval.ms=20"
     recovery = tmp_path / "data" / "recovery-point-offset-checkpoint"
     with broker(disk, tmp_path, "-o", often) as up, Raw(up.address) as client:
         prepare(up.address)

@@ -95,10 +95,11 @@ def test_retention_by_time() -> None:
     due = log.apply_retention(NOW + 1002)
     assert log.log_start_offset == 2
     assert due == NOW + 1003
+    assert log.remove_doomed(NOW + 1002) == NOW + 1052
     assert len([e for e in disk.list(DIRECTORY) if e.name.endswith(".deleted")]) > 3
     log.apply_retention(NOW + 1052)
     assert segments(disk) == [3], "also the last, behind an empty new one"
-    log.apply_retention(NOW + 2000)
+    log.remove_doomed(NOW + 2000)
     assert not [e for e in disk.list(DIRECTORY) if e.name.endswith(".deleted")]
     assert log.apply_retention(NOW + 2000) is None, "an empty log needs nobody to come again"
     assert append(log, [b"y"]).first_offset == 3
@@ -146,7 +147,7 @@ def test_a_region_outlives_its_segment(tmp_path: Path) -> None:
     log.roll(NOW)
     found = log.read(0, 1000, 1, True)
     log.apply_retention(NOW + 10)
-    log.apply_retention(NOW + 10)
+    log.remove_doomed(NOW + 10)
     assert not (tmp_path / "t-0" / "00000000000000000000.log").exists()
     assert isinstance(found, Slice)
     assert b"precious" in found.read()

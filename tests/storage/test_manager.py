@@ -20,6 +20,7 @@ TOPIC_ID = bytes(range(16))
 BROKER = {
     "producer.id.expiration.ms": 86_400_000,
     "log.retention.check.interval.ms": 300_000,
+    "log.initial.task.delay.ms": 30_000,
     "log.flush.offset.checkpoint.interval.ms": 60_000,
 }
 
@@ -122,6 +123,7 @@ def test_checkpoints_are_written_when_something_changed_and_only_then() -> None:
     assert manager.deadline is None, "an idle broker sleeps"
     append(log, [b"a"])
     log.sync()
+    manager.tick(manager.deadline or 0)
     assert manager.deadline == NOW + 60_000
     assert manager.tick(NOW + 59_999) == NOW + 60_000
     assert "recovery-point-offset-checkpoint" not in names(disk)
@@ -150,18 +152,31 @@ def test_flush_ms_asks_for_a_sync_that_long_after_an_append() -> None:
         assert manager.deadline == now + 500
         manager.tick(now + 500)
         assert manager.take_wanted_syncs() == [log]
-    assert manager.deadline == NOW + 60_000
+    assert manager.deadline == NOW + 30_000, "retention looks, then the checkpoint"
 
 
-def test_retention_has_an_exact_deadline() -> None:
+def test_retention_looks_at_a_log_only_when_the_interval_says_so() -> None:
+    """People load records that are years old: in Kafka these stay until the next look."""
+    manager = start(MemoryDisk())
+    log = create(manager, config=LogConfig(retention_ms=1000, file_delete_delay_ms=10))
+    append(log, [b"a"], now=NOW + 40_000)
+    for now in (NOW + 45_000, NOW + 100_000, NOW + 329_999):
+        assert (manager.tick(now) or 0) <= NOW + 330_000
+        assert log.log_start_offset == 0
+    assert manager.tick(NOW + 330_000) == NOW + 330_010
+    assert log.log_start_offset == 1
+    manager.tick(NOW + 330_010)
+    assert log.size == 0
+
+
+def test_what_will_be_too_old_is_removed_at_the_look_after_it() -> None:
     manager = start(MemoryDisk())
     log = create(manager, config=LogConfig(retention_ms=90_000, file_delete_delay_ms=10))
     append(log, [b"a"])
-    assert manager.tick(NOW + 60_000) == NOW + 90_001
-    due = manager.tick(NOW + 90_001)
-    assert (log.log_start_offset, due) == (1, NOW + 90_011)
-    manager.tick(NOW + 90_011)
-    assert log.size == 0
+    manager.tick(NOW + 60_000)
+    assert manager.deadline == NOW + 330_000
+    manager.tick(NOW + 330_000)
+    assert log.log_start_offset == 1
 
 
 def test_a_deleted_log_is_renamed_at_once_and_removed_later() -> None:

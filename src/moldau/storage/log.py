@@ -481,10 +481,9 @@ class Log:
             self.changed(self, self._now_ms)
 
     def apply_retention(self, now_ms: int) -> int | None:
-        """Removes what has served its time. When to come again at the latest, ms, or None.
-
-        Files are renamed to .deleted first and removed file.delete.delay.ms later, as in Kafka.
-        """
+        """Renames what has served its time to .deleted, as Kafka does. When the next segment will
+        have served, ms, or None; a change before that is told by `changed`."""
+        self._is_changed = False
         self._producers.expire(now_ms, self.producer_expiration_ms)
         count = retention.expired(
             self._segments, self.config, self.log_start_offset, self.log_end_offset, now_ms
@@ -493,14 +492,14 @@ class Log:
             self._roll(now_ms)
         if count:
             self._drop_segments(count, now_ms)
+        return retention.deadline_ms(self._segments, self.config)
+
+    def remove_doomed(self, now_ms: int) -> int | None:
+        """Removes renamed files after file.delete.delay.ms. When the next are due, ms, or None."""
         while self._doomed and self._doomed[0][0] <= now_ms:
             for path in self._doomed.pop(0)[1]:
                 self._files.disk.remove(path)
-        due = [one for one, _ in self._doomed[:1]]
-        oldest = retention.deadline_ms(self._segments, self.config)
-        if oldest is not None:
-            due.append(oldest)
-        return min(due, default=None)
+        return self._doomed[0][0] if self._doomed else None
 
     def _drop_segments(self, count: int, now_ms: int) -> None:
         going = self._segments[:count]

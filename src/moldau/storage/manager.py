@@ -83,13 +83,13 @@ class LogManager:
         self._now_ms = now_ms
         self._files = OpenFiles(disk)
         self._expiration_ms: int = broker["producer.id.expiration.ms"]
-        self._check_ms: int = min(
-            broker["log.flush.offset.checkpoint.interval.ms"],
-            broker["log.retention.check.interval.ms"],
-        )
+        self._checkpoint_ms: int = broker["log.flush.offset.checkpoint.interval.ms"]
+        self._first_check_ms: int = now_ms + broker["log.initial.task.delay.ms"]
+        self._check_ms: int = broker["log.retention.check.interval.ms"]
         self._changed: dict[Log, None] = {}
         self._wanted_syncs: dict[Log, None] = {}
-        self._retention: dict[Log, int] = {}
+        self._retention: dict[Log, int] = {}  # when it is looked at next
+        self._removals: dict[Log, int] = {}  # when files that retention renamed go
         self._flushes: dict[Log, int] = {}  # by flush.ms
         self._doomed: list[tuple[int, str]] = []
         self._counter = 0
@@ -233,7 +233,13 @@ class LogManager:
         if log is None:
             return
         self._now_ms = now_ms
-        for known in (self._changed, self._wanted_syncs, self._retention, self._flushes):
+        for known in (
+            self._changed,
+            self._wanted_syncs,
+            self._retention,
+            self._removals,
+            self._flushes,
+        ):
             known.pop(log, None)
         self._recovery_points.pop((topic, partition), None)
         self._start_offsets.pop((topic, partition), None)
@@ -250,14 +256,24 @@ class LogManager:
     def _log_changed(self, log: Log, now_ms: int) -> None:
         self._changed[log] = None
         self._checkpoint_at(now_ms)
+        self._check_retention_at(log, now_ms)
         if log.config.flush_ms != FOREVER and log not in self._flushes:
             self._flushes[log] = now_ms + log.config.flush_ms
             self._wake_at(self._flushes[log])
 
     def _checkpoint_at(self, now_ms: int) -> None:
         if self._checkpoint_due is None:
-            self._checkpoint_due = now_ms + self._check_ms
+            self._checkpoint_due = now_ms + self._checkpoint_ms
             self._wake_at(self._checkpoint_due)
+
+    def _check_retention_at(self, log: Log, due_ms: int) -> None:
+        """At the first look at or after `due_ms`: people who load old records count on the time
+        between two looks (log.retention.check.interval.ms)."""
+        looks = max(0, -(-(due_ms - self._first_check_ms) // self._check_ms))
+        look_ms = self._first_check_ms + looks * self._check_ms
+        if look_ms < self._retention.get(log, look_ms + 1):
+            self._retention[log] = look_ms
+            self._wake_at(look_ms)
 
     def _log_wants_sync(self, log: Log, _now_ms: int) -> None:
         self._wanted_syncs[log] = None
@@ -276,19 +292,18 @@ class LogManager:
         """Retention, checkpoints and removals that are due. The next deadline; None when nothing
         will be due by itself: an idle broker sleeps."""
         self._now_ms = now_ms
-        for log in [log for log, due in self._retention.items() if due <= now_ms]:
+        for log in _due(self._retention, now_ms):
             self._apply_retention(log, now_ms)
+        for log in _due(self._removals, now_ms):
+            self._remove_files(log, now_ms)
         if self._checkpoint_due is not None and self._checkpoint_due <= now_ms:
             self._checkpoint_due = None
-            for log in list(self._changed):
-                self._apply_retention(log, now_ms)
             self._checkpoint(now_ms)
-        for log in [log for log, due in self._flushes.items() if due <= now_ms]:
-            del self._flushes[log]
+        for log in _due(self._flushes, now_ms):
             self._wanted_syncs[log] = None
             log.watch()
         self._remove_doomed(now_ms)
-        due = [*self._retention.values(), *self._flushes.values()]
+        due = [*self._retention.values(), *self._removals.values(), *self._flushes.values()]
         due += [one for one, _ in self._doomed]
         if self._checkpoint_due is not None:
             due.append(self._checkpoint_due)
@@ -300,12 +315,20 @@ class LogManager:
             due = log.apply_retention(now_ms)
         except DiskError as error:
             self._report(f"Retention of {log.where} failed, it is tried again: {error}")
-            due = now_ms + self._check_ms
-        if due is None:
-            self._retention.pop(log, None)
-        else:
-            # Records from the past may be due at once, again and again.
-            self._retention[log] = max(due, now_ms + 1)
+            due = now_ms
+        if due is not None:  # records from the past may be due at once, again and again
+            self._check_retention_at(log, max(due, now_ms + 1))
+        self._remove_files(log, now_ms)
+
+    def _remove_files(self, log: Log, now_ms: int) -> None:
+        try:
+            due = log.remove_doomed(now_ms)
+        except DiskError as error:
+            self._report(f"Files of {log.where} could not be removed, tried again: {error}")
+            due = now_ms + self._checkpoint_ms
+        if due is not None:
+            self._removals[log] = due
+            self._wake_at(due)
 
     def _remove_doomed(self, now_ms: int) -> None:
         for due, directory in [one for one in self._doomed if one[0] <= now_ms]:
@@ -399,6 +422,14 @@ class LogManager:
             return
         for log in logs:
             log.sync()
+
+
+def _due(waiting: dict[Log, int], now_ms: int) -> list[Log]:
+    """Takes out those whose time has come."""
+    due = [log for log, due_ms in waiting.items() if due_ms <= now_ms]
+    for log in due:
+        del waiting[log]
+    return due
 
 
 def _own(
