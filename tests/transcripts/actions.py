@@ -49,11 +49,22 @@ class Actions:
         self._admin.create_topics([topic])[name].result()
         until(f"topic {name}", lambda: name in self._topics())
 
-    def produce(self, topic: str, partition: str, count: str) -> None:
-        producer = self._producer()
-        for i in range(int(count)):
+    def delete_topic(self, name: str) -> None:
+        self._admin.delete_topics([name])[name].result()
+        until(f"topic {name} to be gone", lambda: name not in self._topics())
+
+    def produce(self, topic: str, partition: str, count: str, *options: str) -> None:
+        """value-I of second I; options: keys, size=N, start=I, codec=NAME."""
+        given = _options(options)
+        producer = self._producer({"compression.type": given.get("codec", "none")})
+        start, size = int(given.get("start", 0)), int(given.get("size", 0))
+        for i in range(start, start + int(count)):
             producer.produce(
-                topic, f"value-{i}", partition=int(partition), timestamp=EPOCH_MS + 1000 * i
+                topic,
+                f"value-{i}".ljust(size, "."),
+                f"key-{i}" if "keys" in given else None,
+                int(partition),
+                timestamp=EPOCH_MS + 1000 * i,
             )
         assert producer.flush(_PATIENCE_S) == 0
 
@@ -79,12 +90,14 @@ class Actions:
         consumer.commit(offsets=[place], asynchronous=False)
         consumer.close()
 
-    def group_start(self, name: str, topics: str, members: str, *_: str) -> None:
-        """Static members, one after the other, so that the assignment is always the same."""
+    def group_start(self, name: str, topics: str, members: str, *options: str) -> None:
+        """One after the other, so that the assignment of static members is always the same.
+        Options: static, assignor=NAME, protocol=consumer."""
         self._members[name] = [
-            _Member(self._bootstrap, name, i, topics.split(",")) for i in range(1, int(members) + 1)
+            _Member(self._bootstrap, name, i, topics.split(","), _options(options))
+            for i in range(1, int(members) + 1)
         ]
-        until(f"group {name}", lambda: self._is_settled(name))
+        until(f"group {name}", lambda: self._is_settled(name, topics.split(",")))
 
     def group_stop(self, name: str) -> None:
         for member in self._members.pop(name):
@@ -97,6 +110,13 @@ class Actions:
             future.result()
 
     # --- for the runner
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        consumer = ck.Consumer({"bootstrap.servers": self._bootstrap, "group.id": "none"})
+        place = ck.TopicPartition(topic, partition)
+        end: int = consumer.get_watermark_offsets(place, timeout=_PATIENCE_S)[1]
+        consumer.close()
+        return end
 
     def topic_id(self, name: str) -> str:
         found = self._admin.describe_topics(ck.TopicCollection([name]))[name].result().topic_id
@@ -138,38 +158,57 @@ class Actions:
     def _topics(self) -> list[str]:
         return list(self._admin.list_topics(timeout=_PATIENCE_S).topics)
 
-    def _producer(self) -> ck.Producer:
-        return ck.Producer({"bootstrap.servers": self._bootstrap, "linger.ms": 0, "log_level": 0})
+    def _producer(self, config: dict[str, str] | None = None) -> ck.Producer:
+        ours = {"bootstrap.servers": self._bootstrap, "linger.ms": 0, "log_level": 0}
+        return ck.Producer({**ours, **(config or {})})
 
     def _described(self, name: str) -> Any:
         return self._admin.describe_consumer_groups([name])[name].result()
 
-    def _is_settled(self, name: str) -> bool:
+    def _is_settled(self, name: str, topics: list[str]) -> bool:
+        """All members are there and all partitions are given to them."""
         group = self._described(name)
-        assigned = [member.assignment.topic_partitions for member in group.members]
+        assigned = [p for member in group.members for p in member.assignment.topic_partitions]
+        known = self._admin.list_topics(timeout=_PATIENCE_S).topics
         return (
             group.state.name == "STABLE"
-            and len(assigned) == len(self._members[name])
-            and all(assigned)
+            and len(group.members) == len(self._members[name])
+            and len(assigned) == sum(len(known[topic].partitions) for topic in topics)
         )
 
 
-class _Member:
-    """A static member of a group, in a thread; ready when it has an assignment."""
+def _options(words: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
 
-    def __init__(self, bootstrap: str, group: str, number: int, topics: list[str]) -> None:
+
+def _member_config(group: str, number: int, options: dict[str, str]) -> dict[str, Any]:
+    config: dict[str, Any] = {"group.id": group, "client.id": f"{group}-c{number}"}
+    if "static" in options:
+        config["group.instance.id"] = f"{group}-i{number}"
+    if options.get("protocol") == "consumer":
+        config["group.protocol"] = "consumer"
+        if "assignor" in options:
+            config["group.remote.assignor"] = options["assignor"]
+    else:
+        config["session.timeout.ms"] = 6000
+        config["heartbeat.interval.ms"] = 1000
+        config["partition.assignment.strategy"] = options.get("assignor", "range")
+    return config
+
+
+class _Member:
+    """A member of a group, in a thread; ready when it has an assignment."""
+
+    def __init__(
+        self, bootstrap: str, group: str, number: int, topics: list[str], options: dict[str, str]
+    ) -> None:
         self._consumer = ck.Consumer(
             {
                 "bootstrap.servers": bootstrap,
-                "group.id": group,
-                "client.id": f"{group}-c{number}",
-                "group.instance.id": f"{group}-i{number}",
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
-                "session.timeout.ms": 6000,
-                "heartbeat.interval.ms": 1000,
-                "partition.assignment.strategy": "range",
                 "log_level": 0,
+                **_member_config(group, number, options),
             }
         )
         self._stopping = threading.Event()
@@ -177,7 +216,7 @@ class _Member:
         self._consumer.subscribe(topics, on_assign=lambda *_: self._joined.set())
         self._thread = threading.Thread(target=self._poll, daemon=True)
         self._thread.start()
-        assert self._joined.wait(_PATIENCE_S), f"{group}-i{number} got no assignment"
+        assert self._joined.wait(_PATIENCE_S), f"{group}-c{number} got no assignment"
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

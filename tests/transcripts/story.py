@@ -8,9 +8,12 @@ A story is a text file:
     | a line                            its stdout; `\\ no newline at the end` if the last has none
     = N                                 its exit code, when it is not 0
     @sort                               in front of a command: the order of lines does not count
+    @numbers                            in front of one: numbers stand as <N>
+    @sub REGEX => TEXT                  in front of one: replaced in its stdout
 
 Ids, uuids and times differ from run to run and stand as <ID>, <UUID>, <TIME>, the address as
-<BOOTSTRAP>.
+<BOOTSTRAP>, the folder of the story as <DIR>, a broker's log directory as <LOGDIR>. `record.py`
+writes what Apache's tools print into a story.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 STORIES = Path(__file__).parent / "stories"
+_NOTE = re.compile(r"@(sort|numbers|sub .+ => .*)")
 NO_NEWLINE = "\\ no newline at the end"
 
 
@@ -30,20 +34,24 @@ class Step:
     kind: str
     text: str
     line: int
-    is_sorted: bool = False
+    notes: list[str] = field(default_factory=list)
     stdin: list[str] | None = None
     stdout: list[str] = field(default_factory=list)
     code: int = 0
 
+    @property
+    def is_sorted(self) -> bool:
+        return "sort" in self.notes
+
 
 def read(path: Path) -> list[Step]:
     steps: list[Step] = []
-    is_sorted = False
+    notes: list[str] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         kind, rest = line[:1], line[2:]
         if kind in ("$", "!"):
-            steps.append(Step(kind, rest, number, is_sorted))
-            is_sorted = False
+            steps.append(Step(kind, rest, number, notes))
+            notes = []
         elif kind == "<":
             steps[-1].stdin = [*(steps[-1].stdin or []), rest]
         elif kind in ("|", "\\"):
@@ -51,8 +59,8 @@ def read(path: Path) -> list[Step]:
         elif kind == "=":
             steps[-1].code = int(rest)
         elif kind == "@":
-            assert line == "@sort", f"{path.name}:{number}: {line} is not understood"
-            is_sorted = True
+            assert _NOTE.fullmatch(line), f"{path.name}:{number}: {line} is not understood"
+            notes.append(line[1:])
         else:
             assert not line or kind == "#", f"{path.name}:{number}: {line} is not understood"
     return steps
@@ -78,11 +86,40 @@ def in_order(lines: list[str]) -> list[str]:
     return [line for block in sorted(blocks) for line in block]
 
 
-_UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
-_TOPIC_ID = r"(TopicId: )[A-Za-z0-9_-]{22}(?![\w-])"
+_REPLACED = [
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r'"logDir":"[^"]*"', '"logDir":"<LOGDIR>"'),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<UUID>"),
+        (r"(TopicId: |Cluster ID: )[A-Za-z0-9_-]{22}(?![\w-])", r"\1<ID>"),
+        (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[:.,]\d{3}", "<TIME>"),
+        # Milliseconds since 1970, but those of the records, which are the same in every run.
+        (r"(?<![\d.])1[789](?!00000\d{5})\d{11}(?![\d.])", "<TIME>"),
+    )
+]
+# Java prints these sets in an order of its own in every run.
+_SETS = re.compile(
+    r"(Option \[[\w-]+\] takes [^:]*: |following scenarios: |Valid (?:states|types) are: )([^\n]*)"
+)
 
 
-def normalised(text: str, bootstrap: str) -> str:
-    text = text.replace(bootstrap, "<BOOTSTRAP>")
-    text = re.sub(_UUID, "<UUID>", text)
-    return re.sub(_TOPIC_ID, r"\1<ID>", text)
+def normalised(text: str, bootstrap: str, folder: Path, notes: list[str]) -> str:
+    """What may differ from run to run made the same; `notes` are those of the step."""
+    host, port = bootstrap.rsplit(":", 1)
+    text = text.replace(str(folder), "<DIR>")
+    text = re.sub(rf"(?<![\w.]){re.escape(host)}( *: ?){port}(?!\d)", "<BOOTSTRAP>", text)
+    for pattern, instead in _REPLACED:
+        text = pattern.sub(instead, text)
+    text = _SETS.sub(_in_alphabet, text)
+    for note in notes:
+        if note.startswith("sub "):
+            wanted, instead = note[4:].split(" => ")
+            text = re.sub(wanted, instead, text)
+        elif note == "numbers":
+            text = re.sub(r"\d+(\.\d+)?", "<N>", text)
+    return text
+
+
+def _in_alphabet(found: re.Match[str]) -> str:
+    words = iter(sorted(re.findall(r"[\w-]+", found[2])))
+    return found[1] + re.sub(r"[\w-]+", lambda _: next(words), found[2])
