@@ -89,14 +89,16 @@ def up(argv: Sequence[str]) -> int:
 
     return run(
         settings,
-        ready_file=arguments.ready_file,
+        ready_files=arguments.ready_file,
         parent=arguments.parent,
         scratch=arguments.scratch,
     )
 
 
 def _up_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("moldau up", description="Starts one broker.")
+    parser = argparse.ArgumentParser(
+        "moldau up", description="Starts one broker.", allow_abbrev=False
+    )
     add = parser.add_argument
     add("--host", help="the address to listen on (default: localhost, this machine only)")
     add("--port", type=int, help="the port to listen on (default: 9092; 0 picks a free one)")
@@ -106,7 +108,8 @@ def _up_parser() -> argparse.ArgumentParser:
     add("-o", dest="option", action="append", default=[], metavar="KEY=VALUE",
         help="one of Kafka's broker configs; may be repeated")  # fmt: skip
     add("--detach", action="store_true", help="go on in the background; see moldau status, down")
-    add("--ready-file", metavar="PATH", help="write the address there when it serves")
+    add("--ready-file", action="append", default=[], metavar="PATH",
+        help="write the address there when it serves; may be repeated")  # fmt: skip
     add("--no-environment", action="store_true", help="do not read KAFKA_* variables")
     # Of an embedded broker: stop when that process ends, and then remove that folder.
     add("--parent", type=int, help=argparse.SUPPRESS)
@@ -120,7 +123,9 @@ def demo(argv: Sequence[str]) -> int:
     from moldau.tools.demo.options import add_arguments, from_arguments
 
     parser = argparse.ArgumentParser(
-        "moldau demo", description="The main job on a broker of its own, or on any Kafka."
+        "moldau demo",
+        description="The main job on a broker of its own, or on any Kafka.",
+        allow_abbrev=False,
     )
     add_arguments(parser)
     arguments = parser.parse_args(argv)

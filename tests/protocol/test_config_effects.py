@@ -1,7 +1,8 @@
-"""What the tables call effective is read by the code."""
+"""What the tables call effective is read by the code, and nothing else is."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,23 @@ EFFECTIVE_NAMES = sorted(
 )
 
 
-@pytest.fixture(scope="module")
-def code() -> str:
-    """All but the tables and what carries every config alike."""
-    files = [p for p in SOURCE.rglob("*.py") if "config" not in p.parts and p.name != "settings.py"]
+SETTINGS = "settings.py"  # also carries every config alike
+
+
+@cache
+def code(*, without: str = "") -> str:
+    """The server wing."""
+    rooms = ("storage", "cluster", "broker", "server")
+    files = [p for room in rooms for p in (SOURCE / room).rglob("*.py") if p.name != without]
     return "\n".join(path.read_text() for path in files)
 
 
 @pytest.mark.parametrize("name", EFFECTIVE_NAMES)
-def test_an_effective_config_is_read_somewhere(name: str, code: str) -> None:
-    assert f'"{name}"' in code
+def test_an_effective_config_is_read_somewhere(name: str) -> None:
+    assert f'"{name}"' in code()
+
+
+def test_a_config_without_effect_is_read_nowhere() -> None:
+    text = code(without=SETTINGS)
+    idle = [name for name, definition in BROKER.items() if definition.effect.startswith("none")]
+    assert [name for name in idle if f'"{name}"' in text] == []

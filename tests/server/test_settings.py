@@ -23,6 +23,7 @@ def settings(
     environ: dict[str, str] | None = None,
     data: str | None = None,
     temporary: bool = False,
+    host: str | None = None,
     port: int | None = None,
 ) -> Settings:
     return resolve(
@@ -32,6 +33,7 @@ def settings(
         config=None if file is None else ConfigFile("server.properties", file),
         data=data,
         temporary=temporary,
+        host=host,
         port=port,
     )
 
@@ -343,7 +345,8 @@ log.segment.bytes=1073741824
 log.retention.check.interval.ms=300000
 """
     )
-    assert whole.notes == ()
+    (warning,) = whole.notes
+    assert warning.startswith("Other machines can reach 0.0.0.0:9092, ")
     assert whole.listeners == (Listener("PLAINTEXT", "", 9092, ("localhost", 9092)),)
     assert whole.data_dir == "/tmp/kraft-combined-logs"
 
@@ -383,3 +386,16 @@ def test_the_port_option_must_be_a_port() -> None:
     for port in (-1, 65536):
         with pytest.raises(SettingsError, match=f"--port {port}: ports are 0"):
             settings(port=port)
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ({"host": ""}, "--host is empty: name an address"),
+        ({"data": " "}, "--data is empty: name a folder"),
+    ],
+)
+def test_an_option_without_a_value_is_refused(option: dict[str, str], why: str) -> None:
+    """`--host "$UNSET"` would listen to everybody, `--data "$UNSET"` take the user's folder."""
+    with pytest.raises(SettingsError, match=why):
+        settings(**option)  # type: ignore[arg-type]

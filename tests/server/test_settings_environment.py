@@ -18,6 +18,13 @@ def refusal(**environ: str) -> str:
     return str(error.value)
 
 
+def open_to_others(addresses: str) -> str:
+    return (
+        f"Other machines can reach {addresses}, and there is no authentication: "
+        "whoever gets there may read, write and delete everything"
+    )
+
+
 @pytest.mark.parametrize(
     ("variable", "name"),
     [
@@ -79,7 +86,7 @@ def test_the_compose_file_of_apache_kafka() -> None:
     )
     assert kraft.cluster_id == "4L6g3nShT-eMCtK--X86sw"
     assert kraft.data_dir == "/tmp/kraft-combined-logs"
-    assert kraft.notes == ()
+    assert kraft.notes == (open_to_others("0.0.0.0:9092, 0.0.0.0:19092"),)
 
 
 TWO_LISTENERS = {
@@ -105,6 +112,7 @@ def test_the_compose_file_with_two_listeners() -> None:
     assert two.broker["auto.create.topics.enable"] is False
     assert two.notes == (
         "There is one broker, so 1 is used instead of offsets.topic.replication.factor=3",
+        open_to_others("0.0.0.0:29092, 0.0.0.0:9092"),
     )
 
 
@@ -149,7 +157,8 @@ def test_bitnamis_spelling() -> None:
         KAFKA_CFG_LISTENERS="PLAINTEXT://:9092,CONTROLLER://:9093",
     )
     assert bitnami.listeners == (Listener("PLAINTEXT", "", 9092, None),)
-    assert (bitnami.node_id, bitnami.cluster_id, bitnami.notes) == (3, "abc", ())
+    assert (bitnami.node_id, bitnami.cluster_id) == (3, "abc")
+    assert bitnami.notes == (open_to_others("0.0.0.0:9092"),)
 
 
 def test_wurstmeisters_topics_and_addresses() -> None:

@@ -78,7 +78,8 @@ def test_without_listeners_each_advertised_entry_is_listened_for_on_this_machine
         "advertised.listeners promises kafka:29092, but only this machine is listened to; "
         "--host 0.0.0.0 or listeners opens it to others",
     )
-    assert settings(*TWO[1:], host="0.0.0.0").notes == ()
+    (warning,) = settings(*TWO[1:], host="0.0.0.0").notes
+    assert warning.startswith("Other machines can reach 0.0.0.0:29092, 0.0.0.0:9092, ")
 
 
 @pytest.mark.parametrize("names", ["", "CONTROLLER", "CTRL,OTHER"])
@@ -102,6 +103,28 @@ def test_host_replaces_every_host_and_port_the_first_port() -> None:
         Listener("PLAINTEXT", "10.0.0.1", 9, ("kafka", 9)),
         Listener("PLAINTEXT_HOST", "10.0.0.1", 9092, ("localhost", 9092)),
     )
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_ipv6_host_with_or_without_brackets(host: str) -> None:
+    assert listeners(host=host) == (Listener("PLAINTEXT", "::1", 9092, None),)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "open_ones"),
+    [
+        ([], ""),
+        (["listeners=PLAINTEXT://127.0.0.1:1"], ""),
+        (["listeners=PLAINTEXT://[::1]:1"], ""),
+        (["listeners=PLAINTEXT://:0"], "0.0.0.0"),
+        (["listeners=PLAINTEXT://10.0.0.1:5"], "10.0.0.1:5"),
+        (["listeners=PLAINTEXT://[::]:5"], "[::]:5"),
+    ],
+)
+def test_who_lets_others_in_is_warned_in_one_line(overrides: list[str], open_ones: str) -> None:
+    warnings = [note for note in settings(*overrides).notes if "authentication" in note]
+    assert len(warnings) == (1 if open_ones else 0)
+    assert all(f"Other machines can reach {open_ones}, and" in note for note in warnings)
 
 
 def test_an_advertised_port_that_is_mapped_elsewhere_stays() -> None:
@@ -187,7 +210,7 @@ def test_one_port_may_serve_ipv4_and_ipv6_and_port_0_any_number() -> None:
 def test_the_historic_names_still_set_listeners() -> None:
     old = settings("host.name=10.0.0.1", "port=9000")
     assert old.listeners == (Listener("PLAINTEXT", "10.0.0.1", 9000, None),)
-    assert len(old.notes) == 2
+    assert [note.partition(": ")[0] for note in old.notes[:2]] == ["-o host.name", "-o port"]
     assert listeners("advertised.host.name=kafka", "advertised.port=9000") == (
         Listener("PLAINTEXT", "localhost", 9000, ("kafka", 9000)),
     )

@@ -72,16 +72,35 @@ def to_text(listeners: Sequence[Listener]) -> str:
 
 def notes(listeners: Sequence[Listener]) -> list[str]:
     """What a person should hear about these listeners, a line each."""
-    unreachable = [
+    return [*_unreachable(listeners), *_open(listeners)]
+
+
+def _unreachable(listeners: Sequence[Listener]) -> list[str]:
+    promised = [
         f"{_bracketed(one.advertised[0])}:{one.advertised[1]}"
         for one in listeners
         if one.advertised and is_loopback(one.host) and not is_loopback(one.advertised[0])
     ]
-    if not unreachable:
+    if not promised:
         return []
     return [
-        f"advertised.listeners promises {', '.join(unreachable)}, but only this machine is "
+        f"advertised.listeners promises {', '.join(promised)}, but only this machine is "
         "listened to; --host 0.0.0.0 or listeners opens it to others"
+    ]
+
+
+def _open(listeners: Sequence[Listener]) -> list[str]:
+    """Listeners that other machines can reach: nobody is asked who he is yet."""
+    reachable = [
+        f"{_bracketed(one.host) or '0.0.0.0'}" + (f":{one.port}" if one.port else "")
+        for one in listeners
+        if not is_loopback(one.host)
+    ]
+    if not reachable:
+        return []
+    return [
+        f"Other machines can reach {', '.join(reachable)}, and there is no authentication: "
+        "whoever gets there may read, write and delete everything"
     ]
 
 

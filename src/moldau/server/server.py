@@ -96,10 +96,11 @@ def endpoint(listener: Listener, sockets: list[socket.socket]) -> Endpoint:
 
 
 def _why_not(listener: Listener, error: OSError) -> str:
-    where = f"{listener.host}:{listener.port}"
+    host = listener.host or "every address of this machine"
+    where = f"{host}, port {listener.port}"
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {listener.port} on {listener.host} is taken. Stop what has it (`moldau status` "
+            f"Port {listener.port} on {host} is taken. Stop what has it (`moldau status` "
             f"shows your brokers), or choose another with --port (0 picks a free one)."
         )
     if error.errno == errno.EACCES:

@@ -110,11 +110,11 @@ def resolve(
 
     `user_data` is the folder for data when nobody names one; `environ` None reads none.
     """
+    _check_options(host, port, data)
     surroundings = environment.read(environ or {})
     given = _merged(_from_file(config), surroundings.configs, _from_overrides(overrides))
     kept, notes = _sorted_out(given)
-    _check_port(port)
-    where = listeners.resolve(kept, host, port)
+    where = listeners.resolve(kept, host and host.removeprefix("[").removesuffix("]"), port)
     static = {name: one.text for name, one in kept.items() if name not in HISTORIC}
     folder = None if temporary else data or _data_dir(kept)
     _set_data_dir(static, None if temporary else folder)
@@ -273,7 +273,12 @@ def _nearest(name: str) -> str | None:
     return next(iter(get_close_matches(name, [*BROKER, *HISTORIC], 1, 0.75)), None)
 
 
-def _check_port(port: int | None) -> None:
+def _check_options(host: str | None, port: int | None, data: str | None) -> None:
+    """An option without a value is a shell variable without one: it must not pass for a wish."""
+    if host is not None and not host.strip():
+        raise SettingsError("--host is empty: name an address, or 0.0.0.0 for all of this machine")
+    if data is not None and not data.strip():
+        raise SettingsError("--data is empty: name a folder, or use --temporary")
     if port is not None and not 0 <= port <= 65535:
         raise SettingsError(f"--port {port}: ports are 0 (any free one) to 65535")
 

@@ -10,10 +10,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from moldau import __version__
 from moldau.broker.node import Node
@@ -36,18 +36,34 @@ NEXT = """\
 """
 
 
+class ReadyFileError(Exception):
+    """The file of --ready-file can't be written. The text says which and why."""
+
+
 def say(line: str) -> None:
-    print(line, flush=True)
+    _print(line, sys.stdout)
 
 
 def warn(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    _print(line, sys.stderr)
+
+
+def _print(line: str, where: TextIO) -> None:
+    """Whoever reads this may go away (`moldau up | head`), or the log's disk may be full: the
+    broker goes on."""
+    try:
+        print(line, file=where, flush=True)
+    except BrokenPipeError:
+        # What is in the buffer would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), where.fileno())
+    except OSError:
+        return
 
 
 def up(
     settings: Settings,
     *,
-    ready_file: str | None = None,
+    ready_files: Sequence[str] = (),
     parent: int | None = None,
     scratch: str | None = None,
 ) -> int:
@@ -63,8 +79,8 @@ def up(
         if settings.data_dir is None:
             settings = settings.placed(_temporary_folder(ending))
         try:
-            _serve(settings, ready_file, parent, ending)
-        except (BindError, FolderError, SyncFailed) as error:
+            _serve(settings, ready_files, parent, ending)
+        except (BindError, FolderError, ReadyFileError, SyncFailed) as error:
             warn(str(error))
             return 1
         except DiskError as error:
@@ -85,7 +101,7 @@ def _temporary_folder(ending: ExitStack) -> str:
 
 
 def _serve(
-    settings: Settings, ready_file: str | None, parent: int | None, ending: ExitStack
+    settings: Settings, ready_files: Sequence[str], parent: int | None, ending: ExitStack
 ) -> None:
     data_dir = settings.data_dir
     assert data_dir is not None
@@ -118,25 +134,17 @@ def _serve(
     # An embedded broker is its program's own: `moldau down` must not find it.
     if parent is None:
         ending.callback(_note_instance(data_dir, address))
-    ending.callback(_announce(settings, address, data_dir, ready_file))
+    _announce(settings, address, data_dir)
+    for path in ready_files:
+        ending.callback(_write_ready(path, address))
     server.run()
 
 
-def _announce(
-    settings: Settings, address: str, data_dir: str, ready_file: str | None
-) -> Callable[[], None]:
-    """Says that it serves, to people and to programs. Gives what takes that back."""
+def _announce(settings: Settings, address: str, data_dir: str) -> None:
+    """Says to people that it serves."""
     where = "a temporary folder" if settings.temporary else data_dir
     say(f"Moldau serves Kafka on {address}, data in {where}. Next:")
     say(NEXT.format(address=address))
-    if ready_file:
-        write_ready(ready_file, address)
-
-    def gone() -> None:
-        if ready_file and not ready_file.startswith("/dev/"):
-            Path(ready_file).unlink(missing_ok=True)
-
-    return gone
 
 
 def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
@@ -154,19 +162,33 @@ def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
     return gone
 
 
-def write_ready(path: str, address: str) -> None:
-    """Whole or not at all: whoever waits for the file reads a whole address."""
-    if path.startswith("/dev/"):
-        Path(path).write_text(f"{address}\n")
-        return
-    draft = f"{path}.tmp"
-    Path(draft).write_text(f"{address}\n")
-    os.replace(draft, path)
+def _write_ready(path: str, address: str) -> Callable[[], None]:
+    """Tells programs that it serves. Whole or not at all: whoever waits for the file reads a whole
+    address. Gives what takes that back. Raises ReadyFileError."""
+    is_pipe = path.startswith("/dev/")
+    draft = path if is_pipe else f"{path}.tmp"
+    try:
+        Path(draft).write_text(f"{address}\n")
+        if not is_pipe:
+            os.replace(draft, path)
+    except OSError as error:
+        raise ReadyFileError(
+            f"--ready-file {path} can't be written: {error.strerror}. Name a file in a folder "
+            f"that is there."
+        ) from None
+
+    def gone() -> None:
+        if not is_pipe:
+            Path(path).unlink(missing_ok=True)
+
+    return gone
 
 
 def _dial(host: str) -> str:
     """An address to type for a listener: who listens everywhere is found at localhost."""
-    return "localhost" if host in ("", "0.0.0.0", "::") else host
+    if host in ("", "0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def _stop_on_signals(reactor: Reactor) -> None:

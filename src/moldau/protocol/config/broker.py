@@ -64,6 +64,7 @@ log.flush.offset.checkpoint.interval.ms      int    60000      >=0
 log.flush.scheduler.interval.ms              long   max        -
 log.index.interval.bytes                     int    4096       >=0      cluster
 log.index.size.max.bytes                     int    10485760   >=4      cluster
+log.initial.task.delay.ms                    long   30000      >=0      internal
 log.message.timestamp.after.max.ms           long   3600000    >=0      cluster
 log.message.timestamp.before.max.ms          long   max        >=0      cluster
 log.message.timestamp.type                   string CreateTime *timestamps cluster
@@ -431,7 +432,6 @@ delegation.token.expiry.time.ms              long   86400000   >=1
 delegation.token.max.lifetime.ms             long   604800000  >=1
 
 [none: internal]
-log.initial.task.delay.ms                    long   30000      >=0      internal
 server.max.startup.time.ms                   long   max        >=0      internal
 unstable.api.versions.enable                 bool   false      -        internal
 unstable.feature.versions.enable             bool   false      -        internal

@@ -69,6 +69,7 @@ log.dirs: The folder for data.
 log.flush.offset.checkpoint.interval.ms: How often recovery points are written to disk.
 log.flush.scheduler.interval.ms: How often logs are looked at for a sync that is due.
 log.flush.start.offset.checkpoint.interval.ms: How often log start offsets are written to disk.
+log.initial.task.delay.ms: How long after the start old segments are first looked for.
 log.retention.check.interval.ms: How often old segments are looked for.
 log.retention.hours: As log.retention.ms, in hours.
 log.retention.minutes: As log.retention.ms, in minutes.
