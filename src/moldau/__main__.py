@@ -21,10 +21,12 @@ Kafka for Python people: a broker and the kafka-* tools.
   down        stop a broker that runs here
   demo        the main job: orders, shipments, revenue per minute, checked to the cent
 {others}
+  completion  for bash, zsh and fish
 
 moldau COMMAND --help says more. The kafka-* tools (kafka-topics, kafka-console-consumer, ...)
 are commands of their own.
 """
+_COMMANDS = {"up", "status", "down", "demo", "completion"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from moldau.tools import instances
 
         return (instances.status if words[0] == "status" else instances.down)(words[1:])
+    if words and words[0] == "completion":
+        return completion(words[1:])
     if words and words[0] in ("--version", "version"):
         from moldau import __version__
 
@@ -56,7 +60,7 @@ def _other(words: list[str]) -> int:
         return SUBCOMMANDS[words[0]][1](words[1:])
     from difflib import get_close_matches
 
-    near = get_close_matches(words[0], ["up", "status", "down", "demo", *SUBCOMMANDS], 1)
+    near = get_close_matches(words[0], _COMMANDS | SUBCOMMANDS.keys(), 1)
     hint = f"did you mean `moldau {near[0]}`?" if near else "`moldau --help` lists what there is."
     print(f"moldau: there is no command {words[0]!r}; {hint}", file=sys.stderr)
     return 2
@@ -120,15 +124,9 @@ def _up_parser() -> argparse.ArgumentParser:
 def demo(argv: Sequence[str]) -> int:
     from moldau.server.embedded import Broker, BrokerError
     from moldau.tools import demo as job
-    from moldau.tools.demo.options import add_arguments, from_arguments
+    from moldau.tools.demo.options import from_arguments
 
-    parser = argparse.ArgumentParser(
-        "moldau demo",
-        description="The main job on a broker of its own, or on any Kafka.",
-        allow_abbrev=False,
-    )
-    add_arguments(parser)
-    arguments = parser.parse_args(argv)
+    arguments = _demo_parser().parse_args(argv)
     options = from_arguments(arguments)
     if arguments.bootstrap_server:
         return job.run(arguments.bootstrap_server, options)
@@ -138,6 +136,24 @@ def demo(argv: Sequence[str]) -> int:
     except BrokerError as error:
         print(f"moldau demo: {error}", file=sys.stderr)
         return 1
+
+
+def _demo_parser() -> argparse.ArgumentParser:
+    from moldau.tools.demo.options import add_arguments
+
+    parser = argparse.ArgumentParser(
+        "moldau demo",
+        description="The main job on a broker of its own, or on any Kafka.",
+        allow_abbrev=False,
+    )
+    add_arguments(parser)
+    return parser
+
+
+def completion(argv: list[str]) -> int:
+    from moldau.tools import completion as tool
+
+    return tool.main(argv, {"up": _up_parser, "demo": _demo_parser})
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
+from moldau.__main__ import _demo_parser, _up_parser
 from moldau.tools import cli_records, completion
 from moldau.tools.cli import SUBCOMMANDS
 
+ALL = ("up", "status", "down", "demo", "completion")
+OTHERS = {"up": _up_parser, "demo": _demo_parser}
 Moldau = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -118,11 +121,23 @@ def test_nothing_listens(moldau: Moldau, unused_port: int, command: str) -> None
 
 
 def test_every_subcommand_explains_itself(moldau: Moldau) -> None:
-    for name, (about, _) in SUBCOMMANDS.items():
+    listed = moldau("--help").stdout
+    for name in (*ALL, *SUBCOMMANDS):
         ran = moldau(name, "--help")
         assert ran.returncode == 0, name
         assert f"usage: moldau {name}" in ran.stdout
-        assert about in moldau("--help").stdout
+        assert f"\n  {name} " in listed
+
+
+def test_a_mistyped_command_or_action_is_told(moldau: Moldau) -> None:
+    ran = moldau("topcis")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "moldau: there is no command 'topcis'; did you mean `moldau topics`?\n"
+    ran = moldau("topics", "lst")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "invalid choice: 'lst'" in ran.stderr
+    # An abbreviation is no option: tomorrow it may stand for another.
+    assert moldau("up", "--temp", "--port", "0").returncode == 2
 
 
 def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: str) -> None:
@@ -152,20 +167,26 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
         ("topics de", ["delete", "describe"]),
         ("completion ", ["bash", "fish", "zsh"]),
         ("topics create x --p", ["--partitions"]),
+        ("topics --b", ["--bootstrap-server"]),
+        ("groups list --j", ["--json"]),
+        ("up --re", ["--ready-file"]),
+        ("up --p", ["--port"]),  # and not --parent, which is not for people
+        ("demo --data ", ["grocery", "made-up"]),
+        ("down --", ["--all", "--data", "--help", "--port"]),
         ("groups reset g --to ", ["earliest", "latest"]),
         ("nonsense ", []),
     ],
 )
 def test_words_to_complete(typed: str, found: list[str]) -> None:
-    assert completion.words(typed.split(" ")) == found
+    assert completion.words(typed.split(" "), OTHERS) == found
 
 
 def test_names_to_complete(bootstrap_servers: str, topic: str) -> None:
     server = ["-b", bootstrap_servers]
-    assert topic in completion.words(["topics", "describe", *server, "cli-"])
-    assert topic in completion.words(["consume", *server, ""])
-    assert topic in completion.words(["groups", "reset", *server, "g", "--topic", ""])
-    assert completion.words(["consume", "-b", "127.0.0.1:1", ""]) == []
+    assert topic in completion.words(["topics", "describe", *server, "cli-"], {})
+    assert topic in completion.words(["consume", *server, ""], {})
+    assert topic in completion.words(["groups", "reset", *server, "g", "--topic", ""], {})
+    assert completion.words(["consume", "-b", "127.0.0.1:1", ""], {}) == []
 
 
 def test_bash_completes(moldau: Moldau) -> None:

@@ -24,5 +24,4 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "groups": ("consumer groups: lag, members, reset, delete", _lazily("cli_groups")),
     "produce": ("records from stdin", _lazily("cli_records", "produce")),
     "consume": ("records to stdout", _lazily("cli_records", "consume")),
-    "completion": ("completion for bash, zsh and fish", _lazily("completion")),
 }

@@ -28,6 +28,12 @@ def parser(name: str, about: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(f"moldau {name}", description=about, allow_abbrev=False)
 
 
+def with_action(argv: list[str], action: str = "list") -> list[str]:
+    """The command line with the action that is meant when none was typed."""
+    typed = argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
+    return argv if typed else [action, *argv]
+
+
 def add_common(target: argparse.ArgumentParser) -> None:
     target.add_argument(
         "-b",

@@ -30,19 +30,19 @@ from moldau.tools.cli_frame import (
     parser,
     print_json,
     show,
+    with_action,
 )
 from moldau.tools.java_time import BadTime, parse_moment
 
-ACTIONS = ("list", "describe", "reset", "delete")
 _OFFSET_COLUMNS = ("topic", "partition", "offset", "end", "lag", "member", "client")
 
 
 def main(argv: list[str]) -> int:
-    arguments = _parse(argv)
+    arguments = options().parse_args(with_action(argv))
     return guarded("groups", lambda: _run(arguments))
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
+def options() -> argparse.ArgumentParser:
     top = parser("groups", "Consumer groups of a Kafka.")
     actions = top.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="the groups (what `moldau groups` alone does)")
@@ -64,10 +64,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     delete.add_argument("group", nargs="+")
     for action in (listing, describe, reset, delete):
         add_common(action)
-    words = (
-        argv if argv and (argv[0] in ACTIONS or argv[0] in ("-h", "--help")) else ["list", *argv]
-    )
-    return top.parse_args(words)
+    return top
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ _PATIENCE_S = 30.0
 _CONSUMER_SLICE_S = 0.2
 
 
-def produce(argv: list[str]) -> int:
+def produce_options() -> argparse.ArgumentParser:
     top = parser("produce", "Each line of stdin becomes a record.")
     top.add_argument("topic")
     top.add_argument("file", nargs="?", help="read this file, not stdin")
@@ -35,11 +35,15 @@ def produce(argv: list[str]) -> int:
     )
     top.add_argument("-p", "--partition", type=int, default=-1, metavar="N")
     add_common(top)
-    arguments = top.parse_args(argv)
+    return top
+
+
+def produce(argv: list[str]) -> int:
+    arguments = produce_options().parse_args(argv)
     return guarded("produce", lambda: _produce(arguments))
 
 
-def consume(argv: list[str]) -> int:
+def consume_options() -> argparse.ArgumentParser:
     top = parser("consume", "Prints records; ends at the end of the topic unless --follow.")
     top.add_argument("topic")
     top.add_argument("-f", "--follow", action="store_true", help="wait for more, until Ctrl-C")
@@ -50,7 +54,11 @@ def consume(argv: list[str]) -> int:
         help="begin at earliest (the default), latest, an offset, or -N: the last N",
     )  # fmt: skip
     add_common(top)
-    arguments = top.parse_args(argv)
+    return top
+
+
+def consume(argv: list[str]) -> int:
+    arguments = consume_options().parse_args(argv)
     if arguments.offset is None:
         arguments.offset = "latest" if arguments.follow and not arguments.count else "earliest"
     return guarded("consume", lambda: _consume(arguments))

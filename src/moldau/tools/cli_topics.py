@@ -18,17 +18,16 @@ from moldau.tools.cli_frame import (
     parser,
     print_json,
     show,
+    with_action,
 )
-
-ACTIONS = ("list", "create", "describe", "grow", "delete")
 
 
 def main(argv: list[str]) -> int:
-    arguments = _parse(argv)
+    arguments = options().parse_args(with_action(argv))
     return guarded("topics", lambda: _run(arguments))
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
+def options() -> argparse.ArgumentParser:
     top = parser("topics", "Topics of a Kafka.")
     actions = top.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="the topics (what `moldau topics` alone does)")
@@ -50,10 +49,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     delete.add_argument("topic", nargs="+")
     for action in (listing, create, describe, grow, delete):
         add_common(action)
-    words = (
-        argv if argv and (argv[0] in ACTIONS or argv[0] in ("-h", "--help")) else ["list", *argv]
-    )
-    return top.parse_args(words)
+    return top
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from argparse import SUPPRESS, Action, ArgumentParser, _SubParsersAction
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 from moldau.client.errors import KafkaError
-from moldau.tools import cli_groups, cli_topics
+from moldau.tools import cli_groups, cli_records, cli_topics, instances
 from moldau.tools.cli_frame import DEFAULT_SERVERS, SERVERS_VARIABLE, admin
 
 _SHELLS = {
@@ -45,35 +46,23 @@ _WHERE = {
     "zsh": 'eval "$(moldau completion zsh)"   # in ~/.zshrc, behind compinit',
     "fish": "moldau completion fish | source   # in ~/.config/fish/config.fish",
 }
-_COMMON = ("--bootstrap-server", "--json", "--help")
-_OPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("up",): (
-        "--host", "--port", "--data", "--temporary", "--config", "--detach", "--ready-file",
-        "--no-environment", "--help",
-    ),
-    ("demo",): ("--bootstrap-server", "--seconds", "--rate", "--data", "--keep", "--help"),
-    ("status",): ("--json", "--help"),
-    ("down",): ("--data", "--all", "--json", "--help"),
-    ("produce",): ("--key-separator", "--header", "--partition", *_COMMON),
-    ("consume",): ("--follow", "--count", "--partition", "--offset", *_COMMON),
-    ("topics", "list"): ("--internal", *_COMMON),
-    ("topics", "create"): (
-        "--partitions", "--replication-factor", "--config", "--if-not-exists", *_COMMON,
-    ),
-    ("topics", "describe"): _COMMON,
-    ("topics", "grow"): _COMMON,
-    ("topics", "delete"): _COMMON,
-    ("groups", "list"): _COMMON,
-    ("groups", "describe"): _COMMON,
-    ("groups", "reset"): ("--topic", "--to", "--execute", *_COMMON),
-    ("groups", "delete"): _COMMON,
-}  # fmt: skip
-_COMMANDS = ("up", "status", "down", "demo", "topics", "groups", "produce", "consume", "completion")
+Parsers = Mapping[str, Callable[[], ArgumentParser]]
+_PARSERS: Parsers = {
+    "status": instances.status_options,
+    "down": instances.down_options,
+    "topics": cli_topics.options,
+    "groups": cli_groups.options,
+    "produce": cli_records.produce_options,
+    "consume": cli_records.consume_options,
+}
+# What is no name but is understood where one of these stands before it.
+_WORDS = {"--to": ("earliest", "latest"), "--offset": ("earliest", "latest")}
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], others: Parsers) -> int:
+    """`others` are the options of the commands that are not this wing's."""
     if argv[:1] == ["words"]:
-        print("\n".join(words(argv[1:])))
+        print("\n".join(words(argv[1:], others)))
         return 0
     if len(argv) == 1 and argv[0] in _SHELLS:
         print(_SHELLS[argv[0]], end="")
@@ -89,41 +78,67 @@ def main(argv: list[str]) -> int:
     return 2
 
 
-def words(typed: list[str]) -> list[str]:
+def words(typed: list[str], others: Parsers) -> list[str]:
     """What may stand at the place of the last word, which is under way."""
     *before, last = typed or [""]
-    return sorted(word for word in _candidates(before, last) if word.startswith(last))
+    found = _candidates(before, last, {**_PARSERS, **others})
+    return sorted(word for word in found if word.startswith(last))
 
 
-def _candidates(before: list[str], last: str) -> list[str]:
+def _candidates(before: list[str], last: str, parsers: Parsers) -> Iterable[str]:
     if not before:
-        return list(_COMMANDS)
+        return [*parsers, "completion"]
     command, rest = before[0], before[1:]
     if command == "completion":
-        return [] if rest else list(_SHELLS)
-    actions = {"topics": cli_topics.ACTIONS, "groups": cli_groups.ACTIONS}.get(command)
-    if actions is not None and not rest:
-        return list(actions)
-    path = (command, *rest[:1]) if actions else (command,)
-    if last.startswith("-"):
-        return list(_OPTIONS.get(path, ("--help",)))
-    if before[-1] in ("--to",):
-        return ["earliest", "latest"]
-    if before[-1] in ("--offset", "-o") and command == "consume":
-        return ["earliest", "latest"]
-    return _names(path, before)
-
-
-def _names(path: tuple[str, ...], before: list[str]) -> list[str]:
-    ask: Callable[[str], list[str]]
-    if path in (("groups", "reset"),) and before[-1] in ("-t", "--topic"):
-        ask = _topics
-    elif path[0] == "groups" and path[1:] not in (("list",), ()):
-        ask = _groups
-    elif path[0] in ("produce", "consume") or path[1:] in (("describe",), ("grow",), ("delete",)):
-        ask = _topics
-    else:
+        return [] if rest else _SHELLS
+    if command not in parsers:
         return []
+    parser = parsers[command]()
+    actions = _actions(parser)
+    if actions and not rest and not last.startswith("-"):
+        return actions
+    # Without an action the listing is meant.
+    parser = actions.get(rest[0] if rest else "list", actions.get("list", parser))
+    if last.startswith("-"):
+        return _options(parser)
+    option = next((a for a in parser._actions if before[-1] in a.option_strings), None)
+    if option is not None and option.nargs != 0:
+        return _values(option, before)
+    action = rest[0] if actions and rest else ""
+    return _names(command, action, before)
+
+
+def _actions(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, _SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _options(parser: ArgumentParser) -> list[str]:
+    shown = (action for action in parser._actions if action.help != SUPPRESS)
+    return [text for action in shown for text in action.option_strings if text.startswith("--")]
+
+
+def _values(option: Action, before: list[str]) -> Iterable[str]:
+    """What the option that was just typed may be."""
+    name = option.option_strings[-1]
+    if name == "--topic":
+        return _asked(_topics, before)
+    return map(str, option.choices) if option.choices else _WORDS.get(name, ())
+
+
+def _names(command: str, action: str, before: list[str]) -> list[str]:
+    if command in ("produce", "consume"):
+        return _asked(_topics, before)
+    if command == "topics" and action in ("describe", "grow", "delete"):
+        return _asked(_topics, before)
+    if command == "groups" and action in ("describe", "reset", "delete"):
+        return _asked(_groups, before)
+    return []
+
+
+def _asked(ask: Callable[[str], list[str]], before: list[str]) -> list[str]:
     try:
         return ask(_servers(before))
     except (KafkaError, OSError):

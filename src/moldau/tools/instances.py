@@ -14,11 +14,17 @@ from moldau.tools.kafka_server_stop import stop
 NONE_RUNS = "No broker of yours runs here; `moldau up` starts one."
 
 
+def status_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "moldau status", description="The brokers that run here.", allow_abbrev=False
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
 def status(argv: Sequence[str]) -> int:
     """Exit code 0 when a broker runs, else 1."""
-    parser = argparse.ArgumentParser("moldau status", description="The brokers that run here.")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    arguments = parser.parse_args(argv)
+    arguments = status_options().parse_args(argv)
     running = read_all()
     if arguments.json:
         import json
@@ -34,14 +40,20 @@ def status(argv: Sequence[str]) -> int:
     return 0 if running else 1
 
 
-def down(argv: Sequence[str]) -> int:
-    """Stops a broker. Exit code 0 when it is gone, 1 when none fits or one does not end, 2 when
-    several run and none was named."""
-    parser = argparse.ArgumentParser("moldau down", description="Stops brokers that run here.")
+def down_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "moldau down", description="Stops brokers that run here.", allow_abbrev=False
+    )
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--data", metavar="DIR", help="the one on this folder")
     parser.add_argument("--port", metavar="PORT", help="the one that listens on this port")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def down(argv: Sequence[str]) -> int:
+    """Stops a broker. Exit code 0 when it is gone, 1 when none fits or one does not end, 2 when
+    several run and none was named."""
+    arguments = down_options().parse_args(argv)
     running = read_all()
     chosen = [broker for broker in running if _is_meant(broker, arguments)]
     if not chosen:

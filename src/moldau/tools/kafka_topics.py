@@ -517,7 +517,9 @@ def _bad_config(message: str) -> str:
     near = nearest(unknown, TOPIC) if unknown != message else None
     if near:
         return f"There is no topic config {unknown!r}; did you mean {near!r}?"
-    return f"{message}. `kafka-topics --help` names all topic configs in the Kafka documentation."
+    if unknown != message:
+        return f"{message}; https://kafka.apache.org/documentation/#topicconfigs has them all."
+    return f"{message}."
 
 
 def _refused(error: Refused, admin: Admin, options: Parsed) -> str:
