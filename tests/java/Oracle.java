@@ -38,7 +38,9 @@ public final class Oracle {
                     "org.apache.kafka.common.message.%s",
                     "org.apache.kafka.common.metadata.%s",
                     "org.apache.kafka.coordinator.group.generated.%s",
-                    "org.apache.kafka.coordinator.transaction.generated.%s");
+                    "org.apache.kafka.coordinator.transaction.generated.%s",
+                    "org.apache.kafka.coordinator.share.generated.%s",
+                    "org.apache.kafka.server.log.remote.metadata.storage.generated.%s");
 
     public static void main(String[] args) throws IOException {
         DataInputStream in = new DataInputStream(new BufferedInputStream(System.in));

@@ -103,10 +103,8 @@ def _view(data: bytes) -> memoryview:
 
 
 def default_of(f: Field) -> Any:
-    if f.kind == "array":
-        return None if f.default is None and f.nullable != (1, 0) else []
-    if f.kind == "struct":
-        return f.of() if f.nullable == (1, 0) else None
+    if f.starts_anew:
+        return [] if f.kind == "array" else f.of()
     return f.default
 
 

@@ -22,7 +22,16 @@ from moldau.protocol.schema import Message, Struct
 from tests.protocol.generated import JUDGED, differences, messages_and_versions, values
 
 # Records of Kafka's internal topics are no messages of its clients, and kio has only those.
-NOT_IN_KIO = {"metadata_log", "consumer_offsets"}
+NOT_IN_KIO = {
+    "consumer_group_records",
+    "consumer_offsets",
+    "metadata_log",
+    "remote_log_metadata",
+    "share_group_records",
+    "share_group_state",
+    "streams_group_records",
+    "transaction_log",
+}
 
 
 def kio_class(cls: type[Message], version: int) -> Any | None:

@@ -184,7 +184,9 @@ def _encode_nested(source: _Source, f: Field, value: str) -> None:
     if not f.nullable_in(source.version):
         _encode_struct(source, f.of, value)
         return
-    source.add(f"if {value} is None: out += b'\\xff'")
+    # In its place a null struct is an int8 of -1, among the tagged fields a varint of 0.
+    null = b"\x00" if f.tagged_in(source.version) else b"\xff"
+    source.add(f"if {value} is None: out += {null!r}")
     source.add("else:")
     source.depth += 1
     source.add("out += b'\\x01'")
@@ -246,11 +248,12 @@ def _encode_tagged(source: _Source, cls: type[Struct], obj: str) -> None:
 
 def _differs_from_default(source: _Source, f: Field, expression: str) -> str:
     if f.kind == "array":
-        return f"{expression} != {None if f.default is None and f.nullable != (1, 0) else []}"
-    if f.kind == "struct" and f.nullable == (1, 0):
-        return " or ".join(
+        return f"{expression} != {[] if f.starts_anew else None}"
+    if f.starts_anew:
+        differs = " or ".join(
             _differs_from_default(source, g, f"{expression}.{g.name}") for g in f.of.fields
         )
+        return differs if f.nullable == (1, 0) else f"{expression} is None or {differs}"
     return f"{expression} != {source.bind('default', f.default)}"
 
 
@@ -302,10 +305,8 @@ def _decode_struct(source: _Source, cls: type[Struct]) -> str:
 
 
 def _default(source: _Source, f: Field) -> str:
-    if f.kind == "array" and (f.default is not None or f.nullable == (1, 0)):
-        return "[]"
-    if f.kind == "struct" and f.nullable == (1, 0):
-        return source.bind("make", f.of) + "()"
+    if f.starts_anew:
+        return "[]" if f.kind == "array" else source.bind("make", f.of) + "()"
     return source.bind("default", f.default)
 
 
@@ -338,7 +339,8 @@ def _decode_nested(source: _Source, f: Field, target: str) -> None:
         source.add(f"{target} = {obj}")
         return
     source.add("p += 1")
-    source.add(f"if buf[p - 1] > 127: {target} = None")
+    is_null = "== 0" if f.tagged_in(source.version) else "> 127"
+    source.add(f"if buf[p - 1] {is_null}: {target} = None")
     source.add("else:")
     source.depth += 1
     obj = _decode_struct(source, f.of)

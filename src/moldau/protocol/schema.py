@@ -71,6 +71,14 @@ class Field:
     def nullable_in(self, version: int) -> bool:
         return self.nullable[0] <= version <= self.nullable[1]
 
+    @property
+    def starts_anew(self) -> bool:
+        """Is its default an empty list, or a struct of defaults, and not None? So it is where null
+        is no value, and where the default says so: `[]`, or the struct's class."""
+        if self.kind not in ("array", "struct"):
+            return False
+        return self.nullable == (1, 0) or self.default is not None
+
 
 def _kind(kind: str, default: Any) -> Any:
     def make(versions: str | None = ALWAYS, *, default: Any = default, **options: Any) -> Any:
@@ -122,12 +130,8 @@ def _make_init(fields: tuple[Field, ...]) -> Any:
     args, body = [], []
     for f in fields:
         n = f.name
-        if f.default is None and f.kind in ("array", "struct") and f.nullable == (1, 0):
+        if f.starts_anew:
             scope[f"_new_{n}"] = _CONSTRUCTORS.get(f.kind, f.of)
-            args.append(f"{n}=_absent")
-            body.append(f"self.{n} = _new_{n}() if {n} is _absent else {n}")
-        elif f.kind == "array" and f.default is not None:
-            scope[f"_new_{n}"] = list
             args.append(f"{n}=_absent")
             body.append(f"self.{n} = _new_{n}() if {n} is _absent else {n}")
         else:

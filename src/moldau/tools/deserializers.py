@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 
+from moldau.tools.java_numbers import double, single
+
 Deserializer = Callable[[bytes], str]
 _PACKAGE = "org.apache.kafka.common.serialization."
 
@@ -69,51 +71,12 @@ def _byte_buffer(data: bytes) -> str:
     return f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
 
 
-def _double(value: float) -> str:
-    return _java_decimal(value, repr(value))
-
-
-def _float(value: float) -> str:
-    """The shortest digits that give the same 32 bits."""
-    shortest = next(text for d in range(1, 18) if _is_same_float(value, text := f"{value:.{d}g}"))
-    return _java_decimal(value, shortest)
-
-
-def _is_same_float(value: float, text: str) -> bool:
-    try:
-        return struct.pack(">f", float(text)) == struct.pack(">f", value)
-    except OverflowError:  # rounded beyond the largest
-        return False
-
-
-def _java_decimal(value: float, shortest: str) -> str:
-    """Java writes 1.0E10 from ten million on and below a thousandth."""
-    from decimal import Decimal
-
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    sign = "-" if shortest.startswith("-") else ""
-    if value == 0:
-        return f"{sign}0.0"
-    _, tuple_digits, exponent = Decimal(shortest).normalize().as_tuple()
-    digits = "".join(map(str, tuple_digits))
-    assert isinstance(exponent, int)
-    point = len(digits) + exponent
-    if -3 < point <= 7:
-        whole = digits[:point].ljust(point, "0") if point > 0 else "0"
-        rest = digits[point:] if point > 0 else "0" * -point + digits
-        return f"{sign}{whole}.{rest or '0'}"
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{point - 1}"
-
-
 _BY_NAME: dict[str, Deserializer] = {
     "LongDeserializer": _number("LongDeserializer", ">q"),
     "IntegerDeserializer": _number("IntegerDeserializer", ">i"),
     "ShortDeserializer": _number("ShortDeserializer", ">h"),
-    "DoubleDeserializer": _number("Deserializer", ">d", _double),
-    "FloatDeserializer": _number("Deserializer", ">f", _float),
+    "DoubleDeserializer": _number("Deserializer", ">d", double),
+    "FloatDeserializer": _number("Deserializer", ">f", single),
     "BooleanDeserializer": _boolean,
     "UUIDDeserializer": _uuid,
     "VoidDeserializer": _void,
