@@ -9,7 +9,6 @@ import pytest
 from moldau.cluster.boot import (
     ForeignFolder,
     Incarnation,
-    leader_change,
     records_for_start,
     records_for_stop,
 )
@@ -45,13 +44,6 @@ def start(
 
 def names(records: list[Record]) -> list[str]:
     return [type(record).__name__.removesuffix("Record") for record in records]
-
-
-def test_leader_change_has_the_bytes_that_apache_kafka_writes() -> None:
-    """Those of the first batch of a folder of Apache Kafka 4.3.1 with the voter 1."""
-    key, value = leader_change(1)
-    assert key == b"\x00\x00\x00\x02"
-    assert value == b"\x00\x00\x00\x00\x00\x01" + b"\x02\x00\x00\x00\x01\x00" * 2 + b"\x00"
 
 
 def test_new_folder_gets_features_and_a_registration() -> None:
@@ -108,7 +100,7 @@ def test_what_a_tool_formatted_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "advice"), [(29, "kafka-features upgrade"), (31, "newer Apache Kafka")]
+    ("level", "advice"), [(6, "kafka-features upgrade"), (31, "newer Apache Kafka")]
 )
 def test_other_formats_are_not_continued(level: int, advice: str) -> None:
     record = m.FeatureLevelRecord(name="metadata.version", feature_level=level)
@@ -116,6 +108,15 @@ def test_other_formats_are_not_continued(level: int, advice: str) -> None:
         start(ClusterImage().apply([record]))
     with pytest.raises(ForeignFolder, match=advice):
         start(ClusterImage(), bootstrap=[record])
+
+
+def test_bootstrap_of_an_old_format_has_no_metadata_transaction() -> None:
+    bootstrap: list[Record] = [m.FeatureLevelRecord(name="metadata.version", feature_level=12)]
+    records = start(ClusterImage(), bootstrap=bootstrap)
+    assert names(records) == ["FeatureLevel", "RegisterBroker", "BrokerRegistrationChange"]
+    assert ClusterImage().apply(records).brokers[1].epoch == 2
+    bootstrap = [m.FeatureLevelRecord(name="metadata.version", feature_level=13)]
+    assert names(start(ClusterImage(), bootstrap=bootstrap))[0] == "BeginTransaction"
 
 
 def test_leader_epochs_stay_after_a_clean_stop_and_rise_after_a_crash() -> None:

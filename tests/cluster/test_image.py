@@ -134,10 +134,37 @@ def test_partitions_come_without_gaps() -> None:
 
 
 def test_what_is_not_understood_is_kept() -> None:
-    quota = m.ClientQuotaRecord(key="producer_byte_rate", value=1.0)
+    controller = m.RegisterControllerRecord(controller_id=3)
     unknown = UnknownRecord(99, 0, b"x")
-    image = cluster(1).apply([quota]).apply([m.NoOpRecord(), unknown])
-    assert image.others == (quota, unknown)
+    image = cluster(1).apply([controller]).apply([m.NoOpRecord(), unknown])
+    assert list(image.others.values()) == [controller, unknown]
+
+
+def test_the_latest_word_on_what_is_not_understood_counts() -> None:
+    first, second = (
+        m.RegisterControllerRecord(controller_id=3, incarnation_id=i) for i in (ID, ID[::-1])
+    )
+    unknown = [UnknownRecord(99, 0, b"x"), UnknownRecord(99, 0, b"y"), UnknownRecord(99, 0, b"x")]
+    image = ClusterImage().apply([first, *unknown[:2], second, unknown[2]])
+    assert list(image.others.values()) == [second, *unknown]
+
+
+@pytest.mark.parametrize(
+    ("said", "taken_back"),
+    [
+        (m.AccessControlEntryRecord(id=ID, host="*"), m.RemoveAccessControlEntryRecord(id=ID)),
+        (
+            m.UserScramCredentialRecord(name="alice", mechanism=1, iterations=4096),
+            m.RemoveUserScramCredentialRecord(name="alice", mechanism=1),
+        ),
+        (m.DelegationTokenRecord(token_id="t"), m.RemoveDelegationTokenRecord(token_id="t")),
+    ],
+)
+def test_what_was_taken_back_is_not_kept(said: Message, taken_back: Message) -> None:
+    image = ClusterImage().apply([said])
+    assert list(image.others.values()) == [said]
+    assert not image.apply([taken_back]).others
+    assert not ClusterImage().apply([taken_back]).others  # a snapshot may begin after it was said
 
 
 def test_transactions_of_a_stored_log() -> None:

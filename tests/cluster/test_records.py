@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moldau.cluster.records import UnknownRecord, decode_record, encode_record
+from moldau.cluster.records import UnknownRecord, decode_record, encode_record, level_for
 from moldau.protocol.messages import metadata_log as m
 from moldau.protocol.primitives import Malformed
 from moldau.protocol.schema import Message
@@ -65,6 +65,33 @@ BYTES = [
 def test_is_written_as_kafka_writes_it(record: Message, expected: bytes) -> None:
     assert encode_record(record) == expected
     assert decode_record(expected) == record
+
+
+@pytest.mark.parametrize(
+    ("record", "level", "version"),
+    [
+        (m.PartitionRecord(directories=[DIRECTORY]), 16, 0),
+        (m.PartitionRecord(directories=[DIRECTORY]), 17, 1),
+        (m.PartitionChangeRecord(eligible_leader_replicas=[1]), 22, 1),
+        (m.PartitionChangeRecord(eligible_leader_replicas=[1]), 23, 2),
+        (m.RegisterBrokerRecord(log_dirs=[DIRECTORY]), 7, 1),
+        (m.RegisterBrokerRecord(log_dirs=[DIRECTORY]), 8, 2),
+        (m.RegisterBrokerRecord(log_dirs=[DIRECTORY]), 29, 3),
+        (m.RegisterBrokerRecord(log_dirs=[DIRECTORY]), 30, 4),
+        (m.TopicRecord(name="t"), 7, 0),
+    ],
+)
+def test_older_formats_get_older_versions(record: Message, level: int, version: int) -> None:
+    encoded = encode_record(record, level)
+    assert encoded[2] == version
+    assert type(decode_record(encoded)) is type(record)
+
+
+def test_level_is_the_one_that_the_records_begin() -> None:
+    raised = m.FeatureLevelRecord(name="metadata.version", feature_level=21)
+    assert level_for([], {}) == 30
+    assert level_for([m.NoOpRecord()], {"metadata.version": 17}) == 17
+    assert level_for([m.NoOpRecord(), raised], {"metadata.version": 17}) == 21
 
 
 def test_unknown_type_is_kept_as_it_is() -> None:

@@ -15,7 +15,6 @@ from moldau.broker.partition import Partition
 from moldau.cluster.boot import (
     ForeignFolder,
     Incarnation,
-    leader_change,
     records_for_start,
     records_for_stop,
 )
@@ -23,7 +22,8 @@ from moldau.cluster.changes import changes
 from moldau.cluster.configs import effective, topic_values
 from moldau.cluster.create_topics import create_topics
 from moldau.cluster.image import ClusterImage, Endpoint, InconsistentMetadata, TopicImage
-from moldau.cluster.records import Record, decode_record, encode_record
+from moldau.cluster.quorum import leader_change
+from moldau.cluster.records import Record, decode_record, encode_record, level_for
 from moldau.cluster.replay import committed
 from moldau.cluster.topic_names import INTERNAL
 from moldau.protocol.messages.create_topics import (
@@ -104,7 +104,7 @@ class Controller:
             )
         stored = committed(self._stored_records())
         self._replay(stored.records)
-        if any(isinstance(record, PROTECTING) for record in self.image.others):
+        if any(isinstance(record, PROTECTING) for record in self.image.others.values()):
             raise ForeignFolder(
                 "it holds access rules, passwords or tokens, which this release would not enforce; "
                 "start Apache Kafka 4.3 on it"
@@ -178,7 +178,8 @@ class Controller:
         )
 
     def _write(self, records: Sequence[Record]) -> Refused | None:
-        refused = self._append([(None, encode_record(record)) for record in records])
+        level = level_for(records, self.image.features)
+        refused = self._append([(None, encode_record(record, level)) for record in records])
         if refused is None:
             self._replay(records)
         return refused

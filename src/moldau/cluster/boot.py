@@ -3,7 +3,7 @@
 A new folder gets what Apache Kafka 4.3.1 writes into one that was formatted, with the features
 that this release serves; then, at every start, the broker registers under a new epoch and is
 unfenced at once, because the controller is in the same process. Sources:
-ActivationRecordsGenerator, ClusterControlManager, raft's LeaderChangeMessage.
+ActivationRecordsGenerator, ClusterControlManager.
 """
 
 from __future__ import annotations
@@ -13,25 +13,28 @@ from typing import Final, NamedTuple
 
 from moldau.cluster.decided import Dice
 from moldau.cluster.image import NO_LEADER, ClusterImage, Endpoint, PartitionImage, ResourceType
-from moldau.cluster.records import METADATA_VERSION, Record
+from moldau.cluster.records import (
+    METADATA_VERSION,
+    METADATA_VERSION_FEATURE,
+    OLDEST_METADATA_VERSION,
+    Record,
+)
 from moldau.protocol import uuids
-from moldau.protocol.codec import encode
 from moldau.protocol.config.layers import BrokerConfigs
 from moldau.protocol.messages import metadata_log as m
-from moldau.protocol.messages.control_records import LeaderChangeMessage, Voter
 
 # Lowest and highest level that is served. `metadata.version` is the format of the records
-# themselves and is written at one level only. Eligible leader replicas (KIP-966) are what a new
+# themselves. Eligible leader replicas (KIP-966) are what a new
 # folder of 4.3.1 has switched on; with one broker per partition they never come into play, but
 # clients see its effects on configs. group.version, transaction.version, share.version and
 # streams.version stay at 0, which is not written, until those protocols are served: clients that
 # find them switched on would use them.
 FEATURES: Final[Mapping[str, tuple[int, int]]] = {
-    "metadata.version": (METADATA_VERSION, METADATA_VERSION),
+    METADATA_VERSION_FEATURE: (OLDEST_METADATA_VERSION, METADATA_VERSION),
     "eligible.leader.replicas.version": (0, 1),
 }
-# Key of the control record: version 0, type 2 (ControlRecordType.LEADER_CHANGE).
-LEADER_CHANGE_KEY: Final = b"\0\0\0\2"
+# The metadata.version (3.6-IV1) from which on metadata transactions may be written.
+_TRANSACTIONS_SINCE: Final = 13
 
 
 class ForeignFolder(Exception):
@@ -45,13 +48,6 @@ class Incarnation(NamedTuple):
     listeners: Mapping[str, Endpoint]
     rack: str | None
     log_dirs: Sequence[bytes]
-
-
-def leader_change(node_id: int) -> tuple[bytes, bytes]:
-    """Key and value of the control record by which each leader epoch begins: one voter, itself."""
-    voters = [Voter(voter_id=node_id)]
-    message = LeaderChangeMessage(leader_id=node_id, voters=voters, granting_voters=voters)
-    return LEADER_CHANGE_KEY, encode(message, 0)
 
 
 def bootstrap_records() -> list[Record]:
@@ -82,7 +78,7 @@ def records_for_start(
     records: list[Record] = []
     if in_transaction:
         records.append(m.AbortTransactionRecord(reason="Controller failover"))
-    if "metadata.version" in image.features:
+    if METADATA_VERSION_FEATURE in image.features:
         check_features(image.features)
     else:
         records += _first_records(configs, bootstrap or bootstrap_records())
@@ -108,20 +104,18 @@ def records_for_stop(image: ClusterImage, node_id: int) -> list[Record]:
 
 def check_features(features: Mapping[str, int]) -> None:
     """Raises ForeignFolder when the log is of another format than we write."""
-    level = features["metadata.version"]
-    if level == METADATA_VERSION:
-        return
+    level = features[METADATA_VERSION_FEATURE]
     if level > METADATA_VERSION:
-        what = "a newer Apache Kafka than 4.3 wrote this folder; start that one on it"
-    else:
-        what = (
-            "start Apache Kafka 4.3 on it and raise it with "
-            "`kafka-features upgrade --release-version 4.3`"
+        raise ForeignFolder(
+            f"its metadata.version is {level}, and the newest that this release knows is "
+            f"{METADATA_VERSION} (4.3-IV0): a newer Apache Kafka than 4.3 wrote it; start that one"
         )
-    raise ForeignFolder(
-        f"its metadata.version is {level}, and this release continues only {METADATA_VERSION} "
-        f"(4.3-IV0): {what}"
-    )
+    if level < OLDEST_METADATA_VERSION:
+        raise ForeignFolder(
+            f"its metadata.version is {level}, and the oldest that Apache Kafka 4.3 and this "
+            f"release know is {OLDEST_METADATA_VERSION} (3.3-IV3): start the Apache Kafka that "
+            "wrote it and raise it with `kafka-features upgrade`"
+        )
 
 
 def _first_records(configs: BrokerConfigs, bootstrap: Sequence[Record]) -> list[Record]:
@@ -130,8 +124,8 @@ def _first_records(configs: BrokerConfigs, bootstrap: Sequence[Record]) -> list[
         for record in bootstrap
         if isinstance(record, m.FeatureLevelRecord)
     }
-    check_features({"metadata.version": METADATA_VERSION} | levels)
-    records: list[Record] = [m.BeginTransactionRecord(name="Bootstrap records"), *bootstrap]
+    check_features({METADATA_VERSION_FEATURE: METADATA_VERSION} | levels)
+    records = list(bootstrap)
     if levels.get("eligible.leader.replicas.version"):
         # Kafka fixes the value for the whole cluster: leaders are chosen by it.
         records.append(
@@ -142,8 +136,10 @@ def _first_records(configs: BrokerConfigs, bootstrap: Sequence[Record]) -> list[
                 value=str(configs.values["min.insync.replicas"]),
             )
         )
-    records.append(m.EndTransactionRecord())
-    return records
+    if levels.get(METADATA_VERSION_FEATURE, METADATA_VERSION) < _TRANSACTIONS_SINCE:
+        return records  # they are one batch anyway
+    begin = m.BeginTransactionRecord(name="Bootstrap records")
+    return [begin, *records, m.EndTransactionRecord()]
 
 
 def _registration(incarnation: Incarnation, epoch: int, incarnation_id: bytes) -> Record:

@@ -12,12 +12,17 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
+from moldau.cluster.kept import NOTHING, Kept, Key, keep
 from moldau.cluster.records import Record
 from moldau.protocol.messages import metadata_log as m
 
 NO_LEADER: Final = -1
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
 
 
 class ResourceType(IntEnum):
@@ -49,6 +54,8 @@ class BrokerImage(NamedTuple):
     in_controlled_shutdown: bool
     log_dirs: tuple[bytes, ...]
     cordoned_log_dirs: tuple[bytes, ...] = ()
+    # The features that it knows, with their lowest and highest level.
+    features: Mapping[str, tuple[int, int]] = _nothing()
 
     @property
     def active(self) -> bool:
@@ -78,10 +85,6 @@ class TopicImage(NamedTuple):
     partitions: tuple[PartitionImage, ...]
 
 
-def _nothing() -> Mapping[Any, Any]:
-    return MappingProxyType({})
-
-
 class ClusterImage(NamedTuple):
     """Everything that the metadata log says. Do not change its tables: they are shared."""
 
@@ -92,8 +95,8 @@ class ClusterImage(NamedTuple):
     # By resource type and name; the cluster's default for all brokers is (BROKER, "").
     configs: Mapping[tuple[int, str], Mapping[str, str]] = _nothing()
     next_producer_id: int = 0
-    # Records that nothing here interprets (access control, quotas, what is newer), in order.
-    others: tuple[Record, ...] = ()
+    # Records that nothing here interprets (access control, quotas, what is newer).
+    others: Kept = NOTHING
 
     def apply(self, records: Iterable[Record]) -> ClusterImage:
         """Raises InconsistentMetadata when a record names what does not exist."""
@@ -101,7 +104,7 @@ class ClusterImage(NamedTuple):
         for record in records:
             handler = _HANDLERS.get(type(record))
             if handler is None:
-                draft.others.append(record)
+                draft.keep(record)
             else:
                 handler(draft, record)
         return draft.finish()
@@ -135,7 +138,12 @@ class _Draft:
         # The partitions of topics that are touched, by topic id.
         self.partitions: dict[bytes, list[PartitionImage]] = {}
         self.next_producer_id = image.next_producer_id
-        self.others: list[Record] = []
+        self.others: dict[Key, Record] | None = None
+
+    def keep(self, record: Record) -> None:
+        if self.others is None:
+            self.others = dict(self.image.others)
+        keep(self.others, record)
 
     def topic_ids(self) -> dict[bytes, TopicImage]:
         """The topics by id, to be changed; the names follow in `finish`."""
@@ -183,7 +191,7 @@ class _Draft:
             topics_by_id=ids,
             configs=_either(self.configs, image.configs),
             next_producer_id=self.next_producer_id,
-            others=image.others + tuple(self.others) if self.others else image.others,
+            others=_either(self.others, image.others),
         )
 
 
@@ -207,6 +215,9 @@ def _register_broker(draft: _Draft, record: m.RegisterBrokerRecord) -> None:
             in_controlled_shutdown=record.in_controlled_shutdown,
             log_dirs=tuple(record.log_dirs),
             cordoned_log_dirs=tuple(record.cordoned_log_dirs or ()),
+            features={
+                f.name: (f.min_supported_version, f.max_supported_version) for f in record.features
+            },
         )
     )
 

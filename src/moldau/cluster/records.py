@@ -6,6 +6,7 @@ record itself; keys are null. Source: AbstractApiMessageSerde and MetadataVersio
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from moldau.protocol.codec import Buffer, decode_from, encode
@@ -16,17 +17,22 @@ from moldau.protocol.schema import Message
 FRAME_VERSION: Final = 1
 METADATA_VERSION: Final = 30
 """The feature level of `metadata.version` 4.3-IV0, the newest that Apache Kafka 4.3.1 knows."""
+OLDEST_METADATA_VERSION: Final = 7
+"""That of 3.3-IV3, the oldest that it knows: a cluster that came from an older Kafka stays at its
+level until somebody raises it, and its records are written as that level asks."""
+METADATA_VERSION_FEATURE: Final = "metadata.version"
 
 _KNOWN: Final[dict[int, type[Message]]] = {
     cls.api_key: cls
     for cls in vars(m).values()
     if isinstance(cls, type) and issubclass(cls, Message) and cls.api_key >= 0
 }
-# At metadata.version 4.3-IV0. Records that are not named here are written with version 0.
-_WRITTEN: Final[dict[type[Message], int]] = {
-    m.PartitionRecord: 2,
-    m.PartitionChangeRecord: 2,
-    m.RegisterBrokerRecord: 4,
+# From which metadata.version on which version of a record is written. Records that are not named
+# here are written with version 0.
+_WRITTEN: Final[dict[type[Message], tuple[tuple[int, int], ...]]] = {
+    m.PartitionRecord: ((23, 2), (17, 1)),
+    m.PartitionChangeRecord: ((23, 2), (17, 1)),
+    m.RegisterBrokerRecord: ((30, 4), (17, 3), (8, 2), (7, 1)),
 }
 
 
@@ -41,11 +47,20 @@ class UnknownRecord(NamedTuple):
 Record: TypeAlias = Message | UnknownRecord
 
 
-def written_version(record: Message) -> int:
-    """The version that Apache Kafka 4.3.1 writes for such a record."""
+def written_version(record: Message, level: int) -> int:
+    """The version that Apache Kafka writes for such a record at a level of metadata.version."""
     if isinstance(record, m.BrokerRegistrationChangeRecord):
         return _change_version(record)
-    return _WRITTEN.get(type(record), 0)
+    found = (version for since, version in _WRITTEN.get(type(record), ()) if since <= level)
+    return next(found, 0)
+
+
+def level_for(records: Iterable[Record], features: Mapping[str, int]) -> int:
+    """The level at which these records are written: the one that they begin, or that they find."""
+    for record in records:
+        if isinstance(record, m.FeatureLevelRecord) and record.name == METADATA_VERSION_FEATURE:
+            return record.feature_level
+    return features.get(METADATA_VERSION_FEATURE, METADATA_VERSION)
 
 
 def _change_version(record: m.BrokerRegistrationChangeRecord) -> int:
@@ -57,12 +72,12 @@ def _change_version(record: m.BrokerRegistrationChangeRecord) -> int:
     return 1 if record.in_controlled_shutdown else 0
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: Record, level: int = METADATA_VERSION) -> bytes:
     if isinstance(record, UnknownRecord):
         version, body = record.version, record.body
         kind = record.type
     else:
-        version = written_version(record)
+        version = written_version(record, level)
         kind, body = record.api_key, encode(record, version)
     return uvarint(FRAME_VERSION) + uvarint(kind) + uvarint(version) + body
 
