@@ -6,6 +6,7 @@ import random
 from struct import unpack_from
 from typing import Any, TypeVar
 
+from moldau.broker.loggers import Loggers
 from moldau.broker.node import Node
 from moldau.broker.request import Connection
 from moldau.cluster.image import Endpoint
@@ -42,7 +43,7 @@ class Stage:
         self.logs = LogManager.open(
             self.disk, "/data", settings, self.now_ms, self.said.append, self.dice.randbytes
         )
-        self.node = Node(settings, self.logs, self.dice, self.said.append, self.now_ms)
+        self.node = Node(settings, self.logs, self.dice, Loggers(self.said.append), self.now_ms)
         self.node.start({"PLAINTEXT": Endpoint("localhost", 9092)})
         self.correlation_id = 0
         self.client = self.connect()

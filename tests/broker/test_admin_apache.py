@@ -4,7 +4,7 @@ and values, in one table.
 Not in it, because we answer otherwise on purpose: a topic that Metadata creates is answered at
 once (test_admin.py); an operation that AlterConfigs does not know and a nameless topic in
 DescribeTopicPartitions are INVALID_REQUEST and INVALID_TOPIC_EXCEPTION here, UNKNOWN_SERVER_ERROR
-there; configs of groups, client metrics and loggers cannot be altered yet.
+there; each has loggers of its own.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ def change(*resources: tuple[int, str, list[Change]]) -> Row:
     return Row(lambda side: side.ask(request, alter.IncrementalAlterConfigsResponse, 1))
 
 
-def replace(*resources: tuple[int, str, dict[str, str | None]]) -> Row:
+def replace(*resources: tuple[int, str, dict[str, str | None]], validate_only: bool = True) -> Row:
     request = plain_alter.AlterConfigsRequest(
         resources=[
             plain_alter.AlterConfigsResource(
@@ -304,7 +304,7 @@ def replace(*resources: tuple[int, str, dict[str, str | None]]) -> Row:
             )
             for kind, name, values in resources
         ],
-        validate_only=True,
+        validate_only=validate_only,
     )
     return Row(lambda side: side.ask(request, plain_alter.AlterConfigsResponse, 2))
 
@@ -565,6 +565,188 @@ TABLE: dict[str, Row] = {
     "alter: unknown type": change((5, "1", [])),
     "alter: unknown logger": change((LOGGER, "1", [("kafka.bogus", SET, "INFO")])),
     "alter: loggers of another": change((LOGGER, "2", [("root", SET, "INFO")])),
+    "alter: threads": Row(
+        lambda side: [
+            change((BROKER, "", [(name, SET, value)])).ask(side)
+            for name, value in (
+                ("num.io.threads", "3"),
+                ("num.io.threads", "4"),
+                ("num.io.threads", "16"),
+                ("num.io.threads", "17"),
+                ("num.network.threads", "7"),
+                ("num.replica.fetchers", "2"),
+                ("num.replica.fetchers", "3"),
+                ("num.recovery.threads.per.data.dir", "5"),
+                ("background.threads", "21"),
+                ("log.cleaner.threads", "0"),
+                ("log.cleaner.threads", "3"),
+                ("remote.log.reader.threads", "21"),
+                ("remote.log.manager.copier.thread.pool.size", "4"),
+            )
+        ]
+    ),
+    "alter: what must fit together": Row(
+        lambda side: [
+            change((BROKER, "", [(name, SET, value)])).ask(side)
+            for name, value in (
+                ("log.roll.ms", "0"),
+                ("log.roll.jitter.ms", "-1"),
+                ("log.retention.ms", "0"),
+                ("log.retention.ms", "-1"),
+                ("log.retention.ms", "-5"),
+                ("log.retention.minutes", "5"),
+                ("log.local.retention.ms", "999999999999"),
+                ("log.local.retention.ms", "-1"),
+                ("log.local.retention.bytes", "-1"),
+                ("log.cleaner.dedupe.buffer.size", "1000"),
+                ("group.consumer.assignment.interval.ms", "15001"),
+                ("group.share.assignment.interval.ms", "15001"),
+                ("group.streams.assignment.interval.ms", "-1"),
+                ("max.connections", "0"),
+                ("max.connections", "-1"),
+                ("max.connection.creation.rate", "0"),
+                ("max.connections.per.ip", "0"),
+                ("max.connections.per.ip.overrides", "127.0.0.1:5"),
+                ("max.connections.per.ip.overrides", "127.0.0.1:x"),
+                ("max.connections.per.ip.overrides", "127.0.0.1"),
+                ("max.connections.per.ip.overrides", "a b:5"),
+                ("message.max.bytes", "-1"),
+                ("compression.type", "rar"),
+                ("min.insync.replicas", "0"),
+                ("unclean.leader.election.enable", "perhaps"),
+                ("producer.id.expiration.ms", "0"),
+                ("follower.replication.throttled.rate", "-1"),
+            )
+        ]
+    ),
+    "alter: listeners of one kind": Row(
+        lambda side: [
+            change((BROKER, name, [(key, SET, value)])).ask(side)
+            for name in ("", "1")
+            for key, value in (
+                ("listener.name.plaintext.max.connections", "7"),
+                ("listener.name.plaintext.max.connection.creation.rate", "7"),
+                ("listener.name.plaintext.num.network.threads", "4"),
+                ("listener.name.plaintext.max.connections", "x"),
+                ("ssl.keystore.location", "/a"),
+            )
+        ]
+    ),
+    "alter: group": Row(
+        lambda side: [
+            change((GROUP, "g", [(name, SET, value)])).ask(side)
+            for name, value in (
+                ("consumer.session.timeout.ms", "50000"),
+                ("consumer.session.timeout.ms", "5"),
+                ("consumer.session.timeout.ms", "500000"),
+                ("consumer.session.timeout.ms", "x"),
+                ("consumer.heartbeat.interval.ms", "1"),
+                ("consumer.heartbeat.interval.ms", "15000"),
+                ("consumer.assignment.interval.ms", "15001"),
+                ("share.auto.offset.reset", "earliest"),
+                ("share.auto.offset.reset", "never"),
+                ("share.isolation.level", "READ"),
+                ("share.record.lock.duration.ms", "5000"),
+                ("share.delivery.count.limit", "11"),
+                ("share.partition.max.record.locks", "1"),
+                ("streams.num.standby.replicas", "3"),
+                ("streams.initial.rebalance.delay.ms", "-1"),
+                ("bogus", "1"),
+            )
+        ]
+    ),
+    "alter: group, other ways": Row(
+        change((GROUP, "", [("consumer.session.timeout.ms", SET, "50000")])).ask,
+        change((GROUP, "g", [("consumer.session.timeout.ms", APPEND, "50000")])).ask,
+        change((GROUP, "g", [("consumer.session.timeout.ms", DELETE, None)])).ask,
+        replace((GROUP, "g", {"consumer.session.timeout.ms": "1"})).ask,
+        replace((GROUP, "", {})).ask,
+    ),
+    "alter: two wrong bounds": change(
+        (
+            GROUP,
+            "g",
+            [
+                ("consumer.session.timeout.ms", SET, "5"),
+                ("consumer.heartbeat.interval.ms", SET, "1"),
+            ],
+        )
+    ),
+    "alter: group and see": Row(
+        really((GROUP, "kept", [("share.auto.offset.reset", SET, "earliest")])),
+        describe(GROUP, "kept").ask,
+        resources(GROUP).ask,
+        really((GROUP, "kept", [("share.auto.offset.reset", DELETE, None)])),
+        describe(GROUP, "kept").ask,
+        resources(GROUP).ask,
+        changes=(0, 3),
+    ),
+    "alter: client metrics": Row(
+        lambda side: [
+            change((CLIENT_METRICS, "m", [(name, SET, value)])).ask(side)
+            for name, value in (
+                ("interval.ms", "100"),
+                ("interval.ms", "99"),
+                ("interval.ms", "3600001"),
+                ("interval.ms", "x"),
+                ("metrics", "org.apache.kafka.producer.,org.apache.kafka.consumer."),
+                ("metrics", ""),
+                ("metrics", "*"),
+                ("match", "client_id=a"),
+                ("match", "client_id = a.* , client_software_version=1\\.[0-9]"),
+                ("match", "client_id"),
+                ("match", "client_id=a=b"),
+                ("match", "client_id="),
+                ("match", "=a"),
+                ("match", "client=a"),
+                ("match", "client_id=["),
+                ("match", "client_software_name=(?i)Java\\p{Digit}"),
+                ("bogus", "1"),
+            )
+        ]
+    ),
+    "alter: client metrics, other ways": Row(
+        change((CLIENT_METRICS, "", [("interval.ms", SET, "500")])).ask,
+        change((CLIENT_METRICS, "m", [("metrics", APPEND, "a")])).ask,
+        replace((CLIENT_METRICS, "", {})).ask,
+        replace((CLIENT_METRICS, "m", {"interval.ms": "1"})).ask,
+    ),
+    "alter: client metrics and see": Row(
+        really((CLIENT_METRICS, "sub", [("interval.ms", SET, "500"), ("metrics", SET, "a,b")])),
+        describe(CLIENT_METRICS, "sub").ask,
+        resources(CLIENT_METRICS).ask,
+        resources(version=0).ask,
+        really((CLIENT_METRICS, "sub", [("metrics", DELETE, None)])),
+        describe(CLIENT_METRICS, "sub").ask,
+        replace((CLIENT_METRICS, "sub", {}), validate_only=False).ask,
+        resources(CLIENT_METRICS).ask,
+        changes=(0, 4, 6),
+    ),
+    "alter: loggers": Row(
+        lambda side: [
+            change((LOGGER, broker, [(name, how, value)])).ask(side)
+            for broker, name, how, value in (
+                ("1", "root", SET, "DEBUG"),
+                ("1", "root", SET, "LOUD"),
+                ("1", "root", SET, "debug"),
+                ("1", "root", DELETE, None),
+                ("1", "root", APPEND, "INFO"),
+                ("1", "root", SUBTRACT, "INFO"),
+                ("1", "bogus", DELETE, None),
+                ("1", "bogus", APPEND, "x"),
+                ("x", "root", SET, "DEBUG"),
+                ("", "root", SET, "DEBUG"),
+                ("1", "root", SET, None),
+            )
+        ]
+    ),
+    "alter: root logger and see": Row(
+        really((LOGGER, "1", [("root", SET, "ERROR")])),
+        describe(LOGGER, "1", ["root"]).ask,
+        really((LOGGER, "1", [("root", SET, "INFO")])),
+        describe(LOGGER, "1", ["root"]).ask,
+        changes=(0, 2),
+    ),
     "alter: plain": replace(
         (TOPIC, "ok", {"retention.ms": "5"}),
         (TOPIC, "nope", {}),

@@ -25,7 +25,7 @@ def situation(image: ClusterImage | None = None) -> Situation:
     if image is None:
         configured = topic("t", retention_ms="5", cleanup_policy="delete")
         image = with_topics(cluster(1), configured, topic("other"))
-    return Situation(image, effective(image, CONFIGS, 1), 1)
+    return Situation(image, effective(image, CONFIGS, 1), 1, ("root", "moldau.request"))
 
 
 def alter(
@@ -130,6 +130,10 @@ def test_validate_only_writes_nothing() -> None:
     assert not decided.records
 
 
+INVALID = (
+    "Invalid value org.apache.kafka.common.config.ConfigException: {} "
+    "for configuration Invalid dynamic configuration"
+)
 CONFLICT = "conflict topic config setting min.compaction.lag.ms (5) > max.compaction.lag.ms (4)"
 REFUSED: list[tuple[int, str, list[Change], int, str]] = [
     (
@@ -229,25 +233,83 @@ REFUSED: list[tuple[int, str, list[Change], int, str]] = [
     (
         BROKER,
         "1",
-        [("max.connections", SET, "5")],
+        [("listeners", SET, "PLAINTEXT://:9")],
         42,
         "This broker reads these configs only when it starts; set them in its configuration and "
-        "start it again: [max.connections]",
+        "start it again: [listeners]",
+    ),
+    (
+        BROKER,
+        "1",
+        [("cordoned.log.dirs", SET, "/a")],
+        42,
+        "cordoned.log.dirs is refused: Moldau keeps all data, metadata included, in one folder",
+    ),
+    (
+        BROKER,
+        "",
+        [("num.io.threads", SET, "17")],
+        42,
+        INVALID.format(
+            "Dynamic thread count update validation failed for num.io.threads=17, value should "
+            "not be greater than double the current value 8"
+        ),
+    ),
+    (BROKER, "", [("max.connections", SET, "0")], 42, INVALID.format("Invalid max.connections 0")),
+    (
+        BROKER,
+        "",
+        [("log.local.retention.bytes", SET, "5"), ("log.retention.bytes", SET, "4")],
+        42,
+        INVALID.format(
+            "Invalid value 5 for configuration log.local.retention.bytes: Value must not be more "
+            "than log.retention.bytes property value: 4"
+        ),
+    ),
+    (
+        BROKER,
+        "",
+        [("log.roll.ms", SET, "0")],
+        42,
+        "requirement failed: log.roll.ms must be greater than or equal to 1",
+    ),
+    (
+        BROKER,
+        "",
+        [("group.share.assignment.interval.ms", SET, "15001")],
+        42,
+        "group.share.assignment.interval.ms must be less than or equal to "
+        "group.share.max.assignment.interval.ms",
     ),
     (5, "1", [], 42, "Unknown resource type 5"),
     (
         ResourceType.GROUP,
         "g",
+        [("consumer.session.timeout.ms", SET, "5")],
+        40,
+        "consumer.session.timeout.ms must be greater than or equal to "
+        "group.consumer.min.session.timeout.ms",
+    ),
+    (
+        ResourceType.GROUP,
+        "",
         [("consumer.session.timeout.ms", SET, "50000")],
         42,
-        "This broker does not serve what configs of groups are for, so it keeps none.",
+        "Default group resources are not allowed.",
     ),
     (
         ResourceType.CLIENT_METRICS,
         "m",
-        [("interval.ms", SET, "5000")],
+        [("interval.ms", SET, "50")],
         42,
-        "This broker does not serve what configs of client metrics are for, so it keeps none.",
+        "Invalid value 50 for interval.ms, interval must be between 100 and 3600000 (1 hour)",
+    ),
+    (
+        ResourceType.CLIENT_METRICS,
+        "m",
+        [("match", SET, "client_id=(")],
+        40,
+        "Illegal client matching pattern: client_id=(",
     ),
     (
         ResourceType.BROKER_LOGGER,
@@ -259,9 +321,24 @@ REFUSED: list[tuple[int, str, list[Change], int, str]] = [
     (
         ResourceType.BROKER_LOGGER,
         "1",
-        [("root", SET, "DEBUG")],
+        [("root", DELETE, None)],
         42,
-        "The log of this broker has no levels: every line in it is meant to be read.",
+        "Removing the log level of the root logger is not allowed",
+    ),
+    (
+        ResourceType.BROKER_LOGGER,
+        "1",
+        [("root", SET, "LOUD")],
+        40,
+        "Cannot set the log level of root to LOUD as it is not a supported log level. "
+        "Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
+    ),
+    (
+        ResourceType.BROKER_LOGGER,
+        "1",
+        [("root", APPEND, "DEBUG")],
+        42,
+        "APPEND operation is not allowed for the BROKER_LOGGER resource",
     ),
     (
         ResourceType.BROKER_LOGGER,
@@ -280,6 +357,25 @@ def test_what_is_refused_and_why(
     decided = alter((kind, name, changes), (TOPIC, "other", [("segment.ms", SET, "7")]))
     assert outcomes(decided) == [(code, message), (0, None)]
     assert len(decided.records) == 1
+
+
+def test_groups_and_subscriptions_need_not_exist() -> None:
+    group = alter((ResourceType.GROUP, "g", [("consumer.session.timeout.ms", SET, "50000")]))
+    assert after(group, ResourceType.GROUP, "g") == {"consumer.session.timeout.ms": "50000"}
+    changes = [("interval.ms", SET, "500"), ("match", SET, "client_id=a.*,client_source_port=9")]
+    metrics = alter((ResourceType.CLIENT_METRICS, "m", changes))
+    assert after(metrics, ResourceType.CLIENT_METRICS, "m")["interval.ms"] == "500"
+
+
+def test_levels_of_loggers_are_checked_and_not_written() -> None:
+    decided = alter((ResourceType.BROKER_LOGGER, "1", [("moldau.request", SET, "DEBUG")]))
+    assert outcomes(decided) == [(0, None)]
+    assert not decided.records
+
+
+def test_dynamic_configs_that_count_at_once_are_accepted() -> None:
+    changes = [("max.connections", SET, "5"), ("producer.id.expiration.ms", SET, "1000")]
+    assert outcomes(alter((BROKER, "1", changes))) == [(0, None)]
 
 
 def test_resource_that_comes_twice_is_refused_each_time() -> None:

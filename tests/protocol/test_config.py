@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from moldau.protocol.config.broker import BROKER, DIFFERENCES, KAFKA
+from moldau.protocol.config.client_metrics import CLIENT_METRICS
 from moldau.protocol.config.definition import (
     ConfigType,
     Definition,
@@ -18,7 +19,7 @@ from moldau.protocol.config.definition import (
 )
 from moldau.protocol.config.documentation import broker_sentence, topic_sentence
 from moldau.protocol.config.effects import NO_EFFECT, REFUSED, reason
-from moldau.protocol.config.group import CLIENT_METRICS, GROUP, validate_group_configs
+from moldau.protocol.config.group import GROUP, validate_group_configs
 from moldau.protocol.config.history import HISTORIC, plug_in
 from moldau.protocol.config.topic import (
     BROKER_SYNONYMS,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from errno import EIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from moldau.broker.loggers import CONTROLLER
 from moldau.broker.partition import Partition
 from moldau.cluster.boot import (
     ForeignFolder,
@@ -63,6 +64,7 @@ class Controller:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._log = node.loggers[CONTROLLER]
         self.image = ClusterImage()
         self.configs: BrokerConfigs = node.settings.configs
         log = node.logs.metadata_log(METADATA_TOPIC)
@@ -152,10 +154,10 @@ class Controller:
         assert isinstance(decided.response, CreateTopicsResponse)
         for result in decided.response.topics:
             if result.error_code:
-                self._node.log(f"topic {result.name} is not created: {result.error_message}")
+                self._log.warn(f"topic {result.name} is not created: {result.error_message}")
         refused = self._write(decided.records) if decided.records else None
         if refused is not None:
-            self._node.log(f"topics are not created: {refused.message}")
+            self._log.warn(f"topics are not created: {refused.message}")
 
     def _stored_records(self) -> Iterable[Record]:
         for header, batch in self.metadata.log.iterate(self.metadata.log.log_start_offset):
@@ -208,6 +210,9 @@ class Controller:
         for topic in (*differing.created, *(after for _, after in differing.altered)):
             self._lead(topic)
         self._tell_of_cleaning({topic.name for topic in differing.created}, differing.configured)
+        if differing.brokers_configured:
+            expiration: Any = self.configs.values["producer.id.expiration.ms"]
+            self._node.logs.expire_producers_after(expiration)
         self._reconfigure(
             self.image.topics if differing.brokers_configured else differing.configured
         )
@@ -220,7 +225,7 @@ class Controller:
             if name in self.image.topics and self._log_config(name).is_compacted
         )
         if named:
-            self._node.log(
+            self._log.info(
                 f"cleanup.policy=compact: keys are demanded, and nothing is cleaned or deleted "
                 f"yet; cleaning comes later. Topics: {', '.join(named)}"
             )
@@ -253,7 +258,7 @@ class Controller:
             if not self._has_started:
                 raise
             if not self._is_refused:
-                self._node.log(f"Topic {topic.name} can't be opened, it is tried again: {error}")
+                self._log.error(f"Topic {topic.name} can't be opened, it is tried again: {error}")
             self._is_refused = True
             self._open_later(topic.name, REOPEN_MS)
             return None

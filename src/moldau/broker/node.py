@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from moldau.broker.controller import Controller
 from moldau.broker.fetch_session import Sessions
 from moldau.broker.groups.coordinator import GroupCoordinator
+from moldau.broker.loggers import REQUEST, Loggers
 from moldau.broker.outbox import Outbox
 from moldau.broker.partition import Partition
 from moldau.broker.wire import Wire
@@ -81,10 +82,11 @@ class Node(Wire):
         settings: Settings,
         logs: LogManager,
         rng: Dice,
-        log: Callable[[str], None],
+        loggers: Loggers,
         now_ms: int,
     ) -> None:
-        super().__init__(log)
+        super().__init__(loggers[REQUEST].warn)
+        self.loggers = loggers
         self.now_ms = now_ms
         self.settings = settings
         self.logs = logs

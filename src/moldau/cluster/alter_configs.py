@@ -8,19 +8,27 @@ both happen in this order, so that the same error wins.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from moldau.cluster.configs import check_lengths, check_topic_configs
+from moldau.cluster.alter_loggers import check_levels
+from moldau.cluster.configs import (
+    check_client_metrics,
+    check_group_configs,
+    check_lengths,
+    check_topic_configs,
+)
 from moldau.cluster.decided import MAX_RECORDS, TOO_MANY_RECORDS, Decided, Refused
 from moldau.cluster.image import ClusterImage, ResourceType
 from moldau.cluster.records import Record
 from moldau.cluster.topic_names import why_invalid
 from moldau.protocol.config.broker import BROKER
 from moldau.protocol.config.definition import ConfigType, Definition, InvalidConfig
+from moldau.protocol.config.effects import EFFECTIVE, REFUSED
 from moldau.protocol.config.layers import BrokerConfigs, validate_dynamic
+from moldau.protocol.config.reconfiguration import check_reconfiguration
 from moldau.protocol.config.topic import BROKER_SYNONYMS, TOPIC
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages import alter_configs as plain
@@ -29,8 +37,11 @@ from moldau.protocol.messages.metadata_log import ClearElrRecord, ConfigRecord
 
 MIN_ISR: Final = "min.insync.replicas"
 _ELR: Final = "eligible.leader.replicas.version"
-# Broker configs that count from the next append on, because topics take their defaults from them.
-_AT_ONCE: Final = frozenset(BROKER_SYNONYMS.values())
+# Broker configs that count at once; topics take their defaults from the first.
+_AT_ONCE: Final = frozenset(BROKER_SYNONYMS.values()) | {
+    "max.connections",
+    "producer.id.expiration.ms",
+}
 
 Values: TypeAlias = dict[str, str | None]
 
@@ -45,11 +56,13 @@ class Operation(IntEnum):
 
 
 class Situation(NamedTuple):
-    """What an alteration is checked against; `configs` are this broker's effective ones."""
+    """What an alteration is checked against; `configs` are this broker's effective ones, and
+    `loggers` the names of its loggers."""
 
     image: ClusterImage
     configs: BrokerConfigs
     node_id: int
+    loggers: Collection[str] = ()
 
 
 class Resource(NamedTuple):
@@ -164,7 +177,8 @@ def _changed(situation: Situation, asked: Any, change: Change) -> list[ConfigRec
     """The records that alter one resource. Raises Refused."""
     _check_keys(asked)
     if asked.resource_type == ResourceType.BROKER_LOGGER and change is _combine:
-        raise _no_level(situation, asked)
+        check_levels(asked, situation.node_id, situation.loggers)
+        return []  # levels are not written
     resource = Resource(
         asked.resource_type,
         asked.resource_name,
@@ -180,7 +194,8 @@ def _changed(situation: Situation, asked: Any, change: Change) -> list[ConfigRec
         _check_min_isr(situation, resource, changed)
     check_lengths(changed)
     if not is_broker:
-        _check_topic(situation, resource, changed)
+        after = {k: v for k, v in (dict(resource.current) | changed).items() if v is not None}
+        _CHECKS[resource.type](situation, resource.name, after)
     return [
         ConfigRecord(
             resource_type=resource.type, resource_name=resource.name, name=name, value=value
@@ -203,32 +218,13 @@ def _check_keys(asked: Any) -> None:
         raise _bad(f"Null value not supported for : {', '.join(nulls)}")
 
 
-def _no_level(situation: Situation, asked: Any) -> Refused:
-    """Why the level of a logger cannot be altered (Apache Kafka: RuntimeLoggerManager)."""
-    try:
-        node_id = int(asked.resource_name)
-    except ValueError:
-        return _bad(f"Node id must be an integer, but it is: {asked.resource_name}")
-    if node_id != situation.node_id:
-        return _bad(f"Unexpected node id. Expected {situation.node_id}, but received {node_id}")
-    for config in asked.configs:
-        if config.name != "root":
-            return Refused(ErrorCode.INVALID_CONFIG, f"Logger {config.name} does not exist!")
-    return _bad("The log of this broker has no levels: every line in it is meant to be read.")
-
-
 def _check_resource(situation: Situation, resource: Resource) -> None:
     """Is it something whose configs can be altered here?"""
-    if resource.type == ResourceType.TOPIC:
-        return
     if resource.type == ResourceType.BROKER:
         if resource.name:
             _check_node_id(resource.name, situation.node_id)
-        return
-    if resource.type in (ResourceType.GROUP, ResourceType.CLIENT_METRICS):
-        what = "groups" if resource.type == ResourceType.GROUP else "client metrics"
-        raise _bad(f"This broker does not serve what configs of {what} are for, so it keeps none.")
-    raise _bad(f"Unknown resource type {resource.type}")
+    elif resource.type not in _CHECKS:
+        raise _bad(f"Unknown resource type {resource.type}")
 
 
 def _check_node_id(name: str, node_id: int) -> None:
@@ -246,7 +242,7 @@ def _check_node_id(name: str, node_id: int) -> None:
 def _replace(situation: Situation, resource: Resource, asked: Any) -> Values:
     named = {config.name: config.value for config in asked.configs}
     if resource.type == ResourceType.BROKER:
-        _check_broker(resource, named)
+        _check_broker(situation, resource, named)
     return named | {name: None for name in resource.current if name not in named}
 
 
@@ -260,7 +256,7 @@ def _combine(situation: Situation, resource: Resource, asked: Any) -> Values:
         values[config.name] = _combined(resource, config.name, operation, config.value)
     if resource.type == ResourceType.BROKER:
         after = {k: v for k, v in (dict(resource.current) | values).items() if v is not None}
-        _check_broker(resource, after)
+        _check_broker(situation, resource, after)
     return values
 
 
@@ -269,8 +265,7 @@ def _combined(resource: Resource, name: str, operation: Operation, value: str | 
         return value
     if operation is Operation.DELETE:
         return None
-    table = TOPIC if resource.type == ResourceType.TOPIC else BROKER
-    definition = table.get(name)
+    definition = _TABLES.get(resource.type, {}).get(name)
     if definition is None or definition.type is not ConfigType.LIST:
         raise Refused(ErrorCode.INVALID_CONFIG, _no_list(resource, operation, name, definition))
     old = resource.current.get(name, definition.default) or ""
@@ -286,7 +281,7 @@ def _combined(resource: Resource, name: str, operation: Operation, value: str | 
 def _no_list(
     resource: Resource, operation: Operation, name: str, definition: Definition | None
 ) -> str:
-    if resource.type == ResourceType.TOPIC:
+    if resource.type != ResourceType.BROKER:
         return f"Can't {operation.name} to key {name} because its type is not LIST."
     if definition is None:
         return f"Unknown config name: {name}"
@@ -304,23 +299,36 @@ def _java_split(text: str) -> list[str]:
 # --- what is allowed ------------------------------------------------------------------------------
 
 
-def _check_broker(resource: Resource, after: Mapping[str, str | None]) -> None:
+def _check_broker(
+    situation: Situation, resource: Resource, after: Mapping[str, str | None]
+) -> None:
     """Checks all dynamic configs of a broker, or of all brokers, as they would be."""
     values = {name: value or "" for name, value in after.items()}
     try:
         validate_dynamic(values, per_broker=bool(resource.name))
+        _check_effects(resource, values)
+        old = situation.configs
+        if resource.name:
+            new = old.with_dynamic(old.dynamic_default, values)
+        else:
+            new = old.with_dynamic(values, old.dynamic_broker)
+        check_reconfiguration(old.values, new.values)
     except InvalidConfig as error:
         raise _bad(str(error)) from None
-    at_start = sorted(
-        name
-        for name in values
-        if name not in resource.current
-        and name not in _AT_ONCE
-        and name in BROKER
-        and BROKER[name].effect == "effective"
+
+
+def _check_effects(resource: Resource, values: Mapping[str, str]) -> None:
+    """What Kafka would do and we cannot is refused, not kept. Raises InvalidConfig."""
+    new = sorted(
+        name for name in values if name not in resource.current and name in BROKER and values[name]
     )
+    for name in new:
+        kind, _, why = BROKER[name].effect.partition(": ")
+        if kind == "refused":
+            raise InvalidConfig(f"{name} is refused: {REFUSED[why]}")
+    at_start = [n for n in new if n not in _AT_ONCE and BROKER[n].effect == EFFECTIVE]
     if at_start:
-        raise _bad(
+        raise InvalidConfig(
             "This broker reads these configs only when it starts; set them in its configuration "
             f"and start it again: [{', '.join(at_start)}]"
         )
@@ -342,19 +350,39 @@ def _check_min_isr(situation: Situation, resource: Resource, changed: Values) ->
         )
 
 
-def _check_topic(situation: Situation, resource: Resource, changed: Values) -> None:
-    if not resource.name:
+def _check_topic(situation: Situation, name: str, after: Mapping[str, str]) -> None:
+    if not name:
         raise _bad("Default topic resources are not allowed.")
-    why = why_invalid(resource.name)
+    why = why_invalid(name)
     if why is not None:
         raise Refused(ErrorCode.INVALID_TOPIC_EXCEPTION, why)
-    after = {
-        name: value
-        for name, value in (dict(resource.current) | changed).items()
-        if value is not None
-    }
     check_topic_configs(situation.configs, after)
-    if resource.name not in situation.image.topics:
-        raise Refused(
-            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{resource.name}' does not exist."
-        )
+    if name not in situation.image.topics:
+        raise Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
+
+
+def _check_group(situation: Situation, name: str, after: Mapping[str, str]) -> None:
+    """Groups need not exist. What their configs are for (KIP-848 and later) is not served yet;
+    they are kept for when it is."""
+    if not name:
+        raise _bad("Default group resources are not allowed.")
+    check_group_configs(situation.configs, after)
+
+
+def _check_subscription(_situation: Situation, name: str, after: Mapping[str, str]) -> None:
+    """Kept like those of groups: clients are asked for no metrics yet (KIP-714)."""
+    if not name:
+        raise _bad("Subscription name can't be empty")
+    check_client_metrics(after)
+
+
+_CHECKS: Final[Mapping[int, Callable[[Situation, str, Mapping[str, str]], None]]] = {
+    ResourceType.TOPIC: _check_topic,
+    ResourceType.GROUP: _check_group,
+    ResourceType.CLIENT_METRICS: _check_subscription,
+}
+# Whose lists can be appended to.
+_TABLES: Final[Mapping[int, Mapping[str, Definition]]] = {
+    ResourceType.TOPIC: TOPIC,
+    ResourceType.BROKER: BROKER,
+}

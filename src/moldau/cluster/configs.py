@@ -7,8 +7,10 @@ from typing import Final
 
 from moldau.cluster.decided import Refused
 from moldau.cluster.image import ClusterImage, ResourceType
+from moldau.protocol.config.client_metrics import InvalidSubscription, validate_client_metrics
 from moldau.protocol.config.definition import InvalidConfig, Value
 from moldau.protocol.config.describe import Source
+from moldau.protocol.config.group import validate_group_configs
 from moldau.protocol.config.layers import BrokerConfigs, synonyms
 from moldau.protocol.config.topic import BROKER_SYNONYMS, topic_config, validate_topic_configs
 from moldau.protocol.errors import ErrorCode
@@ -36,6 +38,24 @@ def check_topic_configs(configs: BrokerConfigs, overrides: Mapping[str, str]) ->
     check_lengths(overrides)
     try:
         validate_topic_configs(overrides, configs.values)
+    except InvalidConfig as error:
+        raise Refused(ErrorCode.INVALID_CONFIG, str(error)) from None
+
+
+def check_group_configs(configs: BrokerConfigs, overrides: Mapping[str, str]) -> None:
+    """Raises Refused with Kafka's sentence on the first config that is wrong."""
+    try:
+        validate_group_configs(overrides, configs.values)
+    except InvalidConfig as error:
+        raise Refused(ErrorCode.INVALID_CONFIG, str(error)) from None
+
+
+def check_client_metrics(overrides: Mapping[str, str]) -> None:
+    """Raises Refused with Kafka's sentence on the first config that is wrong."""
+    try:
+        validate_client_metrics(overrides)
+    except InvalidSubscription as error:
+        raise Refused(ErrorCode.INVALID_REQUEST, str(error)) from None
     except InvalidConfig as error:
         raise Refused(ErrorCode.INVALID_CONFIG, str(error)) from None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import resource
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from moldau.broker.loggers import NETWORK
 from moldau.broker.request import Connection as Peer
 from moldau.cluster.image import Endpoint
 from moldau.server.connection import Connection
@@ -111,13 +112,11 @@ def _why_not(listener: Listener, error: OSError) -> str:
 class Server:
     """Feeds the node and does what its outbox says."""
 
-    def __init__(
-        self, node: Node, disk: Disk, data_dir: str, reactor: Reactor, log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, node: Node, disk: Disk, data_dir: str, reactor: Reactor) -> None:
         self.node = node
         self.reactor = reactor
         self.buffer = memoryview(bytearray(RECEIVE_BUFFER))
-        self._log = log
+        self._log = node.loggers[NETWORK]
         self._connections: dict[Peer, Connection] = {}
         self._listeners: list[socket.socket] = []
         self._count = 0
@@ -127,7 +126,7 @@ class Server:
         # Logs need descriptors too: at the limit of the process a client is turned away, and not
         # a record that another one sends.
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._max_connections: int = min(settings["max.connections"], limit - limit // 2)
+        self._files_for_connections = limit - limit // 2
         self._idle_ms: int = settings["connections.max.idle.ms"]
         self._next_idle_check: int | None = None
         self.readers = Workers("read", READ_THREADS, reactor.call_from_thread)
@@ -166,20 +165,24 @@ class Server:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._log(
+                    self._log.error(
                         f"No file descriptor left for a new connection: {len(self._connections)} "
                         f"are open. Raise the limit (ulimit -n)."
                     )
                     return
                 continue  # the peer went away before it was accepted
-            if len(self._connections) >= self._max_connections:
+            if len(self._connections) >= self._max_connections():
                 sock.close()
-                self._log(
-                    f"Refused a connection from {address[0]}: {self._max_connections} are open "
+                self._log.warn(
+                    f"Refused a connection from {address[0]}: {len(self._connections)} are open "
                     f"(max.connections, or half of the limit on open files, ulimit -n)."
                 )
                 continue
             self._open(listener, sock, address[0])
+
+    def _max_connections(self) -> int:
+        wanted: Any = self.node.controller.configs.values["max.connections"]
+        return min(int(wanted), self._files_for_connections)
 
     def _open(self, listener: Listener, sock: socket.socket, peer_host: str) -> None:
         sock.setblocking(False)
@@ -205,7 +208,7 @@ class Server:
 
     def connection_closed(self, connection: Connection, why: str) -> None:
         if why:
-            self._log(f"Closed the connection of {connection.name}: {why}.")
+            self._log.info(f"Closed the connection of {connection.name}: {why}.")
         del self._connections[connection.peer]
         self.node.closed(connection.peer)
 

@@ -16,7 +16,8 @@ from moldau.protocol.config.definition import InvalidConfig, Value, default_valu
 from moldau.protocol.config.effects import EFFECTIVE, REFUSED
 from moldau.protocol.config.history import HISTORIC, plug_in
 from moldau.protocol.config.layers import LISTENER_PREFIX, BrokerConfigs, base_name, synonyms
-from moldau.protocol.config.topic import BROKER_SYNONYMS, check_compaction_lag, topic_defaults
+from moldau.protocol.config.reconfiguration import unmet_by_logs
+from moldau.protocol.config.topic import check_compaction_lag, topic_defaults
 from moldau.server import environment, listeners
 from moldau.server.environment import NewTopic
 from moldau.server.given import Given, SettingsError, checked
@@ -341,22 +342,10 @@ def _clamp(static: dict[str, str], topics: Sequence[NewTopic]) -> list[str]:
 
 def _check_together(values: Mapping[str, Value], kept: Mapping[str, Given]) -> None:
     """What Kafka's KafkaConfig.validateValues asks beyond single values."""
-    logs = topic_defaults(values)
-    for name, low, why in (
-        ("segment.ms", 1, "log.roll.ms must be greater than or equal to 1"),
-        ("segment.jitter.ms", 0, "log.roll.jitter.ms must be greater than or equal to 0"),
-        (
-            "retention.ms",
-            1,
-            "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
-        ),
-    ):
-        value = logs[name]
-        assert isinstance(value, int)
-        if value < low and (name, value) != ("retention.ms", -1):
-            raise _culprit(BROKER_SYNONYMS[name], kept).error(why)
+    for name, why in unmet_by_logs(values):
+        raise _culprit(name, kept).error(why)
     try:
-        check_compaction_lag(logs)
+        check_compaction_lag(topic_defaults(values))
     except InvalidConfig as error:
         raise _culprit("log.cleaner.min.compaction.lag.ms", kept).error(str(error)) from None
 

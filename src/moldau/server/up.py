@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from moldau import __version__
+from moldau.broker.loggers import LOG, Loggers
 from moldau.broker.node import Node
 from moldau.protocol import instance
 from moldau.protocol.instance import Instance
@@ -114,10 +115,11 @@ def _serve(
         stop_with(parent, reactor, reactor.stop)
     disk = OsDisk()
     dice = random.SystemRandom()
-    logs = LogManager.open(disk, data_dir, settings, now_ms(), warn, dice.randbytes)
+    loggers = Loggers(warn)
+    logs = LogManager.open(disk, data_dir, settings, now_ms(), loggers[LOG].warn, dice.randbytes)
     ending.callback(lambda: logs.close(now_ms()))
     try:
-        node = Node(settings, logs, dice, warn, now_ms())
+        node = Node(settings, logs, dice, loggers, now_ms())
         node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
     except DiskError:
         logs.sync_failed = True  # a stop would try to write as well, and say so once more
@@ -126,7 +128,7 @@ def _serve(
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    server = Server(node, disk, data_dir, reactor, warn)
+    server = Server(node, disk, data_dir, reactor)
     ending.callback(server.close)
     for listener, sockets in bound:
         server.listen(listener, sockets)

@@ -143,6 +143,12 @@ class LogManager:
         config = LogConfig(cleanup_policy=frozenset(), max_message_bytes=(1 << 31) - 1)
         return self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
 
+    def expire_producers_after(self, ms: int) -> None:
+        """producer.id.expiration.ms, of all logs, from now on."""
+        self._expiration_ms = ms
+        for log in self.logs.values():
+            log.producer_expiration_ms = ms
+
     def open_or_create(
         self, topic: str, partition: int, topic_id: bytes, config: LogConfig, now_ms: int
     ) -> Log:

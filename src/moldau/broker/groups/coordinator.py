@@ -14,6 +14,7 @@ from moldau.broker.groups.limits import read_limits
 from moldau.broker.groups.load import Loader
 from moldau.broker.groups.records import too_long
 from moldau.broker.groups.shard import Shard
+from moldau.broker.loggers import GROUPS
 from moldau.broker.replicated import Decision, KeyValue, Replicated
 from moldau.cluster.topic_names import CONSUMER_OFFSETS
 from moldau.protocol import uuids
@@ -68,7 +69,7 @@ class _PartitionJournal:
         if isinstance(result, Appended):
             partition.appended(len(batch))
             return result.first_offset
-        self._node.log(f"{partition.log.where} took no record: {result.message}")
+        self._node.loggers[GROUPS].error(f"{partition.log.where} took no record: {result.message}")
         return result.code
 
     def when_durable(self, offset: int, call: Callable[[], None]) -> None:
@@ -165,7 +166,7 @@ class GroupCoordinator:
             done = found.loader.load(SLICE)
         except (DiskError, CorruptBatch) as error:
             found.failed = True
-            node.log(
+            node.loggers[GROUPS].error(
                 f"the groups and offsets in {found.journal.partition.log.where} cannot be served: "
                 f"its log cannot be read ({error})"
             )
@@ -177,7 +178,7 @@ class GroupCoordinator:
         found.loader = None
         if found.shard.unknown:
             total = sum(found.shard.unknown.values())
-            node.log(
+            node.loggers[GROUPS].info(
                 f"{found.journal.partition.log.where} holds {total} records that classic groups do "
                 "not use; they are kept and not read"
             )

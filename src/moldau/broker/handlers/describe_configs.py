@@ -1,4 +1,5 @@
-"""DescribeConfigs, versions 1-4: every config of a topic, a broker or a group, with its source.
+"""DescribeConfigs, versions 1-4: every config of a topic, a broker, its loggers, a group or a
+subscription to client metrics, with its source.
 
 - v1: sources and synonyms (KIP-226). v3: types, and documentation in words of our own.
 """
@@ -10,16 +11,15 @@ from typing import TYPE_CHECKING
 from moldau.cluster.decided import Refused
 from moldau.cluster.image import ResourceType
 from moldau.cluster.topic_names import why_invalid
-from moldau.protocol.config.definition import ConfigType
 from moldau.protocol.config.describe import (
     Entry,
-    Source,
     describe_broker,
+    describe_client_metrics,
     describe_cluster_default,
     describe_group,
+    describe_loggers,
     describe_topic,
 )
-from moldau.protocol.config.group import CLIENT_METRICS
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -92,7 +92,7 @@ def _described(
         config_source=entry.source,
         is_sensitive=entry.is_sensitive,
         config_type=entry.type,
-        documentation=_sentence(entry.name, resource_type) if body.include_documentation else None,
+        documentation=_documentation(entry.name, body, resource_type),
     )
     if body.include_synonyms:
         result.synonyms = [
@@ -102,7 +102,11 @@ def _described(
     return result
 
 
-def _sentence(name: str, resource_type: int) -> str | None:
+def _documentation(name: str, body: DescribeConfigsRequest, resource_type: int) -> str | None:
+    if resource_type == ResourceType.BROKER_LOGGER:
+        return ""  # as Apache Kafka says it: asked for or not
+    if not body.include_documentation:
+        return None
     # Imported here: few ask, and the texts are many.
     from moldau.protocol.config.documentation import broker_sentence, topic_sentence
 
@@ -143,12 +147,10 @@ def _bad(message: str) -> Refused:
 
 
 def _broker_logger(node: Node, name: str) -> list[Entry]:
-    """One logger, whose lines have no levels to choose from."""
     if not name:
         raise _bad("Broker id must not be empty")
     _check_id(node, name, "")
-    source = Source.DYNAMIC_BROKER_LOGGER_CONFIG
-    return [Entry("root", "INFO", source, True, False, ConfigType.UNKNOWN, ())]
+    return describe_loggers(node.loggers.levels())
 
 
 def _group(node: Node, name: str) -> list[Entry]:
@@ -158,13 +160,9 @@ def _group(node: Node, name: str) -> list[Entry]:
 
 
 def _client_metrics(node: Node, name: str) -> list[Entry]:
-    """The defaults: subscriptions are not kept, because telemetry is not served."""
     if not name:
         raise _bad("Client metrics subscription name must not be empty")
-    return [
-        Entry(d.name, d.default, Source.DEFAULT_CONFIG, False, False, d.type, ())
-        for d in CLIENT_METRICS.values()
-    ]
+    return describe_client_metrics(node.image.config(ResourceType.CLIENT_METRICS, name))
 
 
 _DESCRIBERS = {

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from moldau.protocol.config.broker import BROKER
+from moldau.protocol.config.client_metrics import CLIENT_METRICS, client_metrics_config
 from moldau.protocol.config.definition import ConfigType, to_text
 from moldau.protocol.config.group import GROUP, group_config, group_synonym
 from moldau.protocol.config.layers import BrokerConfigs, base_name, synonyms
@@ -90,6 +91,26 @@ def describe_group(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list
             chain = (Synonym(name, value, Source.GROUP_CONFIG), *chain)
         entries.append(_entry(name, value, definition.type, chain, read_only=False))
     return sorted(entries)
+
+
+def describe_client_metrics(overrides: Mapping[str, str]) -> list[Entry]:
+    """All configs of a subscription, in Kafka's order of definition."""
+    values = client_metrics_config(overrides)
+    entries = []
+    for name, definition in CLIENT_METRICS.items():
+        value = to_text(values[name])
+        chain = (Synonym(name, value, Source.CLIENT_METRICS_CONFIG),) if name in overrides else ()
+        entries.append(_entry(name, value, definition.type, chain, read_only=False))
+    return entries
+
+
+def describe_loggers(levels: Mapping[str, str]) -> list[Entry]:
+    """The levels of a broker's loggers, which have no types."""
+    source = Source.DYNAMIC_BROKER_LOGGER_CONFIG
+    return [
+        Entry(name, level, source, False, False, ConfigType.UNKNOWN, ())
+        for name, level in levels.items()
+    ]
 
 
 def describe_broker(configs: BrokerConfigs) -> list[Entry]:

@@ -1,6 +1,6 @@
-"""The configs of groups and of client metrics: tables, checks, effective values.
+"""The configs of groups: the table, the checks, effective values.
 
-Sources: GroupConfig and ClientMetricsConfigs of Apache Kafka 4.3.1.
+Source: GroupConfig of Apache Kafka 4.3.1.
 """
 
 from __future__ import annotations
@@ -37,13 +37,23 @@ streams.num.standby.replicas       int    0                >=0
 streams.initial.rebalance.delay.ms int    3000             >=0
 streams.assignment.interval.ms     int    1000             >=0
 """
-_CLIENT_METRICS_TABLE: Final = """
-interval.ms int  300000 -
-match       list ''     list
-metrics     list ''     list
-"""
 GROUP: Final[Mapping[str, Definition]] = MappingProxyType(table(_GROUP_TABLE))
-CLIENT_METRICS: Final[Mapping[str, Definition]] = MappingProxyType(table(_CLIENT_METRICS_TABLE))
+# The order in which bounds are looked at: the first that is crossed is the one that an error names.
+_BOUNDED: Final = (
+    "consumer.heartbeat.interval.ms",
+    "consumer.session.timeout.ms",
+    "consumer.assignment.interval.ms",
+    "share.heartbeat.interval.ms",
+    "share.session.timeout.ms",
+    "share.record.lock.duration.ms",
+    "share.delivery.count.limit",
+    "share.partition.max.record.locks",
+    "share.assignment.interval.ms",
+    "streams.heartbeat.interval.ms",
+    "streams.session.timeout.ms",
+    "streams.num.standby.replicas",
+    "streams.assignment.interval.ms",
+)
 
 _WITHOUT_BROKER_DEFAULT: Final = frozenset(
     ("share.auto.offset.reset", "share.isolation.level", "share.renew.acknowledge.enable")
@@ -75,8 +85,10 @@ def validate_group_configs(
         if name not in GROUP:
             raise InvalidConfig(f"Unknown group config name: {name}")
     values = group_config(broker, overrides)
-    for name in GROUP:
-        _check_bounds(name, values, broker)
+    for name in _BOUNDED:
+        # Kafka looks at these three only where a group sets them.
+        if name in overrides or not name.endswith(".assignment.interval.ms"):
+            _check_bounds(name, values, broker)
     for kind in ("consumer", "share", "streams"):
         session, heartbeat = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
         if _number(values[session]) <= _number(values[heartbeat]):
