@@ -18,6 +18,7 @@ QUICK = ("topics-basic", "topics-create-errors", "topics-describe-flags")
 NOT_YET = {
     ("groups-options", "--describe --group ''"): "ConsumerGroupDescribe (KIP-848), which refuses "
     "the empty name; DescribeGroups only does not find it",
+    ("broker-api-versions", "kafka-broker-api-versions --bootstrap-server {B}"): "all APIs",
 }
 
 

@@ -23,7 +23,7 @@ from moldau.protocol.schema import Message
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
-_MAY_PASS = frozenset(
+MAY_PASS = frozenset(
     {
         ErrorCode.LEADER_NOT_AVAILABLE,
         ErrorCode.NOT_LEADER_OR_FOLLOWER,
@@ -113,7 +113,7 @@ class Admin:
                     raise
                 last: KafkaError = error
             except Refused as error:
-                if error.code not in _MAY_PASS:
+                if error.code not in MAY_PASS:
                     raise
                 attempts += 1
                 self._controller = -1
@@ -124,10 +124,18 @@ class Admin:
             backoff_s = self.settings.retry_backoff_ms / 1000
             time.sleep(max(0.0, min(backoff_s, self._remaining_s())))
 
-    def ask(self, connection: Connection, request: Message, answer: type[M], newest: int = 99) -> M:
-        """One exchange, within the request's timeout and the deadline of the call."""
-        timeout_s = min(self.settings.request_timeout_ms / 1000, self._remaining_s())
-        return connection.ask(request, answer, newest=newest, timeout_s=max(timeout_s, 0.01))
+    def ask(
+        self,
+        connection: Connection,
+        request: Message,
+        answer: type[M],
+        newest: int = 99,
+        oldest: int = 0,
+    ) -> M:
+        """One exchange, within the request's timeout and the deadline of the call, in a version
+        from `oldest` to `newest`."""
+        timeout_s = max(0.01, min(self.settings.request_timeout_ms / 1000, self._remaining_s()))
+        return connection.ask(request, answer, newest=newest, oldest=oldest, timeout_s=timeout_s)
 
     def anyone(self) -> Connection:
         """A connection to any broker."""
@@ -222,7 +230,13 @@ class Admin:
 
     def _timed_out(self, name: str, attempts: int, cause: KafkaError) -> TimedOut:
         if attempts:
-            text = f"Call(callName={name}) timed out after {attempts} attempt(s)"
+            now = time.time_ns() // 1_000_000
+            deadline = now + round(1000 * self._remaining_s())
+            text = (
+                f"Call(callName={name}, deadlineMs={deadline}, tries={attempts}, "
+                f"nextAllowedTryMs={now + self.settings.retry_backoff_ms}) "
+                f"timed out at {now} after {attempts} attempt(s)"
+            )
         else:
             text = f"Timed out waiting for a node assignment. Call: {name}"
         return TimedOut(text, cause)

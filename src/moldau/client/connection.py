@@ -24,7 +24,8 @@ _API_VERSIONS = 18
 
 
 class Connection:
-    """A connection that is open and knows the broker's versions. Use it from one thread."""
+    """A connection that is open and knows the broker's `versions`, by API key. Use it from one
+    thread."""
 
     def __init__(self, host: str, port: int, client_id: str, timeout_s: float) -> None:
         """Raises Unreachable, WrongPeer."""
@@ -32,7 +33,7 @@ class Connection:
         self._client_id = client_id
         self._correlation_id = 0
         self._answers = 0
-        self._versions: dict[int, tuple[int, int]] = {}
+        self.versions: dict[int, tuple[int, int]] = {}
         try:
             self._socket = socket.create_connection((host, port), timeout_s)
         except OSError as error:
@@ -48,27 +49,33 @@ class Connection:
         self._socket.close()
 
     def supports(self, request: type[Message]) -> bool:
-        return request.api_key in self._versions
+        return request.api_key in self.versions
 
     def ask(
-        self, request: Message, answer: type[M], *, newest: int = 99, timeout_s: float = 30
+        self,
+        request: Message,
+        answer: type[M],
+        *,
+        newest: int = 99,
+        oldest: int = 0,
+        timeout_s: float = 30,
     ) -> M:
-        """Sends in the newest version that both know, up to `newest`.
+        """Sends in the newest version that both know, from `oldest` to `newest`.
 
         Raises Unreachable when the connection breaks, Unsupported, WrongPeer.
         """
-        version = self._choose(type(request), newest)
+        version = self._choose(type(request), oldest, newest)
         return self._exchange(request, answer, version, timeout_s)
 
-    def _choose(self, request: type[Message], newest: int) -> int:
-        low, high = request.versions
-        if request.api_key not in self._versions:
+    def _choose(self, request: type[Message], oldest: int, newest: int) -> int:
+        low, high = max(oldest, request.versions[0]), request.versions[1]
+        if request.api_key not in self.versions:
             name = request.__name__.removesuffix("Request")
             raise Unsupported(
                 f"The node does not support {name}",
                 f"{self.address} does not serve this API: it is older, or not a full Kafka.",
             )
-        their_low, their_high = self._versions[request.api_key]
+        their_low, their_high = self.versions[request.api_key]
         version = min(high, their_high, newest)
         if version < max(low, their_low):
             raise Unsupported(
@@ -86,7 +93,7 @@ class Connection:
             response = self._exchange(ApiVersionsRequest(), ApiVersionsResponse, 0, 30)
         if response.error_code:
             raise Refused(response.error_code)
-        self._versions = {k.api_key: (k.min_version, k.max_version) for k in response.api_keys}
+        self.versions = {k.api_key: (k.min_version, k.max_version) for k in response.api_keys}
 
     def _exchange(self, request: Message, answer: type[M], version: int, timeout_s: float) -> M:
         self._correlation_id += 1

@@ -63,6 +63,17 @@ def list_consumer_groups(
     timeout_ms: int | None = None,
 ) -> list[Group]:
     """The consumer groups of all brokers, by name; those in these states and of these types."""
+    groups = list_groups(admin, states, types, timeout_ms)
+    return [group for group in groups if group.protocol in _CONSUMER_PROTOCOLS]
+
+
+def list_groups(
+    admin: Admin,
+    states: Iterable[str] = (),
+    types: Iterable[str] = (),
+    timeout_ms: int | None = None,
+) -> list[Group]:
+    """The groups of all kinds."""
     from moldau.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
     request = ListGroupsRequest(states_filter=list(states), types_filter=list(types))
@@ -78,7 +89,7 @@ def list_consumer_groups(
     groups: list[Group] = []
     for broker in _all_brokers(admin, timeout_ms):
         groups += admin.call("listGroups", partial(admin.broker, broker.id), attempt, timeout_ms)
-    return sorted(group for group in groups if group.protocol in _CONSUMER_PROTOCOLS)
+    return sorted(groups)
 
 
 def _all_brokers(admin: Admin, timeout_ms: int | None) -> list[BrokerAddress]:
@@ -86,7 +97,7 @@ def _all_brokers(admin: Admin, timeout_ms: int | None) -> list[BrokerAddress]:
         return admin.brokers("findAllBrokers", timeout_ms)
     except TimedOut as error:
         # Java wraps this one; its text is the wrapper's.
-        raise KafkaError("Failed to find brokers to send ListGroups", error.advice) from None
+        raise KafkaError("Failed to find brokers to send ListGroups", error.advice) from error
 
 
 def describe_group(admin: Admin, group: str, timeout_ms: int | None = None) -> GroupDescription:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from moldau.client.admin import Admin
 from moldau.client.connection import Connection
-from moldau.client.errors import Refused
+from moldau.client.errors import KafkaError, Refused, Unsupported
+from moldau.client.leaders import TopicPartition, by_leader, by_topic
 from moldau.protocol.errors import ErrorCode
 
-TopicPartition = tuple[str, int]
 LATEST = -1
 EARLIEST = -2
+MAX_TIMESTAMP = -3
+EARLIEST_LOCAL = -4
+LATEST_TIERED = -5
+EARLIEST_PENDING_UPLOAD = -6
+# The version of ListOffsets that first knew it.
+_SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 # From version 10 on, topics travel by id; the names are what a person asks with.
 _NEWEST_BY_NAME = 9
 
@@ -22,64 +28,23 @@ class Committed(NamedTuple):
     leader_epoch: int | None
 
 
-def _by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:
-    topics: dict[str, list[int]] = {}
-    for topic, partition in partitions:
-        topics.setdefault(topic, []).append(partition)
-    return topics
-
-
 def list_offsets(
     admin: Admin, partitions: Iterable[TopicPartition], when: int, timeout_ms: int | None = None
 ) -> dict[TopicPartition, int]:
-    """The offset at `when`: LATEST, EARLIEST, or the first record of a time in ms since 1970
-    (-1 when there is none). Raises Refused for a partition that is not there."""
-    waiting = list(partitions)
-    found: dict[TopicPartition, int] = {}
-    if not waiting:
-        return found
-
-    def attempt(connection: Connection) -> None:
-        for leader, led in _leaders(admin, connection, waiting).items():
-            offsets = _ask_leader(admin, admin.broker(leader), led, when)
-            found.update(offsets)
-            waiting[:] = [partition for partition in waiting if partition not in offsets]
-
-    admin.call("listOffsets(api=METADATA)", admin.anyone, attempt, timeout_ms)
+    """The offset at `when`: LATEST, EARLIEST and their like, or the first record of a time in ms
+    since 1970 (-1 when there is none). Raises KafkaError for the first that has no answer."""
+    found = {}
+    for place, offset in list_offsets_of_each(admin, list(partitions), when, timeout_ms).items():
+        if isinstance(offset, KafkaError):
+            raise offset
+        found[place] = offset
     return found
 
 
-def _leaders(
-    admin: Admin, connection: Connection, partitions: list[TopicPartition]
-) -> dict[int, list[TopicPartition]]:
-    metadata = admin.metadata(connection, list(_by_topic(partitions)))
-    leaders: dict[TopicPartition, int] = {}
-    for topic in metadata.topics:
-        if topic.error_code == ErrorCode.INVALID_TOPIC_EXCEPTION:
-            first = next(p for name, p in partitions if name == topic.name)
-            raise Refused(
-                topic.error_code,
-                f"Failed to fetch metadata for partition {topic.name}-{first} "
-                f"due to invalid topic `{topic.name}`",
-            )
-        if topic.error_code:
-            raise Refused(topic.error_code)
-        leaders.update(
-            {(topic.name or "", p.partition_index): p.leader_id for p in topic.partitions}
-        )
-    led: dict[int, list[TopicPartition]] = {}
-    for partition in partitions:
-        if partition not in leaders:
-            raise Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-        if leaders[partition] < 0:
-            raise Refused(ErrorCode.LEADER_NOT_AVAILABLE)
-        led.setdefault(leaders[partition], []).append(partition)
-    return led
-
-
-def _ask_leader(
-    admin: Admin, connection: Connection, partitions: list[TopicPartition], when: int
-) -> dict[TopicPartition, int]:
+def list_offsets_of_each(
+    admin: Admin, partitions: Sequence[TopicPartition], when: int, timeout_ms: int | None = None
+) -> dict[TopicPartition, int | KafkaError]:
+    """As `list_offsets`, where the error of one partition does not hide the others' offsets."""
     from moldau.protocol.messages.list_offsets import (
         ListOffsetsPartition,
         ListOffsetsRequest,
@@ -87,23 +52,33 @@ def _ask_leader(
         ListOffsetsTopic,
     )
 
-    topics = [
-        ListOffsetsTopic(
-            name=topic,
-            partitions=[ListOffsetsPartition(partition_index=i, timestamp=when) for i in indexes],
+    def ask(
+        connection: Connection, places: list[TopicPartition]
+    ) -> dict[TopicPartition, int | KafkaError]:
+        topics = [
+            ListOffsetsTopic(
+                name=topic,
+                partitions=[
+                    ListOffsetsPartition(partition_index=i, timestamp=when) for i in indexes
+                ],
+            )
+            for topic, indexes in by_topic(places).items()
+        ]
+        request = ListOffsetsRequest(
+            replica_id=-1, topics=topics, timeout_ms=admin.settings.request_timeout_ms
         )
-        for topic, indexes in _by_topic(partitions).items()
-    ]
-    request = ListOffsetsRequest(
-        replica_id=-1, topics=topics, timeout_ms=admin.settings.request_timeout_ms
-    )
-    found = {}
-    for t in admin.ask(connection, request, ListOffsetsResponse).topics:
-        for p in t.partitions:
-            if p.error_code:
-                raise Refused(p.error_code)
-            found[t.name, p.partition_index] = p.offset
-    return found
+        oldest = _SINCE.get(when, 0)
+        try:
+            answer = admin.ask(connection, request, ListOffsetsResponse, oldest=oldest)
+        except Unsupported as error:
+            return dict.fromkeys(places, error)
+        return {
+            (t.name, p.partition_index): Refused(p.error_code) if p.error_code else p.offset
+            for t in answer.topics
+            for p in t.partitions
+        }
+
+    return by_leader(admin, "listOffsets", partitions, ask, timeout_ms, awaits_topics=False)
 
 
 def committed_offsets(
@@ -171,7 +146,7 @@ def commit_offsets(
                 for i in indexes
             ],
         )
-        for topic, indexes in _by_topic(offsets).items()
+        for topic, indexes in by_topic(offsets).items()
     ]
 
     def attempt(connection: Connection) -> None:
@@ -209,7 +184,7 @@ def delete_offsets(
             name=topic,
             partitions=[OffsetDeleteRequestPartition(partition_index=i) for i in indexes],
         )
-        for topic, indexes in _by_topic(partitions).items()
+        for topic, indexes in by_topic(partitions).items()
     ]
 
     def attempt(connection: Connection) -> dict[TopicPartition, int]:

@@ -62,6 +62,17 @@ def list_topics(admin: Admin) -> list[Topic]:
     return sorted(topics)
 
 
+def list_partitions(admin: Admin, *, internal: bool = True) -> list[tuple[str, int]]:
+    """All partitions of all topics, or of those that are not internal, sorted."""
+    response = admin.call("listTopics", admin.anyone, lambda c: admin.metadata(c, None))
+    return sorted(
+        (t.name or "", p.partition_index)
+        for t in response.topics
+        if internal or not t.is_internal
+        for p in t.partitions
+    )
+
+
 def create_topic(
     admin: Admin,
     name: str,

@@ -14,6 +14,7 @@ from moldau.client.errors import BadSettings, KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import ZERO, to_text
 from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.java_text import parse_int, split
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 
 _ACTIONS = ("alter", "create", "describe", "list", "delete")
@@ -337,8 +338,8 @@ def _new_topic(options: Parsed) -> _NewTopic:
 def _assignment(text: str | None) -> dict[int, list[int]]:
     """`1:2,2:3` is the brokers of partition 0, then of partition 1."""
     assignment: dict[int, list[int]] = {}
-    for partition, replicas in enumerate(_java_split(text, ",") if text else []):
-        brokers = [_broker_id(broker.strip()) for broker in _java_split(replicas, ":")]
+    for partition, replicas in enumerate(split(text, ",") if text else []):
+        brokers = [_broker_id(broker.strip()) for broker in split(replicas, ":")]
         twice = list(dict.fromkeys(b for b in brokers if brokers.count(b) > 1))
         if twice:
             listed = ",".join(map(str, twice))
@@ -349,25 +350,17 @@ def _assignment(text: str | None) -> dict[int, list[int]]:
     return assignment
 
 
-def _java_split(text: str, separator: str) -> list[str]:
-    """Java drops empty strings at the end."""
-    parts = text.split(separator)
-    while len(parts) > 1 and not parts[-1]:
-        parts.pop()
-    return parts
-
-
 def _broker_id(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise KafkaError(f'For input string: "{text}"') from None
+    number = parse_int(text)
+    if number is None:
+        raise KafkaError(f'For input string: "{text}"')
+    return number
 
 
 def _configs(words: list[str]) -> dict[str, str]:
     configs = {}
     for word in words:
-        parts = [part.strip() for part in _java_split(word, "=")]
+        parts = [part.strip() for part in split(word, "=")]
         if len(parts) != 2:
             raise KafkaError(
                 "requirement failed: Invalid topic config: all configs to be added must be in "

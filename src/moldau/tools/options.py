@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from moldau.tools.java_text import parse_int, parse_long
+
 HELP = "help"
 VERSION = "version"
 _WIDTH = 80
-_BITS = {"Integer": 31, "Long": 63}
+_PARSERS = {"Integer": parse_int, "Long": parse_long}
 
 
 class BadOption(Exception):
@@ -79,16 +81,10 @@ class Parsed:
         return [self._number(name, text) for text in self.values(name)]
 
     def _number(self, name: str, text: str) -> int:
-        return _number(name, text, _BITS[self._options[name].kind])
-
-
-def _number(name: str, text: str, bits: int) -> int:
-    digits = text[1:] if text[:1] in ("+", "-") else text
-    if digits.isascii() and digits.isdigit():
-        value = int(text)
-        if value >> bits in (0, -1):
-            return value
-    raise BadOption(f"Cannot parse argument '{text}' of option {name}")
+        value = _PARSERS[self._options[name].kind](text)
+        if value is None:
+            raise BadOption(f"Cannot parse argument '{text}' of option {name}")
+        return value
 
 
 class Parser:

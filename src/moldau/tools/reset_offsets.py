@@ -15,6 +15,7 @@ from moldau.client.errors import KafkaError
 from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offsets
 from moldau.client.topics import describe_topics
 from moldau.tools.frame import nearest
+from moldau.tools.java_text import split
 from moldau.tools.java_time import BadTime, parse_duration, parse_moment
 from moldau.tools.options import Parsed
 
@@ -226,7 +227,7 @@ class Reset:
     def _read_file(self, path: str) -> dict[str, Plan]:
         try:
             with open(path, encoding="utf-8") as file:
-                lines = _java_lines(file.read())
+                lines = split(file.read(), "\n")
         except OSError as error:
             raise KafkaError(
                 f"java.io.IOException: Unable to read file {path}",
@@ -243,9 +244,7 @@ class Reset:
 
 def parse_topic_partitions(argument: str) -> list[TopicPartition]:
     """`topic:0,1`. Raises BadArgument."""
-    parts = argument.split(":")
-    while len(parts) > 1 and not parts[-1]:
-        parts.pop()
+    parts = split(argument, ":")
     if len(parts) != 2:
         raise BadArgument(f"Invalid topic arg '{argument}', expected topic name and partitions")
     topic, partitions = parts
@@ -259,13 +258,6 @@ def parse_topic_partitions(argument: str) -> list[TopicPartition]:
                 f"Invalid partition '{partition}' specified in topic arg '{argument}''"
             ) from None
     return chosen
-
-
-def _java_lines(text: str) -> list[str]:
-    lines = text.split("\n")
-    while len(lines) > 1 and not lines[-1]:
-        lines.pop()
-    return lines
 
 
 def _columns(line: str) -> list[str]:

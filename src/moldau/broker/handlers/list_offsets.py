@@ -30,8 +30,15 @@ MAX_TIMESTAMP = -3
 EARLIEST_LOCAL = -4
 LATEST_TIERED = -5
 EARLIEST_PENDING_UPLOAD = -6
-# The version from which a special timestamp is understood.
-_SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+# The version from which a special timestamp is understood; other negative ones never are.
+_SINCE = {
+    LATEST: 0,
+    EARLIEST: 0,
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_PENDING_UPLOAD: 11,
+}
 CONSUMER = -1
 READ_COMMITTED = 1
 
@@ -62,7 +69,8 @@ def handle(node: Node, request: Request) -> ListOffsetsResponse:
 def _answer(
     node: Node, request: Request, topic: str, wanted: ListOffsetsPartition
 ) -> ListOffsetsPartitionResponse:
-    if wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 0):
+    since = _SINCE.get(wanted.timestamp)
+    if wanted.timestamp < 0 and (since is None or request.version < since):
         return _error(wanted, ErrorCode.UNSUPPORTED_VERSION)
     partition = node.partition(topic, wanted.partition_index)
     if partition is None:
