@@ -12,7 +12,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from moldau.broker.request import Connection, Request
+from moldau.broker.request import Connection, Parts, Request
 from moldau.protocol.messages.produce import ProduceResponse
 from moldau.protocol.primitives import read_uvarint, uvarint
 from moldau.storage.outcome import Appended
@@ -30,32 +30,40 @@ MAX_END = 1024
 _AFTER_CORRELATION_ID = 8
 _TAGS = b"\0\0\0"  # no tagged fields in the partition, the topic and the request
 _INT32 = Struct(">i")
-_INT64 = Struct(">q")
+# What changes in an answer: base offset, append time, and from version 5 on log start offset.
+_OFFSETS = Struct(">qqq")
+_OLD_OFFSETS = Struct(">qq")
+_WITH_START = 5
 # Stand for the fields of an answer that change, to find them in its bytes.
 _BASE_OFFSET, _APPEND_TIME, _START_OFFSET = 0x5A5A010203040506, 0x5A5A070809101112, 0x5A5A13141516
+_MARKS = _OFFSETS.pack(_BASE_OFFSET, _APPEND_TIME, _START_OFFSET)
+_OLD_MARKS = _OLD_OFFSETS.pack(_BASE_OFFSET, _APPEND_TIME)
 
 
 class Remembered:
     """What a Produce looked like around its records, and where its answer changes."""
 
-    __slots__ = (
-        "acks",
-        "answer",
-        "append_time_at",
-        "base_at",
-        "generation",
-        "partition",
-        "start_at",
-    )
+    __slots__ = ("_answer", "_offsets_at", "acks", "generation", "partition", "version")
 
-    def __init__(self, partition: Partition, acks: int, generation: int, answer: bytes) -> None:
+    def __init__(
+        self, partition: Partition, version: int, acks: int, generation: int, answer: bytes
+    ) -> None:
         self.partition = partition
+        self.version = version
         self.acks = acks
         self.generation = generation
-        self.answer = answer
-        self.base_at = answer.index(_INT64.pack(_BASE_OFFSET))
-        self.append_time_at = answer.index(_INT64.pack(_APPEND_TIME))
-        self.start_at = answer.find(_INT64.pack(_START_OFFSET))  # -1 before version 5
+        self._answer = answer
+        self._offsets_at = answer.index(_MARKS if version >= _WITH_START else _OLD_MARKS)
+
+    def answer(self, correlation_id: int, appended: Appended) -> bytearray:
+        answer = bytearray(self._answer)
+        _INT32.pack_into(answer, 4, correlation_id)
+        first, _, time, start, _ = appended
+        if self.version >= _WITH_START:
+            _OFFSETS.pack_into(answer, self._offsets_at, first, time, start)
+        else:
+            _OLD_OFFSETS.pack_into(answer, self._offsets_at, first, time)
+        return answer
 
 
 class Repetitions:
@@ -83,7 +91,11 @@ class Repetitions:
                 return
             self._ends.append(end)
         self._known[_key(frame, end)] = Remembered(
-            partition, request.body.acks, node.generation, _sample(node, request, response)
+            partition,
+            request.version,
+            request.body.acks,
+            node.generation,
+            _sample(node, request, response),
         )
 
     def handle(self, node: Node, connection: Connection, frame: bytes | bytearray) -> bool:
@@ -94,25 +106,28 @@ class Repetitions:
                 break
         else:
             return False
-        version = frame[3]
-        records = _records(frame, end, version)
-        if records is None or remembered.generation != node.generation:
+        version = remembered.version
+        if frame[3] != version or remembered.generation != node.generation:
             return False
+        records = _records(frame, end, version)
         partition = remembered.partition
         log = partition.log
-        if log.config.opens_batches:
+        if records is None or log.config.opens_batches:
             return False
-        before = log.log_end_offset
         appended = log.append_as_leader(records, partition.leader_epoch, node.now_ms)
         if not isinstance(appended, Appended):
             return False
-        if log.log_end_offset != before:
+        if partition.readers and not appended.duplicate:
             partition.appended(len(records))
         (correlation_id,) = _INT32.unpack_from(frame, 4)
+        parts: Parts = [remembered.answer(correlation_id, appended)]
+        waits = node.sync_before_reply(remembered.acks)
+        if not waits and not connection.inflight:
+            node.answer_next(connection, parts)
+            return True
         request = Request(connection, 0, version, correlation_id, None, node.now_ms)
         connection.inflight.append(request)
-        parts = [_answer(remembered, correlation_id, appended)]
-        if node.sync_before_reply(remembered.acks):
+        if waits:
             node.when_synced(
                 [(partition, appended.last_offset + 1)], lambda: node.answer(request, parts)
             )
@@ -122,8 +137,8 @@ class Repetitions:
 
 
 def _key(frame: bytes | bytearray, end: int) -> bytes:
-    """Version and all that stands between the correlation id and the length of the records."""
-    return bytes(frame[2:4]) + bytes(frame[_AFTER_CORRELATION_ID:end])
+    """All that stands between the correlation id and the length of the records."""
+    return bytes(frame[_AFTER_CORRELATION_ID:end])
 
 
 def _around(version: int, records: memoryview) -> bytes:
@@ -168,13 +183,3 @@ def _sample(node: Node, request: Request, response: ProduceResponse) -> bytes:
     )
     (part,) = node.encode(request, sample)
     return bytes(part)
-
-
-def _answer(remembered: Remembered, correlation_id: int, appended: Appended) -> bytearray:
-    answer = bytearray(remembered.answer)
-    _INT32.pack_into(answer, 4, correlation_id)
-    _INT64.pack_into(answer, remembered.base_at, appended.first_offset)
-    _INT64.pack_into(answer, remembered.append_time_at, appended.log_append_time_ms)
-    if remembered.start_at >= 0:
-        _INT64.pack_into(answer, remembered.start_at, appended.log_start_offset)
-    return answer

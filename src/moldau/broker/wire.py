@@ -196,9 +196,13 @@ class Wire:
         if inflight[0] is request:
             while inflight and inflight[0].answered:
                 # Also when there is nothing to send (acks=0): the body may have to read on.
-                self.outbox.sends.append((connection, inflight.popleft().parts))
-            if connection.waiting:
-                self._unblocked.append(connection)
+                self.answer_next(connection, inflight.popleft().parts)
+
+    def answer_next(self, connection: Connection, parts: Parts) -> None:
+        """Answers the oldest request of the connection, which is no longer under way."""
+        self.outbox.sends.append((connection, parts))
+        if connection.waiting:
+            self._unblocked.append(connection)
 
     def encode(self, request: Request, response: Message) -> Parts:
         """The whole frame of an answer."""

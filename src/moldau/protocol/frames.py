@@ -49,8 +49,10 @@ class FrameCutter:
         if self._tail:
             data = self._tail + data
             self._tail = b""
-        frames: list[bytes | bytearray] = []
         position, end = 0, len(data)
+        if end >= 4 and _LENGTH.unpack_from(data)[0] == end - 4 <= self.limit:
+            return [bytes(data[4:])]  # just one, which is usual
+        frames: list[bytes | bytearray] = []
         while end - position >= 4:
             (length,) = _LENGTH.unpack_from(data, position)
             if not 0 <= length <= self.limit:

@@ -29,6 +29,7 @@ class Connection:
     __slots__ = (
         "_cutter",
         "_fd",
+        "_has_regions",
         "_interest",
         "_out",
         "_server",
@@ -46,6 +47,7 @@ class Connection:
         self._fd = sock.fileno()
         self._cutter = FrameCutter(frame_limit)
         self._out: deque[Any] = deque()
+        self._has_regions = False  # among what is to be sent
         self._unsent = 0
         self._warming = False  # a region is being read from the disk
         self._interest = READ
@@ -93,6 +95,9 @@ class Connection:
     def _want(self) -> None:
         """What to wait for: more requests while the node wants more, room to send while there is
         something to send."""
+        peer = self.peer
+        if self._interest == READ and not (self._out or peer.waiting or peer.unsent):
+            return  # as it is, nearly always
         interest = READ if self._server.node.wants_more(self.peer) else 0
         if self._out and not self._warming:
             interest |= WRITE
@@ -119,11 +124,35 @@ class Connection:
             else:
                 self._unsent += part.length
                 self._out.append(_Sending(part))
+                self._has_regions = True
 
     def flush(self) -> None:
         """Sends what can be sent now; the rest when there is room."""
-        if self._fd >= 0 and not self._warming:
+        if self._fd < 0 or self._warming:
+            return
+        if not self._out:
+            self._sent()
+        elif self._has_regions or self._unsent > SMALL_REGION:
             self._flush()
+        else:
+            self._flush_small()
+
+    def _flush_small(self) -> None:
+        """The short way for a few small answers, which is what there is nearly always."""
+        out = self._out
+        try:
+            sent = self._socket.send(out[0] if len(out) == 1 else b"".join(out))
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self.close(error.strerror or str(error))
+            return
+        self._unsent -= sent
+        if self._unsent:
+            self._drop(sent)
+        else:
+            out.clear()
+        self._sent()
 
     def _flush(self) -> None:
         out = self._out
@@ -139,6 +168,12 @@ class Connection:
         except OSError as error:
             self.close(error.strerror or str(error))
             return
+        if not out:
+            self._has_regions = False
+        self._sent()
+
+    def _sent(self) -> None:
+        """What follows from how much is left to send."""
         node = self._server.node
         if self._unsent > UNSENT_LIMIT:
             self.peer.unsent = True

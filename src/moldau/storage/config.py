@@ -39,17 +39,20 @@ class LogConfig:
     preallocate: bool = False
     flush_messages: int = FOREVER
     flush_ms: int = FOREVER
-    # May a batch be taken by its header alone? (Its max timestamp is checked apart.) Asked for
-    # every batch, so it is worked out once.
+    # Asked for every batch, so they are worked out once. Are its records looked at, one by one,
+    # before it is appended?
+    opens_batches: bool = field(init=False, default=False)
+    # May it be taken by its header alone? (Its max timestamp is checked apart.)
     passes_batches_through: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
-        plain = (
-            self.compression_type == "producer"
-            and self.message_timestamp_type == "CreateTime"
-            and self.message_timestamp_before_max_ms == FOREVER
-            and not self.is_compacted
+        opens = (
+            self.compression_type != "producer"
+            or self.is_compacted
+            or self.message_timestamp_before_max_ms != FOREVER
         )
+        plain = not opens and self.message_timestamp_type == "CreateTime"
+        object.__setattr__(self, "opens_batches", opens)
         object.__setattr__(self, "passes_batches_through", plain)
 
     @classmethod
@@ -66,15 +69,6 @@ class LogConfig:
     @property
     def is_compacted(self) -> bool:
         return "compact" in self.cleanup_policy
-
-    @property
-    def opens_batches(self) -> bool:
-        """Are the records of a batch looked at, one by one, before it is appended?"""
-        return (
-            self.compression_type != "producer"
-            or self.is_compacted
-            or self.message_timestamp_before_max_ms != FOREVER
-        )
 
     @property
     def is_deleting(self) -> bool:

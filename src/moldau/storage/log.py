@@ -50,6 +50,7 @@ __all__ = (
 PRODUCER_EXPIRATION_MS = 24 * 60 * 60 * 1000
 SNAPSHOT_AFTER_BYTES = 16 * 1024 * 1024
 _FRONT = Struct(">qii")
+_new = tuple.__new__  # what a NamedTuple calls in the end
 
 
 class CorruptLog(DiskError):
@@ -231,7 +232,7 @@ class Log:
         if last >= self._flush_at:
             self.wants_sync(self, now_ms)
         append_time = max_timestamp if header.attributes & 8 else -1
-        return Appended(first, last, append_time, self.log_start_offset, False)
+        return _new(Appended, (first, last, append_time, self.log_start_offset, False))
 
     def _remember_producer(
         self, header: BatchHeader, first: int, front: bytes, rest: Buffer

@@ -48,6 +48,7 @@ _SHOWN_ERRORS = 3
 # large, they split it.
 MAX_OPENED_RECORDS = 100_000
 _PLAIN = int(Codec.ZSTD)  # attributes up to this say a codec and nothing else
+_new = tuple.__new__  # what a NamedTuple calls in the end
 
 Valid = tuple[BatchHeader, Buffer]
 """The header as it will be written (but for base offset and leader epoch) and everything after
@@ -60,7 +61,35 @@ def validate(
     """`where` names the partition in messages."""
     if len(records) < HEADER_SIZE:
         return _too_short(records, where)
-    header = BatchHeader._make(HEADER.unpack_from(records))
+    fields = HEADER.unpack_from(records)
+    header = _new(BatchHeader, fields)
+    (base, length, _, magic, crc, attributes, delta, _, latest, producer_id, _, sequence, count) = (
+        fields
+    )
+    if (
+        magic == MAGIC
+        and base == 0
+        and length + LOG_OVERHEAD == len(records) <= config.max_message_bytes
+        and count == delta + 1 > 0
+        and 0 <= attributes <= _PLAIN
+        and (sequence >= 0 or producer_id < 0)
+        and config.passes_batches_through
+        and latest <= now_ms + config.message_timestamp_after_max_ms
+        and crc32c(records[ATTRIBUTES_OFFSET:]) == crc
+    ):
+        return header, records[FRONT_SIZE:]  # the usual case, in one look
+    return _validate(records, header, config, now_ms, origin, where)
+
+
+def _validate(
+    records: memoryview,
+    header: BatchHeader,
+    config: LogConfig,
+    now_ms: int,
+    origin: Origin,
+    where: str,
+) -> Valid | Refused:
+    """What is wrong, in Kafka's order; or what is to be done before it is right."""
     size = header.batch_length + LOG_OVERHEAD
     if header.magic != MAGIC or size != len(records):
         refused = _check_framing(records, header, where)
@@ -88,11 +117,6 @@ def validate(
     refused = _check_client_header(header, where)
     if refused is not None:
         return refused
-    if (
-        config.passes_batches_through
-        and header.max_timestamp <= now_ms + config.message_timestamp_after_max_ms
-    ):
-        return header, records[FRONT_SIZE:]
     return _check_records(records, header, config, now_ms, where)
 
 
@@ -154,12 +178,6 @@ def _check_framing(records: memoryview, header: BatchHeader, where: str) -> Refu
 
 
 def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
-    if (
-        0 <= header.attributes <= _PLAIN
-        and header.count == header.last_offset_delta + 1 > 0
-        and (header.base_sequence >= 0 or header.producer_id < 0)
-    ):
-        return None  # the usual case, in one look; below, what is wrong in which order
     if header.last_offset_delta < 0:
         return _invalid(
             f"Batch has an invalid offset range: [{header.base_offset}, {header.last_offset}]"
