@@ -48,8 +48,7 @@ class SyncWaiters:
 
 
 class Partition:
-    """With one broker the high watermark is the end of the log, as in Apache Kafka; and without
-    transactions the last stable offset is the high watermark."""
+    """With one broker the high watermark is the end of the log, as in Apache Kafka."""
 
     __slots__ = (
         "created_at",
@@ -83,7 +82,9 @@ class Partition:
 
     @property
     def last_stable_offset(self) -> int:
-        return self.high_watermark
+        """Before it every transaction has ended."""
+        unstable = self.log.first_unstable_offset()
+        return self.high_watermark if unstable is None else unstable
 
     def appended(self, size: int) -> None:
         """Tells the readers that wait at the end. A reader may leave while it is told."""

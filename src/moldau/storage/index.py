@@ -88,6 +88,22 @@ class Index:
                 high = middle
         return self.entry(low - 1) if low else None
 
+    def first_with_value(self, value: int) -> tuple[int, int] | None:
+        """The first entry whose value is at least `value`."""
+        number = self._first(1, value)
+        return self.entry(number) if number < self.count else None
+
+    def _first(self, column: int, limit: int) -> int:
+        """The number of the first entry that has `limit` or more in that column."""
+        low, high = 0, self.count
+        while low < high:
+            middle = (low + high) // 2
+            if self.entry(middle)[column] < limit:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     # --- writing ----------------------------------------------------------------------------
 
     def append(self, key: int, value: int) -> None:
@@ -133,15 +149,9 @@ class Index:
         self._cut_from(1, value)
 
     def _cut_from(self, column: int, limit: int) -> None:
-        low, high = 0, self.count
-        while low < high:
-            middle = (low + high) // 2
-            if self.entry(middle)[column] < limit:
-                low = middle + 1
-            else:
-                high = middle
-        if low < self.count:
-            self.cut(low)
+        number = self._first(column, limit)
+        if number < self.count:
+            self.cut(number)
 
     def _file(self, *, create: bool = False) -> File:
         if create and self._files.disk.stat(self.path) is None:

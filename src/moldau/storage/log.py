@@ -13,6 +13,7 @@ from moldau.protocol.errors import ErrorCode
 from moldau.protocol.files import write_epochs
 from moldau.protocol.records import HEADER_SIZE, BatchHeader, CorruptBatch
 from moldau.storage import retention, times
+from moldau.storage.aborted import AbortedTransaction
 from moldau.storage.config import FOREVER, LogConfig
 from moldau.storage.disk import Buffer, DiskError, replace_file
 from moldau.storage.handles import OpenFiles
@@ -98,6 +99,7 @@ class Log:
         self._epochs = found.epochs
         self._producers = found.producers
         self._snapshots = found.snapshots
+        self._has_aborted = any(segment.aborted.count for segment in found.segments)
         self._snapshot_size = 0  # bytes appended since the last snapshot
         self._dirty: set[str] = set()
         self._dirty_directory = False
@@ -466,9 +468,34 @@ class Log:
     def active_producers(self) -> list[ActiveProducer]:
         return self._producers.active()
 
+    # --- transactions -----------------------------------------------------------------------
+
     def first_unstable_offset(self) -> int | None:
         """Where the oldest open transaction begins; None when there is none."""
+        if not self._producers.open_transactions:
+            return None
         return self._producers.first_unstable_offset()
+
+    def aborted_transactions(self, offset: int, found: Slice) -> list[AbortedTransaction]:
+        """Those that have records in what was read from `offset` on, and perhaps a few more, in
+        the order of their markers (LocalLog.addAbortedTransactions)."""
+        if not self._has_aborted:
+            return []
+        number = bisect_right(self._bases, offset) - 1
+        region = found.regions[-1]
+        while self._segments[number].path != region.file.path:
+            number += 1  # compaction left nothing of that offset's segment
+        end = self._segments[number].offset_beyond(region.position + region.length)
+        if end is None:
+            following = self._bases[number + 1 : number + 2]
+            end = following[0] if following else self.log_end_offset
+        aborted = []
+        for segment in self._segments[number:]:
+            some, is_all = segment.aborted.overlapping(offset, end)
+            aborted += some
+            if is_all:
+                break
+        return aborted
 
     # --- deleting ---------------------------------------------------------------------------
 

@@ -13,13 +13,14 @@ from typing import NamedTuple
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.files import ProducerEntry
 from moldau.protocol.records import BatchHeader, CorruptBatch, iterate, last_sequence
+from moldau.storage.aborted import AbortedTransaction, CompletedTransaction
 from moldau.storage.outcome import ActiveProducer, Refused
 
 REMEMBERED = 5  # batches of each producer
 _MAX_SEQUENCE = 0x7FFFFFFF
 _COORDINATOR_EPOCH = Struct(">hi")
 _MARKER_KEY = Struct(">hh")
-_MARKERS = (0, 1)  # abort, commit
+_ABORT, _COMMIT = 0, 1
 
 
 class Batch(NamedTuple):
@@ -46,13 +47,15 @@ class Producer:
 
 
 class Producers:
-    """`end_offset` is the offset up to which the state is that of the log."""
+    """`end_offset` is the offset up to which the state is that of the log, `open_transactions`
+    says by producer where its transaction that has no end yet begins."""
 
-    __slots__ = ("_producers", "end_offset")
+    __slots__ = ("_producers", "end_offset", "open_transactions")
 
     def __init__(self) -> None:
         self._producers: dict[int, Producer] = {}
         self.end_offset = 0
+        self.open_transactions: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._producers)
@@ -112,14 +115,13 @@ class Producers:
         end = last_sequence(sequence, delta)
         producer.batches.append(Batch(sequence, end, offset, offset + delta, timestamp))
 
-    def replay(self, header: BatchHeader, batch: memoryview) -> None:
-        """A batch that is in the log already."""
+    def replay(self, header: BatchHeader, batch: memoryview) -> CompletedTransaction | None:
+        """A batch that is in the log already. The transaction that it ends."""
         self.end_offset = header.next_offset
         if header.producer_id < 0:
-            return
+            return None
         if header.is_control:
-            self._end_transaction(header, batch)
-            return
+            return self._end_transaction(header, batch)
         self.appended(
             header.producer_id,
             header.producer_epoch,
@@ -131,15 +133,20 @@ class Producers:
         producer = self._producers[header.producer_id]
         if header.is_transactional and producer.txn_first_offset < 0:
             producer.txn_first_offset = header.base_offset
+            self.open_transactions[header.producer_id] = header.base_offset
+        return None
 
-    def _end_transaction(self, header: BatchHeader, batch: memoryview) -> None:
+    def _end_transaction(
+        self, header: BatchHeader, batch: memoryview
+    ) -> CompletedTransaction | None:
         marker = next(iterate(batch), None)
         if marker is None or marker.key is None or marker.value is None:
-            return  # cleaning has emptied it
+            return None  # cleaning has emptied it
         if len(marker.key) < _MARKER_KEY.size or len(marker.value) < _COORDINATOR_EPOCH.size:
             raise CorruptBatch(f"the control record at offset {header.base_offset} is too short")
-        if _MARKER_KEY.unpack_from(marker.key)[1] not in _MARKERS:
-            return
+        kind = _MARKER_KEY.unpack_from(marker.key)[1]
+        if kind not in (_ABORT, _COMMIT):
+            return None
         producer = self._producers.get(header.producer_id)
         if producer is None:
             producer = Producer(header.producer_epoch, marker.timestamp)
@@ -150,11 +157,24 @@ class Producers:
         producer.last_timestamp = marker.timestamp
         producer.coordinator_epoch = _COORDINATOR_EPOCH.unpack_from(marker.value)[1]
         producer.txn_first_offset = -1
+        first = self.open_transactions.pop(header.producer_id, None)
+        if first is None:
+            return None  # one without records, of which no reader need know
+        return CompletedTransaction(header.producer_id, first, marker.offset, kind == _ABORT)
 
     def first_unstable_offset(self) -> int | None:
         """Where the oldest open transaction begins; None when there is none."""
-        open_ones = [p.txn_first_offset for p in self._producers.values()]
-        return min((offset for offset in open_ones if offset >= 0), default=None)
+        return min(self.open_transactions.values(), default=None)
+
+    def aborted(self, ended: CompletedTransaction) -> AbortedTransaction:
+        """What the index keeps of an aborted transaction that has just ended."""
+        stable = self.first_unstable_offset()
+        return AbortedTransaction(
+            ended.producer_id,
+            ended.first_offset,
+            ended.last_offset,
+            ended.last_offset + 1 if stable is None else stable,
+        )
 
     def expire(self, now_ms: int, expiration_ms: int) -> None:
         """Forgets producers that have been silent for producer.id.expiration.ms."""
@@ -202,11 +222,14 @@ class Producers:
 
     def load(self, entries: Iterable[ProducerEntry], end_offset: int) -> None:
         self._producers.clear()
+        self.open_transactions.clear()
         self.end_offset = end_offset
         for entry in entries:
             producer = Producer(entry.epoch, entry.timestamp)
             producer.coordinator_epoch = entry.coordinator_epoch
             producer.txn_first_offset = entry.current_txn_first_offset
+            if entry.current_txn_first_offset >= 0:
+                self.open_transactions[entry.producer_id] = entry.current_txn_first_offset
             if entry.last_offset >= 0:
                 delta = entry.offset_delta
                 first = entry.last_sequence

@@ -19,14 +19,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moldau.protocol.files import CorruptFile, read_epochs, segment_offset
-from moldau.protocol.records import CorruptBatch
+from moldau.protocol.records import CONTROL, TRANSACTIONAL, CorruptBatch
+from moldau.storage.aborted import AbortedTransaction
 from moldau.storage.config import LogConfig
 from moldau.storage.disk import Entry, read_file
 from moldau.storage.epochs import LeaderEpochs
 from moldau.storage.handles import OpenFiles
 from moldau.storage.producers import Producers
 from moldau.storage.segment import Segment
-from moldau.storage.snapshots import Report, Snapshots
+from moldau.storage.snapshots import Report, Snapshots, replay
+from moldau.storage.swaps import complete_swaps
 
 EPOCHS_FILE = "leader-epoch-checkpoint"
 _LEFTOVERS = (".deleted", ".cleaned", ".tmp")
@@ -64,6 +66,8 @@ class Loader:
         self._report = report
         self._interval = config.index_interval_bytes
         self._segments: list[Segment] = []
+        # The first segment that was recovered and knows of transactions.
+        self._transactions_from: Segment | None = None
 
     def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
         entries = self._tidy()
@@ -82,6 +86,8 @@ class Loader:
         epochs.cut_before(start)
         snapshots = Snapshots.found(self._files, self._directory, self._segments, end)
         producers = snapshots.load(self._segments, start, end, clean=clean, report=self._report)
+        if self._transactions_from is not None:
+            self._index_aborted(self._transactions_from, snapshots, start)
         return Found(self._segments, epochs, producers, snapshots, start, end)
 
     # --- files ------------------------------------------------------------------------------
@@ -89,6 +95,7 @@ class Loader:
     def _tidy(self) -> dict[str, Entry]:
         """The files, without what a stop in the middle of something left behind."""
         entries = {one.name: one for one in self._disk.list(self._directory)}
+        complete_swaps(self._files, self._directory, entries, self._report)
         for name in list(entries):
             orphan = name.endswith(_INDEXES) and f"{name.partition('.')[0]}.log" not in entries
             if name.endswith(_LEFTOVERS) or orphan:
@@ -120,6 +127,8 @@ class Loader:
             stem = name.partition(".")[0]
             index, times = entries.get(f"{stem}.index"), entries.get(f"{stem}.timeindex")
             sound = segment.load(entry.size, index and index.size, times and times.size)
+            aborted = entries.get(f"{stem}.txnindex")
+            segment.aborted.load(aborted and aborted.size)
             if not sound and scanned_after is not None and base > scanned_after:
                 segment.index.reset()
                 segment.times.reset()
@@ -190,16 +199,34 @@ class Loader:
             self._report(f"{segment.index.path} was not complete; it is made again from there.")
         end = segment.base_offset
         position = segment.rewind(recovery_point)
+        transactions = segment.aborted.count
         try:
             for found, _ in segment.recover(position, self._interval):
                 header = found.header
                 end = header.next_offset
+                transactions += header.attributes & (TRANSACTIONAL | CONTROL)
                 if header.leader_epoch > epochs.latest:
                     epochs.assign(header.leader_epoch, header.base_offset)
         except CorruptBatch as error:
             self._report(f"Recovery stops at: {error}")
             return False, end
+        finally:
+            if transactions and self._transactions_from is None:
+                self._transactions_from = segment
         return True, end
+
+    def _index_aborted(self, first: Segment, snapshots: Snapshots, start: int) -> None:
+        """Makes the indexes of aborted transactions again, from that segment on: they may not have
+        reached the disk, and readers of committed records would be given aborted ones."""
+        producers = snapshots.before(first.base_offset, start, self._report)
+        aborted: dict[Segment, list[AbortedTransaction]] = {
+            segment: [] for segment in self._segments if segment.base_offset >= first.base_offset
+        }
+        for segment, ended in replay(self._segments, producers):
+            if ended.is_aborted and segment in aborted:
+                aborted[segment].append(producers.aborted(ended))
+        for segment, entries in aborted.items():
+            segment.aborted.replace(entries)
 
     def _cut(self, number: int, size_before: int, end: int) -> None:
         segment = self._segments[number]

@@ -16,6 +16,7 @@ from moldau.protocol.records import (
     check_crc,
     parse_header,
 )
+from moldau.storage.aborted import AbortedTransactions
 from moldau.storage.disk import Buffer, File
 from moldau.storage.handles import OpenFiles
 from moldau.storage.index import Index
@@ -44,6 +45,7 @@ class Segment:
         "_recent_positions",
         "_rolling_timestamp",
         "_since_index",
+        "aborted",
         "base_offset",
         "created_ms",
         "directory",
@@ -65,6 +67,7 @@ class Segment:
         self.size = 0
         self.index = Index(files, f"{stem}.index", OFFSET_ENTRY)
         self.times = Index(files, f"{stem}.timeindex", TIME_ENTRY)
+        self.aborted = AbortedTransactions(files, f"{stem}.txnindex")
         self.max_timestamp = NO_TIMESTAMP
         self.max_timestamp_offset = base_offset
         self._since_index = 0
@@ -197,6 +200,12 @@ class Segment:
             return self._recent_positions[bisect_right(recent, offset) - 1]
         entry = self.index.floor(offset - self.base_offset)
         return entry[1] if entry else 0
+
+    def offset_beyond(self, position: int) -> int | None:
+        """The last offset of the first indexed batch at `position` or behind it; None when none
+        is indexed there."""
+        entry = self.index.first_with_value(position)
+        return self.base_offset + entry[0] if entry else None
 
     def recent_position(self, offset: int) -> int | None:
         """The position of the batch that begins at `offset`, if it is among the newest."""
@@ -361,6 +370,7 @@ class Segment:
             self.size = found.position + found.header.size
             self._note_found(found, index_interval)
         self.file.truncate(self.size)
+        self.aborted.cut_from(offset)
 
     def rebuild_indexes(self, index_interval: int) -> None:
         """Indexes made from the headers alone. Raises CorruptBatch where those end."""

@@ -6,9 +6,10 @@ the latest and reads the log from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from moldau.protocol.files import CorruptFile, read_producers, segment_offset, write_producers
+from moldau.storage.aborted import CompletedTransaction
 from moldau.storage.disk import read_file, replace_file
 from moldau.storage.handles import OpenFiles
 from moldau.storage.producers import Producers
@@ -83,30 +84,43 @@ class Snapshots:
         self, segments: Sequence[Segment], start: int, end: int, *, clean: bool, report: Report
     ) -> Producers:
         """From the latest snapshot that can be read, and the log after it. Raises CorruptBatch."""
-        producers = Producers()
-        while self.offsets:
-            latest = self.offsets[-1]
+        # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
+        producers = self.before(end, end if clean else start, report)
+        if producers.end_offset < end:
+            for _ in replay(segments, producers):
+                pass
+        producers.end_offset = end
+        return producers
+
+    def before(self, offset: int, start: int, report: Report) -> Producers:
+        """As of the latest snapshot up to `offset` that can be read, whose end offset they have;
+        none as of `start` without one."""
+        for latest in reversed([one for one in self.offsets if one <= offset]):
+            producers = Producers()
             try:
                 content = read_file(self._files.disk, self.path(latest))
                 producers.load(read_producers(content), latest)
-                break
             except CorruptFile as error:
                 report(f"{self.path(latest)}: {error}. An older one is taken.")
                 self._remove([latest])
-        if not self.offsets:
-            # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
-            producers.end_offset = end if clean else start
-        _replay(segments, producers, end)
+            else:
+                return producers
+        producers = Producers()
+        producers.end_offset = start
         return producers
 
 
-def _replay(segments: Sequence[Segment], producers: Producers, end: int) -> None:
-    """Brings the producers from their end offset to `end`."""
+def replay(
+    segments: Sequence[Segment], producers: Producers
+) -> Iterator[tuple[Segment, CompletedTransaction]]:
+    """Brings the producers from their end offset to the end of the log. The transactions that end
+    there, each with the segment that holds its marker. Raises CorruptBatch."""
     start = producers.end_offset
-    if start < end:
-        followers = [segment.base_offset for segment in segments[1:]]
-        skipped = sum(1 for base in followers if base <= start)
-        for header, batch in batches_from(segments[skipped:], start):
+    followers = [segment.base_offset for segment in segments[1:]]
+    skipped = sum(1 for base in followers if base <= start)
+    for segment in segments[skipped:]:
+        for header, batch in batches_from([segment], start):
             if header.base_offset >= start:
-                producers.replay(header, batch)
-    producers.end_offset = end
+                ended = producers.replay(header, batch)
+                if ended is not None:
+                    yield segment, ended

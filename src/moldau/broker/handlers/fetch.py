@@ -4,6 +4,8 @@
   asked for or `max_wait_ms` is 0; else parked until an append or the deadline.
 - At least one whole batch, the one that holds the offset, even beyond the limits (KIP-74);
   never beyond `max_bytes` otherwise.
+- Who reads committed records is told of the aborted transactions among them (a folder that Apache
+  Kafka wrote may hold some), and gets nothing behind the beginning of an open one.
 - v7: incremental sessions (KIP-227). v9: leader epoch fencing (KIP-320). v12: diverging epochs
   (KIP-595). v13: topic ids (KIP-516). v16: node endpoints, only for other leaders (KIP-951).
 - Records are never null, not even beside an error: librdkafka expects them.
@@ -17,6 +19,7 @@ from moldau.broker.fetch_session import NO_SESSION, Key, Session, asked
 from moldau.broker.partition import storage_error
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.fetch import (
+    AbortedTransaction,
     EpochEndOffset,
     FetchableTopicResponse,
     FetchPartition,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from moldau.broker.node import Node
     from moldau.broker.partition import Partition
     from moldau.broker.request import Request
+    from moldau.storage.log import Log
 
 READ_COMMITTED = 1
 
@@ -100,6 +104,8 @@ class Fetch:
         limit = min(wanted.partition_max_bytes, room)
         try:
             found = log.read(wanted.fetch_offset, limit, up_to, at_least_one)
+            if data.aborted_transactions is not None:
+                data.aborted_transactions = _aborted(log, wanted.fetch_offset, found)
         except DiskError as error:
             self._node.log(f"A Fetch of {log.where} failed: {error}")
             return _failed(wanted.partition, storage_error(error))
@@ -198,6 +204,15 @@ def _failed(index: int, error: ErrorCode) -> PartitionData:
         aborted_transactions=None,
         records=Slice.EMPTY,
     )
+
+
+def _aborted(log: Log, offset: int, found: Slice | OffsetOutOfRange) -> list[AbortedTransaction]:
+    if isinstance(found, OffsetOutOfRange) or not found.size:
+        return []
+    return [
+        AbortedTransaction(producer_id=one.producer_id, first_offset=one.first_offset)
+        for one in log.aborted_transactions(offset, found)
+    ]
 
 
 def _diverges(partition: Partition, wanted: FetchPartition, data: PartitionData) -> bool:
