@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from moldau.protocol.config.broker import BROKER, DIFFERENCES, KAFKA
 from moldau.protocol.config.definition import Definition
@@ -14,6 +17,7 @@ from moldau.protocol.config.history import HISTORIC, PLUG_IN_PREFIXES
 from moldau.protocol.config.topic import BROKER_SYNONYMS, TOPIC
 
 HERE = Path(__file__).parent
+DIFFERENCES_FILE = HERE.parent / "tests/conformance/differences.toml"
 
 
 def main(arguments: list[str]) -> int:
@@ -141,7 +145,38 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration}
+def compatibility() -> str:
+    """One sentence for each entry of the list that `make conformance` passes over."""
+    sections = tomllib.loads(DIFFERENCES_FILE.read_text(encoding="utf-8"))["section"]
+    return "\n".join([_OF_DIFFERENCES, *map(_section, sections)])
+
+
+def _section(section: Mapping[str, Any]) -> str:
+    texts = [" ".join(entry["says"].split()) for entry in section["difference"]]
+    points = [
+        textwrap.fill(
+            f"- {text}", 100, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        )
+        for text in texts
+    ]
+    return "\n".join([f"## {section['title']}\n", *points, ""])
+
+
+_OF_DIFFERENCES = """\
+# Where Moldau differs from Apache Kafka 4.3.1
+
+<!-- Written by docs/generate.py from tests/conformance/differences.toml; change it there. -->
+
+What is not listed here is the same, as far as `make conformance` can see: it asks a real Apache
+Kafka and Moldau the same questions, some thousands of fixed ones and random ones, and passes over
+nothing but what stands here. Each line has a test that fails when it is no longer true.
+Configs are on [a page of their own](configuration.md), durability on [another](durability.md).
+"""
+
+PAGES: dict[str, Callable[[], str]] = {
+    "compatibility.md": compatibility,
+    "configuration.md": configuration,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

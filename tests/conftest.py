@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.apache_kafka import ApacheKafka, java_missing
+from tests.conformance.brokers import CONFIG
 
 _reason = pytest.StashKey[str | None]()
 # The brokers that tests start would compile every module anew at each start.
@@ -39,5 +40,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """One broker of Apache Kafka for all tests of this process: use topics of your own."""
-    with ApacheKafka(folder=tmp_path_factory.mktemp("apache-kafka")) as kafka:
+    folder = tmp_path_factory.mktemp("apache-kafka")
+    with ApacheKafka(config=CONFIG, folder=folder) as kafka:
         yield kafka

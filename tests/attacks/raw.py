@@ -30,7 +30,15 @@ from moldau.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceData,
 )
-from moldau.protocol.records import Record, batches, build, iterate
+from moldau.protocol.records import (
+    HEADER_SIZE,
+    Record,
+    batches,
+    build,
+    iterate,
+    parse_header,
+    seal,
+)
 from moldau.protocol.schema import Message, Struct
 
 M = TypeVar("M", bound=Message)
@@ -71,10 +79,10 @@ class Raw:
     ) -> None:
         self.socket.close()
 
-    def send(self, request: Message, version: int) -> int:
+    def send(self, request: Message, version: int, client: str = "raw") -> int:
         """Sends it; the correlation id."""
         self._next += 1
-        self.socket.sendall(frame(request, version, self._next))
+        self.socket.sendall(frame(request, version, self._next, client))
         return self._next
 
     def receive(self) -> bytes:
@@ -215,5 +223,17 @@ def fetch_request(
     )
 
 
-def batch(*values: bytes | None, timestamp: int = NOW, **options: Any) -> bytes:
-    return build([Record(0, timestamp, b"k", value) for value in values], **options)
+def batch(
+    *values: bytes | None, timestamp: int = NOW, key: bytes | None = b"k", **options: Any
+) -> bytes:
+    return build([Record(0, timestamp, key, value) for value in values], **options)
+
+
+def resealed(good: bytes, *, payload: bytes | None = None, **changes: int) -> bytes:
+    """The batch with other header fields, and a checksum that holds."""
+    header = parse_header(good)._replace(**changes)
+    return seal(header, good[HEADER_SIZE:] if payload is None else payload)
+
+
+def patched(good: bytes, at: int, data: bytes) -> bytes:
+    return good[:at] + data + good[at + len(data) :]

@@ -27,24 +27,23 @@ from moldau.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceData,
 )
-from moldau.protocol.records import BatchHeader, parse_header, seal
+from moldau.protocol.records import BatchHeader, seal
 from moldau.storage.validator import MAX_OPENED_RECORDS
-from tests.attacks.raw import NOW, Raw, batch, errors_of, frame, produce_request
+from tests.attacks.raw import (
+    NOW,
+    Raw,
+    batch,
+    errors_of,
+    frame,
+    patched,
+    produce_request,
+    resealed,
+)
 from tests.attacks.witness import Witness
 
 E = ErrorCode
 MIB = 1 << 20
 MAX_TIMESTAMP = -3
-
-
-def resealed(good: bytes, *, payload: bytes | None = None, **changes: int) -> bytes:
-    """The batch with other header fields, and a checksum that holds."""
-    header = parse_header(good)._replace(**changes)
-    return seal(header, good[61:] if payload is None else payload)
-
-
-def patched(good: bytes, at: int, data: bytes) -> bytes:
-    return good[:at] + data + good[at + len(data) :]
 
 
 GOOD = batch(b"one", b"two")

@@ -267,6 +267,12 @@ def test_flush_messages_asks_for_a_sync() -> None:
     assert asked == [3]
 
 
+def test_segments_are_not_preallocated() -> None:
+    log = open_log(memory(), LogConfig(preallocate=True))
+    append(log, [b"x"])
+    assert log.size < 200
+
+
 def test_a_segment_in_which_everything_was_compacted_away_is_passed_over() -> None:
     disk = memory()
     log = open_log(disk)

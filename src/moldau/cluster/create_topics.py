@@ -132,11 +132,12 @@ def _create(
 
 
 def _described(configs: BrokerConfigs, overrides: Mapping[str, str]) -> list[CreatableTopicConfigs]:
-    """What the new topic ends up with, by name (KIP-525)."""
+    """What the new topic ends up with, by name (KIP-525). Its own configs are told as they were
+    written (KafkaConfigSchema.toConfigEntry)."""
     return [
         CreatableTopicConfigs(
             name=entry.name,
-            value=entry.value,
+            value=overrides.get(entry.name, entry.value),
             config_source=creation_source(configs, overrides, entry.name),
         )
         for entry in sorted(describe_topic(configs, overrides))
