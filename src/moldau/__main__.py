@@ -88,7 +88,7 @@ def up(argv: Sequence[str]) -> int:
     if arguments.detach:
         from moldau.server.detach import detach
 
-        return detach(list(argv))
+        return detach(argv, settings.notes)
     from moldau.server.up import up as run
 
     return run(

@@ -33,6 +33,15 @@ def free_port() -> int:
         return port
 
 
+def has_ipv6() -> bool:
+    try:
+        with closing(socket.socket(socket.AF_INET6)) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def up(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A broker that serves; `process.address` has been said on its first line."""
@@ -138,6 +147,53 @@ def test_the_ready_file_is_there_while_it_serves(tmp_path: Path) -> None:
     assert not ready.exists()
 
 
+def test_a_ready_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "ready"
+    said = refused("--temporary", "--port", "0", "--ready-file", str(path))
+    assert said.startswith(f"--ready-file {path} can't be written: No such file or directory.")
+
+
+def test_it_serves_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    """As behind `| head -1`: a line to a closed pipe must not end the broker."""
+    process = subprocess.Popen(
+        [*UP, "--data", str(tmp_path), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment(),
+    )
+    where = address(process)
+    assert process.stdout is not None
+    process.stdout.close()
+    host, _, port = where.rpartition(":")
+    for _ in range(3):
+        with closing(socket.create_connection((host, int(port)))) as bad:
+            bad.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert bad.recv(1) == b""  # it has said why
+    round_trip(where)
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def test_who_lets_others_in_is_warned_and_who_is_refused_only_hears_why(tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path), "--host", "0.0.0.0", "--port")
+    with up(*options, "0") as process:
+        port = address(process).rpartition(":")[2]
+        process.terminate()
+        assert "Other machines can reach 0.0.0.0, and" in process.communicate(timeout=30)[1]
+    with up(*options, port) as process:
+        first_line(process)
+        assert f"Port {port} on 0.0.0.0 is taken" in refused(*options, port)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no ::1 here")
+def test_an_ipv6_address_is_said_as_clients_want_it(tmp_path: Path) -> None:
+    with up("--data", str(tmp_path), "--host", "::1", "--port", "0") as process:
+        where = address(process)
+        assert where.startswith("[::1]:")
+        round_trip(where)
+
+
 def wait_for(path: Path) -> None:
     import time
 
@@ -157,9 +213,13 @@ def test_in_the_background_it_is_shown_and_stopped(tmp_path: Path) -> None:
             env=clean_environment(MOLDAU_RUN_DIR=str(tmp_path / "run")),
         )
 
+    ready = tmp_path / "ready"
     assert say("status").returncode == 1
-    started = say("up", "--detach", "--port", "0", "--data", str(tmp_path / "data"))
+    options = ("--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(ready))
+    started = say("up", "--detach", "-o", "zookeeper.connect=z", *options)
     assert started.returncode == 0, started.stderr
+    assert started.stderr.startswith("Note: -o zookeeper.connect: ")
+    assert ready.read_text().strip() in started.stdout
     shown = say("status")
     assert shown.returncode == 0
     assert str(tmp_path / "data") in shown.stdout
@@ -201,6 +261,7 @@ def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
         (["-o", "log.dirs=/tmp/a,/tmp/b"], "one"),
         (["--config", "/nowhere/server.properties"], "/nowhere/server.properties"),
         (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+        (["--data", __file__], "Not a folder"),
     ],
 )
 def test_what_it_can_not_do_is_one_sentence(arguments: list[str], says: str) -> None:

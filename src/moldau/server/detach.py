@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from moldau.protocol.instance import directory
 
 
-def detach(argv: Sequence[str]) -> int:
-    """Starts `moldau up` with the same arguments, waits until it serves or ends, and says where.
-    Exit code 0, or that of the broker that did not start."""
+def detach(argv: Sequence[str], notes: Sequence[str]) -> int:
+    """Starts `moldau up` with the same arguments, waits until it serves or ends, and says where,
+    with the notes on its settings. Exit code 0, or that of the broker that did not start."""
     log_path = directory() / f"broker-{os.getpid()}.log"
     ready, ready_write = os.pipe()
     arguments = [word for word in argv if word != "--detach"]
@@ -47,6 +47,8 @@ def detach(argv: Sequence[str]) -> int:
         sys.stderr.write(log_path.read_text(errors="replace"))
         log_path.unlink()
         return code or 1
+    for note in notes:
+        print(f"Note: {note}.", file=sys.stderr)
     print(
         f"Moldau serves Kafka on {address}, in the background (process {process.pid}, "
         f"log {log_path}). `moldau status` shows it, `moldau down` stops it."

@@ -130,6 +130,8 @@ class OsDisk:
     def mkdir(self, path: str) -> None:
         try:
             os.makedirs(path, exist_ok=True)
+        except FileExistsError:
+            raise disk_error(NotADirectoryError(errno.ENOTDIR, "Not a folder"), path) from None
         except OSError as error:
             raise disk_error(error, path) from None
 

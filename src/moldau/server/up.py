@@ -71,8 +71,6 @@ def up(
     """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr.
 
     With `parent` it stops when that process ends; nobody else can then remove its `scratch`."""
-    for note in settings.notes:
-        warn(f"Note: {note}.")
     raise_file_limit()
     with ExitStack() as ending:
         if scratch is not None:
@@ -136,9 +134,12 @@ def _serve(
     # An embedded broker is its program's own: `moldau down` must not find it.
     if parent is None:
         ending.callback(_note_instance(data_dir, address))
-    _announce(settings, address, data_dir)
+    # Here, and not sooner: who is refused hears only why.
+    for note in settings.notes:
+        warn(f"Note: {note}.")
     for path in ready_files:
         ending.callback(_write_ready(path, address))
+    _announce(settings, address, data_dir)
     server.run()
 
 
