@@ -122,7 +122,7 @@ def _stderr_faults(ran: subprocess.CompletedProcess[str]) -> list[str]:
     if "Traceback" in ran.stderr or "\tat " in ran.stderr:
         return ["stderr has a stack trace"]
     last = ran.stderr.rstrip("\n").rpartition("\n")[2]
-    is_help = "--help" in ran.args[1:] or "Processed a total of" in last
+    is_help = {"-h", "--help"} & set(ran.args[1:]) or "Processed a total of" in last
     if ran.returncode and not is_help and not last.startswith("kafka-"):
         return ["stderr does not end with what to do"]
     return []

@@ -19,6 +19,8 @@ NOT_YET = {
     ("groups-options", "--describe --group ''"): "ConsumerGroupDescribe (KIP-848), which refuses "
     "the empty name; DescribeGroups only does not find it",
     ("broker-api-versions", "kafka-broker-api-versions --bootstrap-server {B}"): "all APIs",
+    ("cluster", "unregister --bootstrap-server {B} --id 7"): "UnregisterBroker",
+    ("cluster", "unregister --bootstrap-server {B} -i 7"): "UnregisterBroker",
 }
 
 

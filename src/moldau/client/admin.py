@@ -23,6 +23,7 @@ from moldau.protocol.schema import Message
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
+BROKERS, CONTROLLERS = 1, 2  # the types of endpoints
 MAY_PASS = frozenset(
     {
         ErrorCode.LEADER_NOT_AVAILABLE,
@@ -52,7 +53,8 @@ class Admin:
     """A client for administration. Connections open on first use; `close` closes them.
 
     `notice` is told once, in one line, when the cluster cannot be reached and we go on trying;
-    without `waits` that is an error at once.
+    without `waits` that is an error at once. With `controllers` the bootstrap servers are
+    controllers (KIP-919), and the active one is asked everything.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Admin:
         notice: Callable[[str], None] | None = None,
         *,
         waits: bool = True,
+        controllers: bool = False,
     ) -> None:
         """Raises BadSettings and KafkaError for what can be seen without connecting."""
         self._waits = waits
+        self.of_controllers = controllers
         self.settings = read_settings(properties or {})
         self._bootstrap = find_bootstrap(bootstrap_servers)
         self._notice = notice
@@ -138,7 +142,11 @@ class Admin:
         return connection.ask(request, answer, newest=newest, oldest=oldest, timeout_s=timeout_s)
 
     def anyone(self) -> Connection:
-        """A connection to any broker."""
+        """A connection to any broker, or to the active controller."""
+        return self.controller() if self.of_controllers else self._open_one()
+
+    def _open_one(self) -> Connection:
+        """The first connection that is open, or to the first bootstrap server that answers."""
         if self._connections:
             return next(iter(self._connections.values()))
         errors: list[KafkaError] = []
@@ -152,14 +160,14 @@ class Admin:
 
     def controller(self) -> Connection:
         if self._controller not in self._brokers:
-            self.metadata(self.anyone(), [])
+            self._learn_nodes()
         if self._controller not in self._brokers:
             raise Refused(ErrorCode.NOT_CONTROLLER, "No controller is known.")
         return self.broker(self._controller)
 
     def broker(self, node_id: int) -> Connection:
         if node_id not in self._brokers:
-            self.metadata(self.anyone(), [])
+            self._learn_nodes()
         if node_id not in self._brokers:
             raise Refused(ErrorCode.LEADER_NOT_AVAILABLE, f"Broker {node_id} is not known.")
         _, host, port = self._brokers[node_id]
@@ -208,6 +216,24 @@ class Admin:
         self._controller = response.controller_id
 
     # --- inside
+
+    def _learn_nodes(self) -> None:
+        if not self.of_controllers:
+            self.metadata(self._open_one(), [])
+            return
+        from moldau.protocol.messages.describe_cluster import (
+            DescribeClusterRequest,
+            DescribeClusterResponse,
+        )
+
+        request = DescribeClusterRequest(endpoint_type=CONTROLLERS)
+        answer = self.ask(self._open_one(), request, DescribeClusterResponse, oldest=1)
+        if answer.error_code:
+            raise Refused(answer.error_code, answer.error_message)
+        self._brokers = {
+            b.broker_id: BrokerAddress(b.broker_id, b.host, b.port) for b in answer.brokers
+        }
+        self._controller = answer.controller_id
 
     def _connect(self, address: Address) -> Connection:
         if address not in self._connections:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from moldau.client.admin import Admin
+from moldau.client.admin import BROKERS, CONTROLLERS, Admin
 from moldau.client.connection import Connection
 from moldau.client.errors import KafkaError, Refused, Unsupported
 
@@ -40,13 +40,14 @@ def describe_cluster(
     )
 
     def attempt(connection: Connection) -> Cluster:
-        request = DescribeClusterRequest(include_fenced_brokers=fenced)
+        endpoints = CONTROLLERS if admin.of_controllers else BROKERS
+        request = DescribeClusterRequest(include_fenced_brokers=fenced, endpoint_type=endpoints)
         try:
             answer = admin.ask(
                 connection, request, DescribeClusterResponse, oldest=2 if fenced else 0
             )
         except Unsupported:
-            if fenced:
+            if fenced or admin.of_controllers:
                 raise
             return _from_metadata(admin, connection)
         if answer.error_code:

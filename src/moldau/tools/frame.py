@@ -175,8 +175,11 @@ def no_such_file(error: OSError) -> KafkaError:
 def admin_properties(options: Parsed) -> Mapping[str, str]:
     """The file of --command-config, if given. Raises KafkaError."""
     path = options.value("command-config")
-    if path is None:
-        return {}
+    return {} if path is None else properties_of(path)
+
+
+def properties_of(path: str) -> Mapping[str, str]:
+    """The client's properties in a file. Raises KafkaError."""
     try:
         return load_properties(path)
     except OSError as error:
