@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from moldau.protocol.instance import directory
+from moldau.protocol.instance import log_of
 
 
 def detach(argv: Sequence[str], notes: Sequence[str]) -> int:
     """Starts `moldau up` with the same arguments, waits until it serves or ends, and says where,
     with the notes on its settings. Exit code 0, or that of the broker that did not start."""
-    log_path = directory() / f"broker-{os.getpid()}.log"
+    log_path = log_of(os.getpid())  # the broker's own number is not known yet
     ready, ready_write = os.pipe()
     arguments = [word for word in argv if word != "--detach"]
     command = [sys.executable, "-P", "-m", "moldau", "up", *arguments]
@@ -28,6 +28,7 @@ def detach(argv: Sequence[str], notes: Sequence[str]) -> int:
                 pass_fds=(ready_write,),
                 start_new_session=True,
             )
+        log_path = log_path.rename(log_of(process.pid))
     except OSError as error:
         print(
             f"moldau up: {log_path} cannot be written, and a broker in the background needs a log: "

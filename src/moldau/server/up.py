@@ -152,7 +152,15 @@ def _announce(settings: Settings, address: str, data_dir: str) -> None:
 
 def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
     """For `moldau status` and `moldau down`. Gives what takes it back."""
-    started = Instance(os.getpid(), os.path.abspath(data_dir), address, now_ms(), __version__)
+    pid = os.getpid()
+    started = Instance(
+        pid,
+        os.path.abspath(data_dir),
+        address,
+        now_ms(),
+        __version__,
+        instance.process_start_of(pid),
+    )
     try:
         instance.write(started)
     except OSError as error:
@@ -160,7 +168,7 @@ def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
 
     def gone() -> None:
         with suppress(OSError):
-            instance.remove(started.pid)
+            instance.remove(pid)
 
     return gone
 

@@ -60,7 +60,9 @@ def down(argv: Sequence[str]) -> int:
         print("No such broker runs here." if running else NONE_RUNS, file=sys.stderr)
         return 1
     if len(chosen) > 1 and not arguments.all:
-        print("Several brokers run here; name one by --port or --data, or say --all:")
+        print(
+            "Several brokers run here; name one by --port or --data, or say --all:", file=sys.stderr
+        )
         return status([]) or 2
     left = stop(chosen)
     for broker in chosen:

@@ -10,10 +10,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
-from moldau.protocol.instance import Instance, is_running, read_all
+from moldau.protocol.instance import Instance, read_all
 from moldau.tools.frame import Stop, load_properties, run
 
 _PATIENCE_S = 10.0
@@ -42,19 +43,16 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def stop(brokers: Iterable[Instance], name: str = "TERM") -> list[int]:
+def stop(brokers: Sequence[Instance], name: str = "TERM") -> list[int]:
     """Sends a signal and waits. The processes that did not end."""
     number = getattr(signal, f"SIG{name.removeprefix('SIG')}", signal.SIGTERM)
-    pids = [broker.pid for broker in brokers]
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
+    for broker in brokers:
+        with suppress(ProcessLookupError):
+            os.kill(broker.pid, number)
     deadline = time.monotonic() + _PATIENCE_S
-    while any(is_running(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(broker.is_running for broker in brokers) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return [pid for pid in pids if is_running(pid)]
+    return [broker.pid for broker in brokers if broker.is_running]
 
 
 def _option(argv: list[str], name: str) -> str:
