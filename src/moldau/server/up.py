@@ -15,7 +15,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from moldau import __version__
 from moldau.broker.loggers import LOG, Loggers
 from moldau.broker.node import Node
 from moldau.protocol import instance
@@ -26,6 +25,7 @@ from moldau.server.reactor import Reactor, now_ms
 from moldau.server.server import BindError, Server, SyncFailed, bind, endpoint, port_of
 from moldau.storage.disk import DiskError
 from moldau.storage.manager import FolderError, LogManager
+from moldau.version import __version__
 
 if TYPE_CHECKING:
     from moldau.server.settings import Settings

@@ -1,0 +1,104 @@
+"""App: where a program is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, Literal
+
+from moldau.streams import fields
+from moldau.streams.durations import Duration, milliseconds
+from moldau.streams.errors import DefinitionError
+from moldau.streams.formats import Format, Key, format_of
+from moldau.streams.program import Node, Source, Topic
+from moldau.streams.stream import Stream
+
+Guarantee = Literal["at_least_once", "exactly_once"]
+
+
+class App:
+    """A program of streams. `id` names its consumer group, its internal topics and its state.
+
+    `config` are librdkafka's settings for every client of the program (TLS, SASL and so on).
+    """
+
+    def __init__(
+        self,
+        id: str,
+        bootstrap_servers: str = "localhost:9092",
+        *,
+        guarantee: Guarantee = "at_least_once",
+        checkpoint: Duration = "1s",
+        close_after_silence: Duration | None = None,
+        until: Literal["end"] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        if guarantee not in ("at_least_once", "exactly_once"):
+            raise DefinitionError(
+                f"guarantee={guarantee!r} is neither 'at_least_once' nor 'exactly_once'"
+            )
+        self.id = id
+        self.bootstrap_servers = bootstrap_servers
+        self.guarantee = guarantee
+        self.checkpoint_ms = milliseconds(checkpoint, "checkpoint")
+        self.close_after_silence_ms = _optional(close_after_silence, "close_after_silence")
+        self.until = until
+        self.config = dict(config or {})
+        self.nodes: list[Node] = []
+        self._counts: dict[str, count[int]] = {}
+
+    def topic(
+        self,
+        name: str,
+        type: Any = Any,
+        *,
+        event_time: fields.Field | None = None,
+        lateness: Duration = "0s",
+        key: str | None = None,
+        format: str | Format | None = None,
+        partitions: int | None = None,
+        close_after_silence: Duration | None = None,
+    ) -> Topic:
+        """A topic and what its records are.
+
+        `event_time`: the field that says when it happened (default: the record's timestamp).
+        `lateness`: how much older than the newest before it a record may be. `key`: the field
+        that its records are keyed by, so that grouping by it needs no repartition.
+        """
+        if key is not None:
+            fields.check(type, key, f"topic {name!r}, key")
+        time = None
+        if event_time is not None:
+            time = fields.getter(type, event_time, f"topic {name!r}, event_time")
+        return Topic(
+            name,
+            type,
+            format_of(type, format),
+            Key(),
+            key,
+            time,
+            milliseconds(lateness, "lateness"),
+            partitions,
+            _optional(close_after_silence, "close_after_silence"),
+        )
+
+    def stream(self, topic: Topic) -> Stream:
+        """The records of a topic, from its beginning."""
+        node = Source(self.name_for("source"), (), topic.type, topic.key, topic=topic)
+        return Stream(self, self.add(node))
+
+    # --- for the verbs ----------------------------------------------------------------------
+
+    def add(self, node: Node) -> Node:
+        if any(one.name == node.name for one in self.nodes):
+            raise DefinitionError(f"two steps are named {node.name!r}: give one another name=")
+        self.nodes.append(node)
+        return node
+
+    def name_for(self, verb: str) -> str:
+        """Of a step that was given none: counted by verb."""
+        return f"{verb}-{next(self._counts.setdefault(verb, count(1)))}"
+
+
+def _optional(value: Duration | None, what: str) -> int | None:
+    return None if value is None else milliseconds(value, what)

@@ -1,0 +1,29 @@
+"""Spans of time as people write them: "10s", "1m 30s", timedelta. Inside they are milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from moldau.streams.errors import DefinitionError
+
+Duration = str | timedelta
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
+
+
+def milliseconds(value: Duration, what: str) -> int:
+    """Raises DefinitionError; `what` names the argument in its text. Numbers are refused, because
+    they do not say whether they are seconds."""
+    if isinstance(value, timedelta):
+        total: float = value / timedelta(milliseconds=1)
+    elif isinstance(value, str) and _PART.sub("", value.strip()) == "" and value.strip():
+        total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    else:
+        raise DefinitionError(
+            f"{what}={value!r} is no span of time: write it with its unit, as in '500ms', '10s', "
+            f"'1m 30s', '2h', '7d', or give a timedelta"
+        )
+    if total < 0 or total != int(total):
+        raise DefinitionError(f"{what}={value!r} must be whole milliseconds, and not negative")
+    return int(total)

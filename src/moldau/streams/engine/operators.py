@@ -1,0 +1,198 @@
+"""Steps that keep nothing: each takes a batch and hands one on. An operator is built once for a
+task, with those behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from typing import Any, Protocol
+
+from moldau.streams.batch import EMPTY, Batch
+from moldau.streams.clock import BEFORE_ALL
+from moldau.streams.engine.frames import Frame, FrameFormat
+from moldau.streams.engine.murmur import partition_of
+from moldau.streams.engine.outputs import Output
+from moldau.streams.formats import Format
+from moldau.streams.program import Topic
+
+
+class Operator(Protocol):
+    def process(self, batch: Batch) -> None: ...
+
+    def advance(self, watermark: int) -> None:
+        """The task's watermark is there now; everything before it has been processed."""
+        ...
+
+
+class Step:
+    """The part that all operators share: those behind."""
+
+    def __init__(self, following: Sequence[Operator]) -> None:
+        self._following = following
+
+    def _pass(self, batch: Batch) -> None:
+        if len(batch):
+            for one in self._following:
+                one.process(batch)
+
+    def process(self, batch: Batch) -> None:
+        self._pass(batch)
+
+    def advance(self, watermark: int) -> None:
+        for one in self._following:
+            one.advance(watermark)
+
+
+class Mapping(Step):
+    def __init__(self, function: Callable[[Any], Any], following: Sequence[Operator]) -> None:
+        super().__init__(following)
+        self._function = function
+
+    def process(self, batch: Batch) -> None:
+        self._pass(batch.with_values(list(map(self._function, batch.values))))
+
+
+class Filtering(Mapping):
+    def process(self, batch: Batch) -> None:
+        self._pass(batch.where(list(map(self._function, batch.values))))
+
+
+class Peeking(Mapping):
+    def process(self, batch: Batch) -> None:
+        for value in batch.values:
+            self._function(value)
+        self._pass(batch)
+
+
+class FlatMapping(Mapping):
+    def process(self, batch: Batch) -> None:
+        many = [list(self._function(value)) for value in batch.values]
+        counts = list(map(len, many))
+
+        def spread(column: Sequence[Any]) -> list[Any]:
+            return list(chain.from_iterable(map(repeat, column, counts)))
+
+        self._pass(
+            Batch(
+                spread(batch.keys),
+                list(chain.from_iterable(many)),
+                spread(batch.times),
+                spread(batch.floors),
+                spread(batch.offsets),
+            )
+        )
+
+
+class Keying(Mapping):
+    def process(self, batch: Batch) -> None:
+        self._pass(batch.with_keys(list(map(self._function, batch.values))))
+
+
+class Sending(Step):
+    """To a topic of the user's."""
+
+    def __init__(self, topic: Topic, outputs: list[Output]) -> None:
+        super().__init__(())
+        self._name = topic.name
+        self._encode = topic.format.encode
+        self._key = topic.key_format.encode
+        self._outputs = outputs
+
+    def process(self, batch: Batch) -> None:
+        name, encode, encode_key = self._name, self._encode, self._key
+        self._outputs.extend(
+            Output(
+                name,
+                None,
+                None if key is None else encode_key(key),
+                None if value is None else encode(value),
+                time,
+            )
+            for key, value, time in zip(batch.keys, batch.values, batch.times, strict=True)
+        )
+
+
+class Origin:
+    """Who a frame speaks for: a source partition, or a task for what its own steps make of many.
+    `watermark` is behind all that it has sent."""
+
+    __slots__ = ("idle", "name", "partition", "watermark")
+
+    def __init__(self, name: str, partition: int) -> None:
+        self.name = name
+        self.partition = partition
+        self.watermark = BEFORE_ALL
+        self.idle = False
+
+
+class Repartitioning(Step):
+    """To the partitions of an internal topic, by key; a record without key goes nowhere.
+
+    `origin` is set by the task before each batch. What has no offset in a source is numbered: its
+    order does not depend on the sizes of batches, so a repetition is recognised by its number.
+    """
+
+    def __init__(
+        self, topic: str, partitions: int, frames: FrameFormat, key: Format, outputs: list[Output]
+    ) -> None:
+        super().__init__(())
+        self.topic = topic
+        self._partitions = partitions
+        self._frames = frames
+        self._key = key.encode
+        self._outputs = outputs
+        self._places: dict[Any, int] = {}
+        self._announced: dict[Origin, tuple[int, bool]] = {}
+        self.origin: Origin | None = None
+        self.sent = 0  # of the task's own records
+
+    def process(self, batch: Batch) -> None:
+        """As frames, one for each partition that it has records for."""
+        origin, offsets = self.origin, batch.offsets
+        assert origin is not None
+        if not offsets:
+            offsets = range(self.sent, self.sent + len(batch))
+            self.sent += len(batch)
+        places = list(map(self._place, batch.keys))
+        for place in sorted(set(places) - {-1}):
+            chosen = [one == place for one in places]
+            part = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets).where(chosen)
+            self._send(place, origin, origin.watermark, part)
+
+    def advance(self, watermark: int) -> None:
+        """Nothing: `announce` tells how far each origin is."""
+
+    def announce(self, origin: Origin) -> None:
+        """Tells every partition how far the origin is, if it is farther than was said."""
+        now = (origin.watermark, origin.idle)
+        if self._announced.get(origin) != now:
+            self._announced[origin] = now
+            for place in range(self._partitions):
+                self._send(place, origin, origin.watermark, EMPTY)
+
+    def _send(self, place: int, origin: Origin, watermark: int, batch: Batch) -> None:
+        frame = Frame(
+            origin.name,
+            origin.partition,
+            watermark,
+            origin.idle,
+            list(batch.keys),
+            list(batch.values),
+            list(batch.times),
+            list(batch.floors),
+            list(batch.offsets),
+        )
+        self._outputs.append(Output(self.topic, place, None, self._frames.encode(frame), None))
+
+    def _place(self, key: Any) -> int:
+        if key is None:
+            return -1
+        place = self._places.get(key)
+        if place is None:
+            if len(self._places) > _MOST_PLACES:
+                self._places.clear()
+            place = self._places[key] = partition_of(self._key(key), self._partitions)
+        return place
+
+
+_MOST_PLACES = 100_000

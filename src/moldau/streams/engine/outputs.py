@@ -1,0 +1,16 @@
+"""What a task wants sent."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Output(NamedTuple):
+    """`partition` None: by the key's murmur2, where Java puts it. `timestamp` in ms; None: when it
+    is sent, as for all internal topics."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    timestamp: int | None

@@ -1,0 +1,82 @@
+"""State of a task: tables of steps, kept in its changelog, checkpoint by checkpoint.
+
+A step holds its state as it likes and tells its table, at a checkpoint, what has changed. The
+changelog of a task ends each checkpoint with a marker that holds where its sources were; what lies
+behind the last marker was never checkpointed and is cut off when the state is restored (promise 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from moldau.streams.engine.coding import decode, encode
+
+MARKER = b"\0checkpoint"
+_SEPARATOR = b"\0"
+
+
+class Table:
+    """The state of one step: keys and values of plain types, exact numbers and times."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.checkpoint = 0  # the number of the one that is being gathered
+        self.saver: Callable[[], list[tuple[Any, Any]]] = list
+        self._dropped: dict[Any, None] = {}
+        self._stored: dict[bytes, bytes] = {}
+
+    def load(self) -> Iterator[tuple[Any, Any]]:
+        """What was restored; once, at the start."""
+        stored, self._stored = self._stored, {}
+        for key, value in stored.items():
+            yield decode(key), decode(value)
+
+    def restored(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._stored.pop(key, None)
+        else:
+            self._stored[key] = value
+
+    def drop(self, keys: Iterable[Any]) -> None:
+        self._dropped.update(dict.fromkeys(keys))
+
+    def save(self) -> list[tuple[bytes, bytes | None]]:
+        """The changes of this checkpoint, as they go to the changelog."""
+        prefix = self.name.encode() + _SEPARATOR
+        changes = {prefix + encode(key): None for key in self._dropped}
+        self._dropped = {}
+        saved = {prefix + encode(key): encode(value) for key, value in self.saver()}
+        self.checkpoint += 1
+        return list({**changes, **saved}.items())
+
+
+class State:
+    """All tables of a task."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, Table] = {}
+
+    def table(self, name: str) -> Table:
+        return self._tables.setdefault(name, Table(name))
+
+    def save(self) -> list[tuple[bytes, bytes | None]]:
+        return [change for table in self._tables.values() for change in table.save()]
+
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]]) -> Any:
+        """Takes the changelog's records, in order. What the last marker holds, or None."""
+        pending: list[tuple[bytes, bytes | None]] = []
+        marker = None
+        for key, value in records:
+            if key != MARKER:
+                pending.append((key, value))
+                continue
+            marker = value
+            self._take(pending)
+            pending = []
+        return None if marker is None else decode(marker)
+
+    def _take(self, changes: list[tuple[bytes, bytes | None]]) -> None:
+        for key, value in changes:
+            name, _, rest = key.partition(_SEPARATOR)
+            self.table(name.decode()).restored(rest, value)

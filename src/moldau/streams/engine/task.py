@@ -1,0 +1,359 @@
+"""A task: one partition of a stage. Fed with records and the time, drained of outputs.
+
+Nothing in it waits, and no clock is read: the same inputs give the same outputs, whatever the sizes
+of the batches. The worker (`worker.py`) is its body, `testing.py` another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from moldau.streams.batch import Batch
+from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
+from moldau.streams.engine import operators
+from moldau.streams.engine.coding import encode
+from moldau.streams.engine.frames import FrameFormat
+from moldau.streams.engine.operators import Operator, Origin, Repartitioning
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.state import MARKER, State
+from moldau.streams.engine.windowed import WindowedAggregates
+from moldau.streams.errors import BadRecord
+from moldau.streams.formats import Key
+from moldau.streams.program import (
+    Aggregated,
+    Filter,
+    FlatMap,
+    KeyBy,
+    Map,
+    Merge,
+    Node,
+    Peek,
+    Sink,
+    Source,
+    Topic,
+)
+from moldau.streams.topology import Repartition, Stage, Topology
+
+
+class Records(NamedTuple):
+    """Records of one partition of a topic, as columns. Timestamps in ms since 1970."""
+
+    offsets: Sequence[int]
+    timestamps: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+
+
+class Task:
+    def __init__(
+        self,
+        topology: Topology,
+        stage: Stage,
+        partition: int,
+        partitions: Mapping[str, int],
+        state: State,
+        marker: Any = None,
+    ) -> None:
+        """`partitions`: how many each topic has. `marker`: where the state was restored to."""
+        self.stage = stage
+        self.partition = partition
+        self.outputs: list[Output] = []
+        self.positions: dict[str, int] = {}
+        self._topology = topology
+        self._partitions = partitions
+        self._state = state
+        self._clock = TaskClock()
+        self._own = Origin(stage.name, partition)
+        self._repartitionings: list[Repartitioning] = []
+        self._built: dict[Node, Operator] = {}
+        self._inputs: dict[str, _SourceInput | _FrameInput] = {}
+        self._build()
+        if marker is not None:
+            self._resume(marker)
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        for repartition in self.stage.reads:
+            target = self._operator(repartition.target)
+            self._inputs[repartition.name] = _FrameInput(
+                repartition, target, self._clock, self._upstream(repartition)
+            )
+        for source in self.stage.sources:
+            inputs = self._inputs.get(source.topic.name)
+            if inputs is None:
+                inputs = _SourceInput(
+                    source.topic, self.partition, self._clock, self._repartitionings
+                )
+                self._inputs[source.topic.name] = inputs
+            assert isinstance(inputs, _SourceInput)
+            inputs.add(self._operator(source))
+
+    def _operator(self, node: Node) -> Operator:
+        built = self._built.get(node)
+        if built is None:
+            built = self._built[node] = self._make(node, self._following(node))
+        return built
+
+    def _following(self, node: Node) -> list[Operator]:
+        cut = [one for one in self.stage.writes if one.node is node]
+        cut_to = {one.target for one in cut}
+        behind = [self._operator(one) for one in node.children if one not in cut_to]
+        return behind + [self._repartitioning(one) for one in cut]
+
+    def _make(self, node: Node, following: list[Operator]) -> Operator:
+        if isinstance(node, Map):
+            return operators.Mapping(node.function, following)
+        if isinstance(node, Filter):
+            return operators.Filtering(node.function, following)
+        if isinstance(node, FlatMap):
+            return operators.FlatMapping(node.function, following)
+        if isinstance(node, Peek):
+            return operators.Peeking(node.function, following)
+        if isinstance(node, KeyBy):
+            return operators.Keying(node.key, following)
+        if isinstance(node, Sink):
+            return operators.Sending(node.topic, self.outputs)
+        if isinstance(node, Aggregated):
+            table = self._state.table(node.name)
+            return WindowedAggregates(node, node.parents[0].type, table, following)
+        assert isinstance(node, Source | Merge), node
+        return operators.Step(following)
+
+    def _repartitioning(self, cut: Repartition) -> Repartitioning:
+        made = Repartitioning(
+            cut.name, self._partitions[cut.name], FrameFormat(cut.type), Key(), self.outputs
+        )
+        made.origin = self._own
+        self._repartitionings.append(made)
+        return made
+
+    def _upstream(self, repartition: Repartition) -> list[tuple[str, int]]:
+        """Everybody who speaks in that topic: none of them may be ahead unheard."""
+        stage = next(one for one in self._topology.stages if repartition in one.writes)
+        names = [stage.name] if stage.is_stateful else stage.topics
+        count = max(self._partitions[topic] for topic in stage.topics)
+        return [(name, partition) for name in names for partition in range(count)]
+
+    # --- inputs -----------------------------------------------------------------------------
+
+    def feed(self, topic: str, records: Records, now_ms: int) -> None:
+        """Records of the task's partition of that topic, in order."""
+        self._inputs[topic].feed(records, now_ms)
+        self.positions[topic] = records.offsets[-1] + 1
+        self._advance()
+
+    def ended(self, topic: str) -> None:
+        """There is nothing more to come, for good: everything closes (until="end")."""
+        self._inputs[topic].end()
+        self._advance()
+
+    def idle(self, topic: str) -> None:
+        """Read to its end, and quiet: it does not hold the others back."""
+        self._inputs[topic].idle()
+        self._advance()
+
+    def tick(self, topic: str, now_ms: int, silence_ms: int) -> None:
+        """The topic's partition is read to its end. When it has been quiet for so long, event
+        time goes on with the wall clock, from its last record on (promise 5)."""
+        self._inputs[topic].tick(now_ms, silence_ms)
+        self._advance()
+
+    def _advance(self) -> None:
+        watermark = self._clock.advance()
+        if watermark is None:
+            return
+        for made in self._repartitionings:
+            made.origin = self._own
+        self._own.watermark = watermark
+        for operator in self._roots():
+            operator.advance(watermark)
+
+    def _roots(self) -> list[Operator]:
+        found = [root for one in self._inputs.values() for root in one.roots]
+        return list(dict.fromkeys(found))
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing can come any more (until="end")."""
+        return self._clock.watermark >= AFTER_ALL
+
+    # --- checkpoints ------------------------------------------------------------------------
+
+    def announce(self) -> None:
+        """Tells the stages behind how far this one is."""
+        for made in self._repartitionings:
+            if self.stage.is_stateful:
+                made.announce(self._own)
+            else:
+                for one in self._inputs.values():
+                    for origin in one.origins:
+                        made.announce(origin)
+
+    def checkpoint(self) -> list[Output]:
+        """What the changelog gets: the changes since the last one, and the marker behind them."""
+        self.announce()
+        topic = self._topology.changelog(self.stage)
+        marker = {
+            "positions": self.positions,
+            "inputs": {name: one.save() for name, one in self._inputs.items()},
+            "watermark": self._clock.watermark,
+            "sent": {one.topic: one.sent for one in self._repartitionings},
+        }
+        changes = [*self._state.save(), (MARKER, encode(marker))]
+        return [Output(topic, self.partition, key, value, None) for key, value in changes]
+
+    def _resume(self, marker: Any) -> None:
+        self.positions = dict(marker["positions"])
+        for name, saved in marker["inputs"].items():
+            if name in self._inputs:
+                self._inputs[name].load(saved)
+        self._clock.watermark = self._own.watermark = marker["watermark"]
+        for one in self._repartitionings:
+            one.sent = marker["sent"].get(one.topic, 0)
+
+
+class _SourceInput:
+    """A topic of the user's."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        partition: int,
+        task_clock: TaskClock,
+        repartitionings: list[Repartitioning],
+    ) -> None:
+        self._topic = topic
+        self._task_clock = task_clock
+        self._clock = task_clock.source((topic.name, partition), topic.lateness)
+        self._origin = Origin(topic.name, partition)
+        self._repartitionings = repartitionings
+        self._decode = topic.format.decode
+        self._decode_key = topic.key_format.decode
+        self._last_ms = 0  # when its last record came, by the wall clock
+        self.roots: list[Operator] = []
+
+    @property
+    def origins(self) -> list[Origin]:
+        return [self._origin]
+
+    def add(self, root: Operator) -> None:
+        self.roots.append(root)
+
+    def feed(self, records: Records, now_ms: int) -> None:
+        self._last_ms = now_ms
+        values = list(map(self._decode, records.values))  # type: ignore[arg-type]
+        read = self._topic.event_time
+        times = records.timestamps if read is None else [_time(read(one)) for one in values]
+        keys = [None if key is None else self._decode_key(key) for key in records.keys]
+        if self._clock.is_idle:  # what the others have closed meanwhile is closed
+            self._clock.raise_to(self._task_clock.watermark)
+        floors = self._clock.pass_over(times)
+        self._origin.watermark = self._clock.watermark
+        self._origin.idle = False
+        for made in self._repartitionings:
+            made.origin = self._origin
+        batch = Batch(keys, values, times, floors, records.offsets)
+        for root in self.roots:
+            root.process(batch)
+
+    def end(self) -> None:
+        self._raise_to(AFTER_ALL)
+
+    def idle(self) -> None:
+        self._clock.is_idle = self._origin.idle = True
+
+    def tick(self, now_ms: int, silence_ms: int) -> None:
+        quiet = now_ms - self._last_ms
+        if self._clock.highest > BEFORE_ALL and quiet >= silence_ms:
+            self._raise_to(self._clock.highest + quiet - self._clock.lateness)
+
+    def _raise_to(self, watermark: int) -> None:
+        self._clock.raise_to(watermark)
+        self._origin.watermark = self._clock.watermark
+
+    def save(self) -> Any:
+        return [self._clock.highest, self._clock.watermark]
+
+    def load(self, saved: Any) -> None:
+        self._clock.highest, self._clock.watermark = saved
+        self._origin.watermark = self._clock.watermark
+
+
+class _FrameInput:
+    """A repartition topic: frames of many source partitions, each with its own watermark."""
+
+    def __init__(
+        self,
+        repartition: Repartition,
+        target: Operator,
+        clock: TaskClock,
+        upstream: list[tuple[str, int]],
+    ) -> None:
+        self._decode = FrameFormat(repartition.type).decode
+        self._target = target
+        self._task_clock = clock
+        self.roots = [target]
+        self._clocks = {one: clock.source(one, 0) for one in upstream}
+        self._seen: dict[tuple[str, int], int] = {}
+        self.origins: list[Origin] = []
+
+    def feed(self, records: Records, now_ms: int) -> None:
+        for data in records.values:
+            if data is not None:
+                self._frame(data)
+
+    def _frame(self, data: bytes) -> None:
+        frame = self._decode(data)
+        origin = (frame.source, frame.partition)
+        clock = self._clocks[origin]
+        if clock.is_idle:  # what the others have closed meanwhile is closed
+            clock.raise_to(self._task_clock.watermark)
+            floors = [max(floor, clock.watermark) for floor in frame.floors]
+            frame = frame._replace(floors=floors)
+        seen = self._seen.get(origin, -1)
+        if frame.offsets and frame.offsets[-1] > seen:
+            batch = frame.batch
+            if frame.offsets[0] <= seen:  # sent again after a crash
+                batch = batch.where([offset > seen for offset in frame.offsets])
+            self._seen[origin] = frame.offsets[-1]
+            self._target.process(batch)
+        clock.raise_to(frame.watermark)
+        clock.is_idle = frame.idle
+
+    def end(self) -> None:
+        """It ends when all who speak in it have said so, in their frames."""
+
+    def idle(self) -> None:
+        """Likewise."""
+
+    def tick(self, now_ms: int, silence_ms: int) -> None:
+        """Likewise."""
+
+    def save(self) -> Any:
+        return [
+            [*origin, clock.watermark, clock.is_idle, self._seen.get(origin, -1)]
+            for origin, clock in self._clocks.items()
+        ]
+
+    def load(self, saved: Any) -> None:
+        for name, partition, watermark, idle, seen in saved:
+            clock = self._clocks.get((name, partition))
+            if clock is not None:
+                clock.watermark, clock.is_idle = watermark, idle
+                self._seen[name, partition] = seen
+
+
+def _time(value: Any) -> int:
+    """Event time in ms since 1970. Naive times are UTC. Raises BadRecord."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)
+        seconds: float = value.timestamp()
+        return round(seconds * 1000)
+    if isinstance(value, int) and not isinstance(value, bool):
+        number: int = value
+        return number
+    raise BadRecord(f"its event time {value!r} is neither a time nor a number of milliseconds")

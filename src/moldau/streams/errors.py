@@ -1,0 +1,15 @@
+"""What goes wrong with a program of streams, as people see it."""
+
+from __future__ import annotations
+
+
+class StreamsError(Exception):
+    """The text says what was wrong, where, and what to do."""
+
+
+class DefinitionError(StreamsError, ValueError):
+    """The program is wrong as it is written; nothing has run."""
+
+
+class BadRecord(StreamsError, ValueError):
+    """A record cannot be what its topic says: its bytes or its event time cannot be read."""

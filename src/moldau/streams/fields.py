@@ -1,0 +1,63 @@
+"""The fields of the types that people write, and how a field is read from a value.
+
+A field is a name or a function. Names are checked against the type when the program is defined;
+of a type whose fields nobody declares (dict, Any) every name is accepted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from difflib import get_close_matches
+from operator import attrgetter, itemgetter
+from typing import Any, get_origin, is_typeddict
+
+from moldau.streams.errors import DefinitionError
+
+Field = str | Callable[[Any], Any]
+Getter = Callable[[Any], Any]
+
+
+def names_of(type_: Any) -> tuple[str, ...] | None:
+    """The fields that a type declares; None: it declares none."""
+    if is_typeddict(type_):
+        return tuple(type_.__annotations__)
+    if dataclasses.is_dataclass(type_):
+        return tuple(one.name for one in dataclasses.fields(type_))
+    for attribute in ("__struct_fields__", "model_fields", "_fields"):  # msgspec, pydantic, tuples
+        found = getattr(type_, attribute, None)
+        if found is not None:
+            return tuple(found)
+    return None
+
+
+def is_mapping(type_: Any) -> bool:
+    """Are its fields read as `value["name"]`? Otherwise as `value.name`."""
+    return type_ is Any or is_typeddict(type_) or (get_origin(type_) or type_) is dict
+
+
+def check(type_: Any, name: str, verb: str) -> None:
+    """Raises DefinitionError, with the nearest name that there is."""
+    names = names_of(type_)
+    if names is None or name in names:
+        return
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}."
+    raise DefinitionError(f"{verb}: {type_.__name__} has no field {name!r}; {hint}")
+
+
+def getter(type_: Any, field: Field, verb: str) -> Getter:
+    """Reads the field from a value of that type. Raises DefinitionError."""
+    if not isinstance(field, str):
+        if not callable(field):
+            raise DefinitionError(
+                f"{verb}: {field!r} is neither the name of a field nor a function"
+            )
+        return field
+    check(type_, field, verb)
+    return itemgetter(field) if is_mapping(type_) else attrgetter(field)
+
+
+def label(field: Field, otherwise: str) -> str:
+    """What a field is called where a name is needed."""
+    return field if isinstance(field, str) else otherwise

@@ -1,0 +1,103 @@
+"""From bytes to values and back, chosen by the type that a topic declares.
+
+JSON in the one documented form: times are ISO 8601 in UTC, a Decimal is a string of its digits
+(a JSON number would lose them in most readers), bytes are base64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from moldau.streams.errors import DefinitionError
+
+
+class Format(Protocol):
+    """Both may raise any exception: the record is then a bad one."""
+
+    def decode(self, data: bytes) -> Any: ...
+
+    def encode(self, value: Any) -> bytes: ...
+
+
+class Json:
+    def __init__(self, type_: Any = Any) -> None:
+        import msgspec
+
+        try:
+            self.decode = msgspec.json.Decoder(type_).decode
+        except TypeError as error:
+            raise DefinitionError(f"{type_!r} cannot be read from JSON: {error}") from None
+        self.encode = msgspec.json.Encoder().encode
+
+
+class MessagePack:
+    def __init__(self, type_: Any = Any) -> None:
+        import msgspec
+
+        self.decode = msgspec.msgpack.Decoder(type_).decode
+        self.encode = msgspec.msgpack.Encoder().encode
+
+
+class Raw:
+    """Bytes as they are."""
+
+    @staticmethod
+    def decode(data: bytes) -> bytes:
+        return data
+
+    @staticmethod
+    def encode(value: Any) -> bytes:
+        return bytes(value)
+
+
+class Text:
+    """UTF-8."""
+
+    @staticmethod
+    def decode(data: bytes) -> str:
+        return data.decode()
+
+    @staticmethod
+    def encode(value: Any) -> bytes:
+        return str(value).encode()
+
+
+class Key:
+    """Keys that are strings go out as raw UTF-8, bytes as they are, others as JSON."""
+
+    def __init__(self) -> None:
+        import msgspec
+
+        self._json = msgspec.json.Encoder(order="deterministic").encode
+
+    @staticmethod
+    def decode(data: bytes) -> Any:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data
+
+    def encode(self, value: Any) -> bytes:
+        if type(value) is str:
+            return value.encode()
+        if isinstance(value, bytes):
+            return value
+        return self._json(value)
+
+
+_NAMED: dict[str, Callable[[Any], Format]] = {"json": Json, "msgpack": MessagePack}
+
+
+def format_of(type_: Any, named: str | Format | None) -> Format:
+    """What a topic of that type is written as. Raises DefinitionError."""
+    if named is not None and not isinstance(named, str):
+        return named
+    if named == "raw" or (named is None and type_ is bytes):
+        return Raw()
+    if named == "text" or (named is None and type_ is str):
+        return Text()
+    name = named or "json"
+    if name not in _NAMED:
+        raise DefinitionError(f"format={named!r} is not one of json, msgpack, raw, text")
+    return _NAMED[name](type_)

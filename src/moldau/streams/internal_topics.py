@@ -1,0 +1,51 @@
+"""The topics that a program keeps for itself: repartition topics and changelogs."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from moldau.streams.app import App
+from moldau.streams.errors import StreamsError
+from moldau.streams.topology import Topology
+
+TIMEOUT_S = 30.0
+# Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
+_KEPT = {"retention.ms": "-1"}
+
+
+def prepare(app: App, topology: Topology) -> dict[str, int]:
+    """Makes the internal topics and the ones that are written to, where they are missing. How
+    many partitions each topic has. Raises StreamsError where a source is missing."""
+    admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
+    known = {name: len(t.partitions) for name, t in admin.list_topics(timeout=30).topics.items()}
+    missing = [name for name in topology.source_topics if name not in known]
+    if missing:
+        raise StreamsError(
+            f"{app.id} reads {', '.join(missing)}, which {app.bootstrap_servers} does not have: "
+            f"create it first (moldau topics create)"
+        )
+    wanted: list[NewTopic] = []
+    for name, topic in topology.sink_topics.items():
+        if name not in known:
+            known[name] = topic.partitions or -1
+            wanted.append(NewTopic(name, known[name], -1))
+    for stage in topology.stages:
+        for repartition in stage.writes:
+            count = max(known[topic] for topic in stage.topics)
+            if repartition.name not in known:
+                known[repartition.name] = count
+                wanted.append(NewTopic(repartition.name, count, -1, config=_KEPT))
+    for stage in topology.stages:
+        name = topology.changelog(stage)
+        if name not in known:
+            count = max(known[topic] for topic in stage.topics)
+            config = {"cleanup.policy": "compact"}
+            wanted.append(NewTopic(name, count, -1, config=config))
+    for name, future in admin.create_topics(wanted).items() if wanted else ():
+        try:
+            future.result(TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise StreamsError(f"topic {name} cannot be made: {error.args[0].str()}") from None
+    return known

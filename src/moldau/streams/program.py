@@ -1,0 +1,99 @@
+"""A program as data: what people declare, before anything runs.
+
+Nodes are made by the verbs (`stream.py`) and form a graph; `topology.py` cuts it into stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moldau.streams.aggregates import Aggregate
+from moldau.streams.fields import Field, Getter
+from moldau.streams.formats import Format
+from moldau.streams.windows import Window
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic and what its records are. Times in ms. `event_time` None: the record's timestamp."""
+
+    name: str
+    type: Any
+    format: Format
+    key_format: Format
+    key: str | None = None
+    event_time: Getter | None = None
+    lateness: int = 0
+    partitions: int | None = None
+    close_after_silence: int | None = None
+
+
+@dataclass(eq=False)
+class Node:
+    """A step. `type` is the type of the values that leave it, as far as it is known; `keyed_by`
+    the field that their keys are."""
+
+    name: str
+    parents: tuple[Node, ...]
+    type: Any = Any
+    keyed_by: str | None = None
+    children: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for parent in self.parents:
+            parent.children.append(self)
+
+
+@dataclass(eq=False)
+class Source(Node):
+    topic: Topic = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Map(Node):
+    function: Callable[[Any], Any] = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Filter(Node):
+    function: Callable[[Any], Any] = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class FlatMap(Node):
+    function: Callable[[Any], Sequence[Any]] = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Peek(Node):
+    function: Callable[[Any], Any] = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class KeyBy(Node):
+    """Gives records another key; what needs records of one key together repartitions first."""
+
+    key: Getter = field(kw_only=True)
+    label: str = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Merge(Node):
+    pass
+
+
+@dataclass(eq=False)
+class Aggregated(Node):
+    """Needs all records of a key in one task. `window` None: of all time."""
+
+    window: Window | None = field(kw_only=True)
+    aggregates: Mapping[str, Aggregate] = field(kw_only=True)
+    label: str = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Sink(Node):
+    topic: Topic = field(kw_only=True)
+    key: Field | None = field(kw_only=True, default=None)

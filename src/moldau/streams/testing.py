@@ -1,0 +1,160 @@
+"""Tests without a broker: the same engine, a virtual clock, no I/O.
+
+with moldau.testing.run(app) as t:
+    t[sales].send(Sale("books", Decimal("2.50"), timestamp))
+    t.advance("61s")
+    assert t["revenue-per-minute"].values() == [...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from moldau.streams import fields
+from moldau.streams.app import App
+from moldau.streams.durations import Duration, milliseconds
+from moldau.streams.engine.murmur import partition_of
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.state import State
+from moldau.streams.engine.task import Records, Task
+from moldau.streams.program import Topic
+from moldau.streams.topology import topology
+
+START_MS = 1_767_225_600_000  # 2026-01-01, UTC
+
+
+class Sent(NamedTuple):
+    """A record in a topic."""
+
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+
+
+@contextmanager
+def run(app: App, *, partitions: int = 1, start: datetime | None = None) -> Iterator[Driver]:
+    """The program on topics of so many partitions, at a time that only `advance` moves."""
+    begin = START_MS if start is None else round(start.timestamp() * 1000)
+    yield Driver(app, partitions, begin)
+
+
+class Driver:
+    """Runs every task until there is nothing more to do, whenever something is sent."""
+
+    def __init__(self, app: App, partitions: int, now_ms: int) -> None:
+        self._app = app
+        self._topology = topology(app.id, app.nodes)
+        self.now_ms = now_ms
+        names = [*self._topology.source_topics, *self._topology.sink_topics]
+        names += [one.name for one in self._topology.repartitions]
+        self._logs: dict[str, list[list[Sent]]] = {
+            name: [[] for _ in range(partitions)] for name in names
+        }
+        counts = dict.fromkeys(names, partitions)
+        self._tasks = [
+            Task(self._topology, stage, partition, counts, State())
+            for stage in self._topology.stages
+            for partition in range(partitions)
+        ]
+
+    def __getitem__(self, topic: Topic | str) -> TestTopic:
+        name = topic if isinstance(topic, str) else topic.name
+        if name not in self._logs:
+            raise KeyError(f"the program has no topic {name!r}; it has {', '.join(self._logs)}")
+        known = {**self._topology.sink_topics, **self._topology.source_topics}
+        return TestTopic(self, known[name], self._logs[name])
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_ms / 1000, UTC)
+
+    def advance(self, duration: Duration) -> None:
+        """Time goes by. What silence closes, closes."""
+        self.now_ms += milliseconds(duration, "advance")
+        for task in self._tasks:
+            for source in task.stage.sources:
+                limit = source.topic.close_after_silence
+                limit = self._app.close_after_silence_ms if limit is None else limit
+                if limit is not None:
+                    task.tick(source.topic.name, self.now_ms, limit)
+        self.settle()
+
+    def end(self) -> None:
+        """There is no more input: everything closes."""
+        for task in self._tasks:
+            for source in task.stage.sources:
+                task.ended(source.topic.name)
+        self.settle()
+
+    def settle(self) -> None:
+        moved = True
+        while moved:
+            moved = False
+            for task in self._tasks:
+                moved |= self._step(task)
+
+    def _step(self, task: Task) -> bool:
+        moved = False
+        for topic in task.stage.topics:
+            log = self._logs[topic][task.partition]
+            position = task.positions.get(topic, 0)
+            if position < len(log):
+                part = log[position:]
+                task.feed(
+                    topic,
+                    Records(
+                        range(position, len(log)),
+                        [one.timestamp for one in part],
+                        [one.key for one in part],
+                        [one.value for one in part],
+                    ),
+                    self.now_ms,
+                )
+                moved = True
+        task.announce()
+        outputs, task.outputs[:] = list(task.outputs), []
+        for output in outputs:
+            self.deliver(output)
+        return moved or bool(outputs)
+
+    def deliver(self, output: Output) -> None:
+        log = self._logs[output.topic]
+        place = output.partition
+        if place is None:
+            place = 0 if output.key is None else partition_of(output.key, len(log))
+        time = self.now_ms if output.timestamp is None else output.timestamp
+        log[place].append(Sent(output.key, output.value, time))
+
+
+class TestTopic:
+    """A topic of a running test."""
+
+    __test__ = False  # not one of pytest's
+
+    def __init__(self, driver: Driver, topic: Topic, log: list[list[Sent]]) -> None:
+        self._driver = driver
+        self._topic = topic
+        self._log = log
+
+    def send(self, *values: Any, key: Any = None, partition: int | None = None) -> None:
+        """Records of these values, now; under `key`, else under the topic's key field."""
+        field = self._topic.key
+        read = None if field is None else fields.getter(self._topic.type, field, "key")
+        for value in values:
+            its = key if key is not None or read is None else read(value)
+            data = None if its is None else self._topic.key_format.encode(its)
+            encoded = self._topic.format.encode(value)
+            output = Output(self._topic.name, partition, data, encoded, self._driver.now_ms)
+            self._driver.deliver(output)
+        self._driver.settle()
+
+    def records(self) -> list[Sent]:
+        return [one for partition in self._log for one in partition]
+
+    def values(self) -> list[Any]:
+        """What was sent there, decoded; ordered by partition, then as it came."""
+        decode = self._topic.format.decode
+        return [None if one.value is None else decode(one.value) for one in self.records()]

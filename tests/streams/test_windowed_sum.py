@@ -1,0 +1,91 @@
+"""The first path through the engine: a windowed sum, with a virtual clock and on a broker."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+import moldau
+from moldau.streams.errors import DefinitionError
+from moldau.streams.worker import Worker
+from tests.streams.sales import revenue, row, sale
+
+
+@pytest.mark.parametrize("key", [None, "category"])
+def test_a_window_closes_by_event_time_and_once(key: str | None) -> None:
+    app = revenue(key=key)
+    with moldau.testing.run(app) as t:
+        t["sales"].send(sale(0), sale(59, "toys"), sale(30))
+        t["sales"].send(sale(69.999))
+        assert t["revenue-per-minute"].values() == []
+        t["sales"].send(sale(70))
+        expected = [row(0, "books", "2.20", 2), row(0, "toys", "1.10", 1)]
+        assert t["revenue-per-minute"].values() == expected
+        t["sales"].send(sale(59))  # late by then
+        t.end()
+        assert t["revenue-per-minute"].values() == [*expected, row(1, "books", "2.20", 2)]
+
+
+def test_silence_closes_the_last_windows() -> None:
+    with moldau.testing.run(revenue(close_after_silence="5s")) as t:
+        t["sales"].send(sale(0))
+        t.advance("4s")
+        assert t["revenue-per-minute"].values() == []
+        t.advance("66s")
+        assert t["revenue-per-minute"].values() == [row(0, "books", "1.10", 1)]
+
+
+def test_a_field_that_is_not_there_is_named_with_the_nearest() -> None:
+    app = moldau.App("x")
+    topic = app.topic("sales", type(sale(0)))
+    with pytest.raises(DefinitionError, match="no field 'categry'; did you mean 'category'"):
+        app.stream(topic).group_by("categry")
+
+
+@pytest.mark.parametrize(("partitions", "key"), [(1, "category"), (3, None)])
+def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str | None) -> None:
+    count = 20_000
+    with moldau.Broker() as broker:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        admin.create_topics([NewTopic("sales", partitions, 1)])["sales"].result(10)
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap_servers, "partitioner": "murmur2_random"}
+        )
+        for i in range(count):
+            one = sale(i / 100, f"category-{i % 7}")
+            producer.produce("sales", msgspec.json.encode(one), one.category)
+        producer.flush()
+        Worker(revenue(broker.bootstrap_servers, key=key, until="end")).run()
+        results = read(broker.bootstrap_servers, "revenue-per-minute")
+    assert len(results) == 7 * 4
+    assert sum(one["orders"] for one in results) == count
+    assert sum(Decimal(one["revenue"]) for one in results) == Decimal("1.10") * count
+
+
+def read(bootstrap_servers: str, topic: str) -> list[Any]:
+    """All values of a topic of one partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": "reader",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    consumer.subscribe([topic])
+    values = []
+    while True:
+        message = consumer.poll(30)
+        assert message is not None
+        if message.error():
+            break
+        data = message.value()
+        assert data is not None
+        values.append(msgspec.json.decode(data))
+    consumer.close()
+    return values
