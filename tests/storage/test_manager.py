@@ -217,6 +217,47 @@ def test_a_log_of_another_topic_of_that_name_is_set_aside() -> None:
     assert log.log_end_offset == 0
 
 
+@pytest.mark.parametrize("stopped", ["no", "killed", "clean"])
+def test_a_log_that_begins_anew_takes_nothing_from_the_checkpoints_of_the_old(stopped: str) -> None:
+    """An old start beyond the new end made a start over of it: ten acknowledged records gone."""
+    disk = MemoryDisk()
+    manager = start(disk)
+    old = create(manager)
+    append(old, [b"old"] * 20)
+    old.sync()
+    old.delete_records(15)
+    manager.checkpoint_start_offsets()
+    manager.tick(NOW + 60_000)
+    manager.delete("t", 0, NOW)
+    if stopped != "no":
+        if stopped == "clean":
+            manager.close(NOW)
+        disk = disk.kill()
+        manager = start(disk)
+        manager.set_aside_strays()
+    fresh = manager.open_or_create("t", 0, bytes(16), LogConfig(), NOW)
+    assert (fresh.log_start_offset, fresh.log_end_offset, fresh.synced_offset) == (0, 0, 0)
+    append(fresh, [b"new"] * 10)
+    disk = disk.kill()
+    disk.open(f"{DATA}/t-0/{0:020d}.log").truncate(30)  # what a loss of power may leave
+    again = start(disk).open_or_create("t", 0, bytes(16), LogConfig(), NOW)
+    assert (again.log_start_offset, again.log_end_offset) == (0, 0), "the torn batch is cut"
+
+
+def test_a_start_of_a_log_that_is_not_open_is_not_forgotten() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    for name in ("first", "second"):
+        log = create(manager, name)
+        append(log, [b"x"] * 20)
+        log.delete_records(15)
+    manager.checkpoint_start_offsets()
+    again = start(disk.kill())
+    create(again, "first").delete_records(17)
+    again.checkpoint_start_offsets()
+    assert create(again, "second").log_start_offset == 15
+
+
 def test_strays_are_set_aside() -> None:
     disk = MemoryDisk()
     manager = start(disk)

@@ -95,8 +95,12 @@ class LogManager:
         self._counter = 0
         self._checkpoint_due: int | None = None
         self.was_clean = disk.stat(self._path(CLEAN_FILE)) is not None
-        self._recovery_points = self._read_offsets(RECOVERY_FILE)
-        self._start_offsets = self._read_offsets(START_FILE)
+        # What the two files on disk say, and what they are to say; the starts are those of logs
+        # that are not open.
+        self._stored_points = self._read_offsets(RECOVERY_FILE)
+        self._stored_starts = self._read_offsets(START_FILE)
+        self._recovery_points = dict(self._stored_points)
+        self._start_offsets = dict(self._stored_starts)
 
     @classmethod
     def open(
@@ -139,9 +143,19 @@ class LogManager:
         return self.logs.get((topic, partition))
 
     def metadata_log(self, topic: str) -> Log:
-        """The log of the cluster's metadata, which nothing ever shortens."""
+        """The log of the cluster's metadata, which nothing ever shortens. Raises FolderError when
+        something has: every topic that it no longer names would be set aside."""
         config = LogConfig(cleanup_policy=frozenset(), max_message_bytes=(1 << 31) - 1)
-        return self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
+        log = self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
+        was_on_disk = self._recovery_points.get((topic, 0), 0)
+        if log.log_end_offset < was_on_disk:
+            raise FolderError(
+                f"{log.directory} has lost its end: {was_on_disk} records of the cluster's metadata"
+                f" were on the disk, and {log.log_end_offset} are sound. Restore the directory from"
+                f" a copy; to go on without the topics that only the others name, remove"
+                f" {self._path(RECOVERY_FILE)}."
+            )
+        return log
 
     def expire_producers_after(self, ms: int) -> None:
         """producer.id.expiration.ms, of all logs, from now on."""
@@ -160,8 +174,10 @@ class LogManager:
             return log
         self._now_ms = now_ms
         directory = self._path(f"{topic}-{partition}")
-        is_known = self._check_topic_id(directory, key, topic_id)
+        is_known = self._check_topic_id(directory, topic_id)
         is_new = self._disk.stat(directory) is None
+        if is_new:
+            self._forget(key)
         try:
             log = self._open(directory, key, config, now_ms)
             if not is_known:
@@ -176,6 +192,7 @@ class LogManager:
         log.changed = self._log_changed
         log.wants_sync = self._log_wants_sync
         self.logs[key] = log
+        self._start_offsets.pop(key, None)
         if log.size:
             self._log_changed(log, now_ms)
         return log
@@ -193,7 +210,17 @@ class LogManager:
             report=self._report,
         )
 
-    def _check_topic_id(self, directory: str, key: Key, topic_id: bytes) -> bool:
+    def _forget(self, key: Key) -> None:
+        """A log begins anew under this name. What the checkpoints on disk say of an earlier one
+        would, after a crash, cut it or start it over at an offset that it never had."""
+        self._recovery_points.pop(key, None)
+        self._start_offsets.pop(key, None)
+        if key in self._stored_points:
+            self._write_recovery_points(sync=True)
+        if key in self._stored_starts:
+            self.checkpoint_start_offsets()
+
+    def _check_topic_id(self, directory: str, topic_id: bytes) -> bool:
         """Does the directory say that it is this topic's? False: it does not say, or is new."""
         path = f"{directory}/{PARTITION_FILE}"
         if self._disk.stat(path) is None:
@@ -206,8 +233,6 @@ class LogManager:
         if found == topic_id:
             return True
         self._set_aside(directory, f"its topic id is {uuids.to_text(found)}, not the current one")
-        self._recovery_points.pop(key, None)
-        self._start_offsets.pop(key, None)
         return False
 
     def set_aside_strays(self) -> None:
@@ -218,6 +243,9 @@ class LogManager:
             stem, _, number = entry.name.rpartition("-")
             if entry.is_directory and stem and number.isdigit() and entry.name not in known:
                 self._set_aside(self._path(entry.name), "no topic has this partition")
+        for key in self._recovery_points.keys() - self.logs.keys():
+            del self._recovery_points[key]
+        self._start_offsets.clear()
 
     def _set_aside(self, directory: str, why: str) -> None:
         stray = self._unique(directory, "stray")
@@ -248,7 +276,6 @@ class LogManager:
         ):
             known.pop(log, None)
         self._recovery_points.pop((topic, partition), None)
-        self._start_offsets.pop((topic, partition), None)
         log.delete(self._unique(log.directory, "delete"))
         self._doom(log.directory, now_ms + log.config.file_delete_delay_ms)
         self._checkpoint_at(now_ms)
@@ -369,21 +396,25 @@ class LogManager:
     def _write_checkpoints(self, *, sync: bool) -> None:
         """Without `sync` a loss of power may cost the two files, and then only time: recovery
         begins further back. Nobody should wait for a slow disk because a minute is over."""
-        self._write_offsets(RECOVERY_FILE, self._recovery_points, sync=sync)
+        self._write_recovery_points(sync=sync)
         high = {key: log.log_end_offset for key, log in self.logs.items()}
         self._write_offsets(HIGH_WATERMARK_FILE, high, sync=sync)
         self.checkpoint_start_offsets()
 
+    def _write_recovery_points(self, *, sync: bool) -> None:
+        self._write_offsets(RECOVERY_FILE, self._recovery_points, sync=sync)
+        self._stored_points = dict(self._recovery_points)
+
     def checkpoint_start_offsets(self) -> None:
         """After it returns, records that were deleted do not come back. Raises DiskError."""
-        starts = {
+        starts = self._start_offsets | {
             key: log.log_start_offset
             for key, log in self.logs.items()
             if log.log_start_offset > log.first_segment_offset
         }
-        if starts != self._start_offsets:
+        if starts != self._stored_starts:
             self._write_offsets(START_FILE, starts, sync=True)
-            self._start_offsets = starts
+            self._stored_starts = starts
 
     def _write_offsets(self, name: str, offsets: Mapping[Key, int], *, sync: bool) -> None:
         replace_file(self._disk, self._path(name), write_offsets(offsets), sync=sync)
