@@ -25,6 +25,7 @@ from tests.attacks.raw import NOW, Raw, batch
 from tests.attacks.test_frames import raise_limit
 from tests.durability.process import Up
 
+CLEAN = ".kafka_cleanshutdown"
 RECORDS = 400
 PADDING = bytes(5000)  # so that the indexes have an entry for almost each batch
 SMALL_SEGMENTS = ("-o", "log.segment.bytes=1048576")
@@ -265,6 +266,26 @@ def refusal(data: Path, **how: object) -> str:
     lines = said.strip().splitlines()
     assert len(lines) == 1, f"one sentence, not {said}"
     return lines[0]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_damaged_metadata_is_not_served(clean: bool, folders: Callable[[bool], Path]) -> None:
+    """Without its record a topic would be gone, with another one it would be another."""
+    data = folders(True)
+    if not clean:
+        (data / CLEAN).unlink()
+    path = data / "__cluster_metadata-0" / f"{0:020d}.log"
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"\x02t") + 1] = ord("u")  # the name of the topic
+    path.write_bytes(content)
+    with Up(data) as up:
+        code, said = up.ended()
+    assert code == 1
+    assert "Traceback" not in said
+    last = said.splitlines()[-1]
+    assert "the checksum" in last if clean else "lost its end" in last
+    assert str(data) in last
+    assert "estore the" in last
 
 
 @pytest.mark.parametrize(

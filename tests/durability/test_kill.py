@@ -11,6 +11,12 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from moldau import Broker
+from moldau.protocol.messages.delete_records import (
+    DeleteRecordsPartition,
+    DeleteRecordsRequest,
+    DeleteRecordsResponse,
+    DeleteRecordsTopic,
+)
 from moldau.protocol.messages.find_coordinator import (
     FindCoordinatorRequest,
     FindCoordinatorResponse,
@@ -25,6 +31,12 @@ from moldau.protocol.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestTopic,
     OffsetFetchResponse,
+)
+from moldau.protocol.messages.offset_for_leader_epoch import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
 )
 from tests.attacks.raw import Raw, batch, errors_of, produce_request
 from tests.durability.promises import Question
@@ -164,3 +176,49 @@ def committed(client: Raw) -> int:
         answer = client.ask(request, OffsetFetchResponse, 3)
         if errors_of(answer) == {0}:
             return answer.topics[0].partitions[0].committed_offset
+
+
+def test_a_topic_made_anew_is_not_cut_by_what_is_known_of_the_old_one(broker: Broker) -> None:
+    """Its start offset is in a checkpoint until the next one is written, a minute later."""
+    with Raw(broker.bootstrap_servers) as client:
+        client.create("again")
+        client.produce("again", batch(*[b"old"] * 20))
+        first = DeleteRecordsPartition(partition_index=0, offset=15)
+        topic = DeleteRecordsTopic(name="again", partitions=[first])
+        request = DeleteRecordsRequest(topics=[topic], timeout_ms=9000)
+        assert errors_of(client.ask(request, DeleteRecordsResponse, 1)) == {0}
+        client.delete("again")
+        client.create("again")
+        new = [b"new %d" % i for i in range(10)]
+        assert client.produce("again", batch(*new)).error_code == 0
+    broker.kill()
+    broker.start()
+    with Raw(broker.bootstrap_servers) as client:
+        assert client.values("again") == new
+
+
+def test_the_end_of_an_epoch_without_records_is_known_after_the_next_kill(broker: Broker) -> None:
+    """A consumer that waited at the end of the log has the epoch of a leader that wrote nothing.
+    Told that nobody knows where that epoch ended, it would go back to the beginning."""
+    with Raw(broker.bootstrap_servers) as client:
+        client.create("t")
+        client.produce("t", batch(b"a", b"b"))
+    for epoch in (1, 2):
+        broker.kill()
+        broker.start()
+        with Raw(broker.bootstrap_servers) as client:
+            assert ends(client, epoch) == {epoch: (epoch, 2), epoch - 1: (0, 2)}
+
+
+def ends(client: Raw, current: int) -> dict[int, tuple[int, int]]:
+    found = {}
+    for epoch in (current, current - 1):
+        partition = OffsetForLeaderPartition(
+            partition=0, current_leader_epoch=current, leader_epoch=epoch
+        )
+        topic = OffsetForLeaderTopic(topic="t", partitions=[partition])
+        request = OffsetForLeaderEpochRequest(topics=[topic])
+        answer = client.ask(request, OffsetForLeaderEpochResponse, 4).topics[0].partitions[0]
+        assert answer.error_code == 0
+        found[epoch] = (answer.leader_epoch, answer.end_offset)
+    return found

@@ -4,12 +4,14 @@ the test lets it go, so no clock decides."""
 from __future__ import annotations
 
 import select
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, Producer
 
 from moldau.protocol.messages.delete_topics import DeleteTopicsRequest
 from tests.attacks.raw import Raw, batch, create_request, errors_of, frame, produce_request
@@ -201,3 +203,74 @@ def test_a_duplicate_waits_for_the_sync_of_the_original(disk: Disk, tmp_path: Pa
         disk.order("")
         second.receive()
         first.receive()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_clean_stop_answers_what_was_written_before_it(disk: Disk, tmp_path: Path) -> None:
+    """Who is not told sends it again: twice in the log, without idempotence."""
+    with broker(disk, tmp_path) as up, Raw(up.address) as client:
+        prepare(up.address)
+        disk.order("hold")
+        for i in range(5):
+            client.send(produce_request("old", batch(b"%d" % i)), 9)
+        with Raw(up.address) as other:
+            while len(other.values("old")) < 6:
+                pass
+        up.process.terminate()
+        while listens(up.port):
+            time.sleep(0.01)
+        assert not has_answer(client)
+        disk.order("")
+        for i in range(1, 6):
+            assert client.receive_id() == i
+        assert client.is_closed_by_peer()
+        assert up.ended() == (0, "")
+
+
+def test_a_producer_goes_on_after_a_clean_stop_that_it_was_not_told_of(
+    disk: Disk, tmp_path: Path
+) -> None:
+    """Five batches are under way; the broker has them, and the producer does not know. When one
+    that is sent again is taken for a gap, librdkafka fails for good."""
+    with broker(disk, tmp_path) as up:
+        with Raw(up.address) as client:
+            client.create("t")
+        port = up.port
+        errors: list[KafkaError] = []
+        producer = Producer(
+            {
+                "bootstrap.servers": up.address,
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "reconnect.backoff.max.ms": 50,
+                "reconnect.backoff.ms": 10,
+                "retry.backoff.ms": 10,
+                "log_level": 0,
+                "error_cb": lambda error: errors.append(error) if error.fatal() else None,
+            }
+        )
+        producer.produce("t", b"first")
+        assert producer.flush(30) == 0
+        disk.order("hold")
+        for i in range(5):
+            producer.produce("t", b"%d" % i)
+            with Raw(up.address) as other:
+                while len(other.values("t")) < i + 2:
+                    producer.poll(0.01)
+        up.kill()
+    stopped_cleanly(tmp_path / "data", disk)
+    with Up(tmp_path / "data", port=port) as up, Raw(up.serves().address) as client:
+        assert producer.flush(30) == 0
+        assert errors == []
+        assert client.values("t") == [b"first", *(b"%d" % i for i in range(5))]
+
+
+def stopped_cleanly(data: Path, disk: Disk) -> None:
+    """Starts and stops a broker elsewhere, so that its snapshots are those of a clean stop."""
+    disk.order("")
+    with Up(data) as up:
+        assert up.serves().stop()[0] == 0

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.records import parse_header
 from moldau.sim.disk import MemoryDisk
 from moldau.storage.config import LogConfig
 from moldau.storage.disk import DiskError
@@ -161,6 +162,47 @@ def test_damage_in_the_unsynced_middle_cuts_there_and_says_what_is_lost() -> Non
     assert any("checksum" in line for line in lines)
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_what_was_synced_and_is_damaged_is_cut_kept_beside_and_said(clean: bool) -> None:
+    disk = memory()
+    log = filled(disk)
+    bases = log._bases
+    log.close()
+    second, third = (f"{DIRECTORY}/{base:020d}.log" for base in bases[-2:])
+    hurt = third if clean else second
+    at = parse_header(disk.open(hurt).pread(61, 0)).size
+    damage(disk, hurt, at + 16)  # the magic of its second batch
+    whole = {path: disk.open(path).pread(10_000, 0) for path in (second, third)}
+    for base in bases[-2:]:
+        for suffix in ("index", "timeindex"):
+            disk.remove(f"{DIRECTORY}/{base:020d}.{suffix}")
+    lines: list[str] = []
+    point = 24 if clean else bases[-2] + 3
+    after = open_log(disk, SMALL, recovery_point=point, clean=clean, report=lines.append)
+    end = after.log_end_offset
+    assert end == (bases[-1] if clean else bases[-2]) + 2
+    assert contents(after) == values(end)
+    assert disk.open(f"{hurt}.damaged").pread(10_000, 0) == whole[hurt][at:]
+    if not clean:
+        assert disk.open(f"{third}.damaged").pread(10_000, 0) == whole[third]
+    assert any(
+        f"the log ends at offset {end}, and was on the disk up to {point}" in x for x in lines
+    )
+    assert contents(open_log(disk.kill(), SMALL)) == values(end)
+
+
+def test_an_end_that_is_missing_is_said() -> None:
+    """Whole batches were cut off a stopped log: nothing else would show it."""
+    disk = memory()
+    log = filled(disk, 4, LogConfig())
+    log.close()
+    file = disk.open(SEGMENT)
+    file.truncate(file.size() // 2)
+    lines: list[str] = []
+    assert open_log(disk, recovery_point=8, clean=True, report=lines.append).log_end_offset == 4
+    assert any("the log ends at offset 4, and was on the disk up to 8" in line for line in lines)
+
+
 def test_a_damaged_header_in_an_old_segment_is_named_and_the_rest_stays_readable() -> None:
     disk = memory()
     log = filled(disk)
@@ -219,25 +261,66 @@ def test_an_index_that_points_to_the_wrong_batches_is_found_by_the_reader() -> N
     assert any("was wrong" in line for line in lines)
 
 
-def test_a_damaged_snapshot_of_producers_falls_back_to_the_log() -> None:
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_damaged_snapshot_of_producers_falls_back_to_the_log(clean: bool) -> None:
     disk = memory()
     log = open_log(disk)
     for sequence in range(3):
         log.append_as_leader(batch([b"x"], producer=(9, 0, sequence)), 0, NOW)
     log.close()
     damage(disk, f"{DIRECTORY}/00000000000000000003.snapshot", 12)
-    after = open_log(disk, clean=False)
+    after = open_log(disk, clean=clean)
     assert after.active_producers()[0].last_sequence == 2
 
 
-def test_a_damaged_epoch_checkpoint_is_made_again_from_what_is_recovered() -> None:
+def test_files_that_are_named_like_none_of_ours_are_left_alone() -> None:
     disk = memory()
-    log = open_log(disk)
-    append(log, [b"a"], epoch=3)
-    append(log, [b"b"], epoch=5)
-    disk.open(f"{DIRECTORY}/leader-epoch-checkpoint").truncate(3)
-    after = open_log(disk.kill())
-    assert [after.epoch_of(0), after.epoch_of(1)] == [3, 5]
+    filled(disk, 2)
+    for name in ("notes.snapshot", "notes.log", "README"):
+        disk.open(f"{DIRECTORY}/{name}", create=True)
+    assert contents(open_log(disk.kill(), SMALL)) == values(4)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("content", [None, b"0\n2", b"\xff\x00" * 20])
+def test_a_lost_epoch_checkpoint_is_made_again_from_the_log(
+    content: bytes | None, clean: bool
+) -> None:
+    """Consumers that ask for an epoch that is not known reset themselves."""
+    path = f"{DIRECTORY}/leader-epoch-checkpoint"
+    disk = memory()
+    log = open_log(disk, SMALL)
+    for number in range(12):
+        append(log, [b"%d" % number], epoch=3 + number // 4)
+    log.close()
+    whole = disk.open(path).pread(1000, 0)
+    disk.remove(path)
+    if content is not None:
+        disk.open(path, create=True).append((content,), 0)
+    after = open_log(disk if clean else disk.kill(), SMALL, recovery_point=11, clean=clean)
+    assert [after.epoch_of(offset) for offset in (0, 3, 4, 8, 11)] == [3, 3, 4, 5, 5]
+    assert after.end_offset_for_epoch(4) == (4, 8)
+    assert after._files.get(path).pread(1000, 0) == whole
+
+
+@pytest.mark.parametrize("failing", [".snapshot.tmp", ".index", ".timeindex", "8.log"])
+def test_a_roll_that_fails_leaves_nothing_that_hides_what_is_written_after_it(
+    failing: str,
+) -> None:
+    disk = memory()
+    config = LogConfig(segment_bytes=1000)
+    log = open_log(disk, config)
+    while log.log_end_offset < 8:
+        append(log, [b"x"])
+    disk.fails = lambda _name, path: path.endswith(failing)
+    large = log.append_as_leader(batch([b"large" * 100]), 0, NOW)
+    assert isinstance(large, Refused)
+    disk.fails = lambda _name, _path: False
+    assert append(log, [b"small"]).first_offset == 8  # there is room for it in the old segment
+    append(log, [b"small"])
+    assert open_log(disk.kill(), config).log_end_offset == 10
+    log.close()
+    assert open_log(disk, config, clean=True).log_end_offset == 10
 
 
 def test_a_failed_sync_is_an_error() -> None:

@@ -208,6 +208,27 @@ def test_epochs() -> None:
     assert log.latest_epoch == 5
 
 
+def test_an_epoch_without_records_ends_the_one_before_it() -> None:
+    """A reader at the end takes the epoch of the leader, not that of the last record; after the
+    next crash it asks where that epoch ended, and goes back to the beginning if nobody knows."""
+    disk = memory()
+    log = open_log(disk)
+    log.lead(0)
+    assert log.end_offset_for_epoch(0) == (0, 0)
+    append(log, [b"x"] * 5, epoch=0)
+    for epoch in (1, 2, 3):
+        disk = disk.kill()
+        log = open_log(disk)
+        log.lead(epoch)
+        assert log.end_offset_for_epoch(epoch) == (epoch, 5)
+        assert log.end_offset_for_epoch(epoch - 1) == (0, 5)
+        assert log.end_offset_for_epoch(epoch + 1) == (-1, -1)
+    append(log, [b"x"], epoch=3)
+    assert [log.epoch_of(4), log.epoch_of(5)] == [0, 3]
+    again = open_log(disk.kill(), clean=True)
+    assert [again.epoch_of(4), again.epoch_of(5), again.latest_epoch] == [0, 3, 3]
+
+
 def test_reading_limits() -> None:
     log = open_log(memory())
     size = len(batch([b"x"] * 3))

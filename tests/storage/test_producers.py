@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moldau.protocol.records import Record, build
+from moldau.storage.config import LogConfig
 from moldau.storage.log import Appended, Log, Origin, Refused
 from tests.storage.logs import DIRECTORY, NOW, batch, memory, open_log
 
@@ -74,6 +75,32 @@ def test_producers_survive_a_restart(clean: bool, rolled: bool) -> None:
     assert send(after, 0, 6, 2) == "again 6"
     assert send(after, 0, 9) == GAP
     assert send(after, 0, 8) == 8
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("segment_bytes", [1 << 20, 1])
+def test_five_batches_are_remembered_over_a_restart(clean: bool, segment_bytes: int) -> None:
+    """A snapshot holds one. But a producer that had five under way when the broker stopped sends
+    all of them again, and gives up when the first is refused."""
+    disk = memory()
+    config = LogConfig(segment_bytes=max(segment_bytes, 500))
+    log = open_log(disk, config)
+    for sequence in range(9):
+        send(log, 0, sequence)
+        log.append_as_leader(batch([b"y" * 300], producer=(9, 0, sequence)), 0, NOW)
+    log.roll(NOW)
+    if clean:
+        log.close()
+    after = open_log(disk if clean else disk.kill(), config, clean=clean)
+    assert send(after, 0, 9) == 18  # sent again behind a batch that had not arrived
+    for sequence in range(5, 10):
+        assert send(after, 0, sequence) == f"again {min(2 * sequence, 18)}"
+    assert send(after, 0, 4) == GAP
+    assert send(after, 0, 11) == GAP
+    data = batch([b"y" * 300], producer=(9, 0, 4))
+    again = after.append_as_leader(data, 0, NOW)
+    assert isinstance(again, Appended)
+    assert (again.first_offset, again.duplicate) == (9, True)
 
 
 def test_truncation_forgets_what_was_cut() -> None:

@@ -38,7 +38,7 @@ from moldau.protocol.messages.metadata_log import (
     UserScramCredentialRecord,
 )
 from moldau.protocol.primitives import Malformed
-from moldau.protocol.records import CorruptBatch, build, iterate
+from moldau.protocol.records import CorruptBatch, build, check_crc, iterate
 from moldau.protocol.records import Record as LogRecord
 from moldau.storage.config import LogConfig
 from moldau.storage.disk import DiskError
@@ -161,6 +161,11 @@ class Controller:
 
     def _stored_records(self) -> Iterable[Record]:
         for header, batch in self.metadata.log.iterate(self.metadata.log.log_start_offset):
+            if not check_crc(batch):
+                raise CorruptBatch(
+                    f"the checksum of the batch at offset {header.base_offset} of its log does not "
+                    "hold; restore the folder from a copy"
+                )
             if not header.is_control:
                 for record in iterate(batch):
                     assert record.value is not None, "metadata records have values"
@@ -240,7 +245,7 @@ class Controller:
                 if partition is None:
                     return
                 self._node.lead(partition)
-            partition.leader_epoch = state.leader_epoch
+            partition.lead(state.leader_epoch)
 
     def _open(self, topic: TopicImage, index: int, config: LogConfig) -> Partition | None:
         """None: it is opened later, and who asks for it meanwhile is told to ask again. Thousands

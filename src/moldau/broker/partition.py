@@ -76,6 +76,11 @@ class Partition:
         # Parked fetches: called with the number of bytes that were appended.
         self.readers: dict[object, Callable[[int], None]] = {}
 
+    def lead(self, epoch: int) -> None:
+        """This node leads the partition in that epoch."""
+        self.leader_epoch = epoch
+        self.log.lead(epoch)
+
     @property
     def high_watermark(self) -> int:
         return self.log.log_end_offset

@@ -9,6 +9,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from select import select
 from time import time_ns
 
 READ = selectors.EVENT_READ
@@ -68,6 +69,11 @@ class Reactor:
             for key, events in ready:
                 key.data(events)
             deadline = after()
+
+    def wait_for_threads(self) -> None:
+        """One round in which nothing but other threads is heard."""
+        select([self._wake_read], [], [])
+        self._woken(READ)
 
     def close(self) -> None:
         self._selector.close()

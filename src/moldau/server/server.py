@@ -150,10 +150,20 @@ class Server:
         for sock in self._listeners:
             self.reactor.unregister(sock.fileno())
             sock.close()
+        self._answer_what_was_begun()
         for connection in list(self._connections.values()):
             connection.close("")
         self._syncer.close()
         self.readers.close()
+
+    def _answer_what_was_begun(self) -> None:
+        """What is in a log and waits for the disk is answered: a client that is not told sends it
+        again, and one without idempotence then has it twice."""
+        for peer in self._connections:
+            peer.waiting.clear()
+        while self._syncer.is_busy and self._failure is None:
+            self.reactor.wait_for_threads()
+            self._settle()
 
     # --- connections ------------------------------------------------------------------------
 

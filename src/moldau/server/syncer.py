@@ -66,6 +66,10 @@ class Syncer:
         for log, job in jobs:
             self._workers.run(partial(self._sync, log, job), partial(self._finished, [(log, job)]))
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._busy)
+
     def close(self) -> None:
         self._workers.close()
 

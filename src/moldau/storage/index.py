@@ -75,6 +75,11 @@ class Index:
 
     def floor(self, key: int) -> tuple[int, int] | None:
         """The last entry whose key is at most `key`."""
+        rank = self.rank(key)
+        return self.entry(rank - 1) if rank else None
+
+    def rank(self, key: int) -> int:
+        """How many entries have a key that is at most `key`."""
         low, high = 0, self.count
         if self._tail and self.entry(self._on_disk)[0] <= key:
             low = self._on_disk
@@ -86,7 +91,7 @@ class Index:
                 low = middle + 1
             else:
                 high = middle
-        return self.entry(low - 1) if low else None
+        return low
 
     def first_with_value(self, value: int) -> tuple[int, int] | None:
         """The first entry whose value is at least `value`."""

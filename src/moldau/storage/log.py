@@ -32,6 +32,7 @@ from moldau.storage.producers import Batch
 from moldau.storage.recovery import EPOCHS_FILE, Found, Loader
 from moldau.storage.segment import Found as SegmentFound
 from moldau.storage.segment import RollLimits, Segment, batches_from
+from moldau.storage.snapshots import batches_before
 from moldau.storage.validator import validate
 
 __all__ = (
@@ -97,6 +98,7 @@ class Log:
         self._bases = [segment.base_offset for segment in found.segments]
         self._active = found.segments[-1]
         self._epochs = found.epochs
+        self._stored_epoch = found.epochs.latest  # the last that its checkpoint knows
         self._producers = found.producers
         self._snapshots = found.snapshots
         self._has_aborted = any(segment.aborted.count for segment in found.segments)
@@ -140,8 +142,8 @@ class Log:
             log.synced_offset = min(recovery_point, log.log_end_offset)
             log._dirty.update(one.path for one in log._segments if one is log._active or one.size)
             log._dirty_directory = True
-            if not is_new:
-                log._write_epochs()
+        if not (is_new or (clean and found.epochs_are_stored)):
+            log._write_epochs()
         return log
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -196,6 +198,8 @@ class Log:
                 header.last_offset_delta,
             )
             if known is not None:
+                if isinstance(known, str) and self._producers.forgotten_to:
+                    known = self._recalled(header) or known
                 return self._refused_or_duplicate(header, known)
         try:
             return self._write(header, rest, leader_epoch, now_ms)
@@ -215,8 +219,8 @@ class Log:
         segment = self._active
         if segment.should_roll(size, last, max_timestamp, now_ms, limits):
             segment = self._roll(now_ms)
-        if epoch != self._epochs.latest and self._epochs.assign(epoch, first):
-            self._begin_epoch(first)
+        if epoch != self._stored_epoch:
+            self._begin_epoch(epoch)
         front = _FRONT.pack(first, header.batch_length, epoch)
         segment.append(
             [front, rest], size, first, last, max_timestamp, self.config.index_interval_bytes
@@ -252,6 +256,17 @@ class Log:
             header.max_timestamp,
         )
 
+    def _recalled(self, header: BatchHeader) -> Batch | str | None:
+        """Checks again, with what was known before the snapshot that the start was from."""
+        producers = self._producers
+        producers.recall(batches_before(self._segments, producers.forgotten_to))
+        return producers.check(
+            header.producer_id,
+            header.producer_epoch,
+            header.base_sequence,
+            header.last_offset_delta,
+        )
+
     def _refused_or_duplicate(self, header: BatchHeader, known: Batch | str) -> Appended | Refused:
         if isinstance(known, str):
             return self._producers.refused(
@@ -283,9 +298,9 @@ class Log:
         """Raises DiskError; then the old segment is still the one to write to."""
         old = self._active
         old.seal()
-        segment = Segment(self._files, self.directory, self.log_end_offset, now_ms)
-        segment.create()
         self._take_snapshot()
+        segment = Segment(self._files, self.directory, self.log_end_offset, now_ms)
+        segment.create()  # the last that can fail: an empty segment would hide what follows in old
         self._dirty.update((old.index.path, old.times.path, segment.path))
         self._dirty_directory = True
         self._segments.append(segment)
@@ -302,19 +317,24 @@ class Log:
             self.wrote(path)
             self._dirty.difference_update(gone)
 
-    def _begin_epoch(self, first: int) -> None:
-        """An epoch that is not written down has not begun: the next append tries again."""
-        try:
-            self._write_epochs()
-        except DiskError:
-            self._epochs.cut_from(first)
-            raise
+    def lead(self, epoch: int) -> None:
+        """What follows is written in this epoch, and what was written in earlier ones ends here,
+        even if nothing follows: a reader of an earlier epoch may ask for that end. Written down
+        with the first batch (UnifiedLog.assignEpochStartOffset)."""
+        if epoch > self._epochs.latest:
+            self._epochs.assign(epoch, self.log_end_offset)
+
+    def _begin_epoch(self, epoch: int) -> None:
+        """An epoch that is not written down takes no batch: the next append tries again."""
+        self._epochs.assign(epoch, self.log_end_offset)
+        self._write_epochs()
 
     def _write_epochs(self) -> None:
         path = f"{self.directory}/{EPOCHS_FILE}"
         self._files.forget(path)
         content = write_epochs(self._epochs.entries)
         replace_file(self._files.disk, path, content, sync=False)
+        self._stored_epoch = self._epochs.latest
         self._dirty.add(path)
         self._dirty_directory = True
 
@@ -454,7 +474,7 @@ class Log:
 
     @property
     def latest_epoch(self) -> int:
-        """The leader epoch of the last batch; -1 when there is none."""
+        """The last leader epoch that has begun; -1 when there was none."""
         return self._epochs.latest
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Rules and messages: Apache Kafka, ProducerStateManager, ProducerStateEntry, Prod
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from struct import Struct
 from typing import NamedTuple
@@ -48,13 +48,15 @@ class Producer:
 
 class Producers:
     """`end_offset` is the offset up to which the state is that of the log, `open_transactions`
-    says by producer where its transaction that has no end yet begins."""
+    says by producer where its transaction that has no end yet begins. Of the batches before
+    `forgotten_to` only the last of each producer is known."""
 
-    __slots__ = ("_producers", "end_offset", "open_transactions")
+    __slots__ = ("_producers", "end_offset", "forgotten_to", "open_transactions")
 
     def __init__(self) -> None:
         self._producers: dict[int, Producer] = {}
         self.end_offset = 0
+        self.forgotten_to = 0
         self.open_transactions: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -114,6 +116,32 @@ class Producers:
         producer.last_timestamp = timestamp
         end = last_sequence(sequence, delta)
         producer.batches.append(Batch(sequence, end, offset, offset + delta, timestamp))
+
+    def recall(self, headers: Iterable[BatchHeader]) -> None:
+        """The batches before `forgotten_to`, of which the snapshot knew only the last of each
+        producer."""
+        self.forgotten_to = 0
+        found: defaultdict[int, deque[Batch]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        for header in headers:
+            producer = self._producers.get(header.producer_id)
+            if (
+                producer is not None
+                and producer.batches
+                and not header.is_control
+                and producer.epoch == header.producer_epoch
+                and producer.batches[0].first_offset > header.base_offset
+            ):
+                batch = Batch(
+                    header.base_sequence,
+                    header.last_sequence,
+                    header.base_offset,
+                    header.last_offset,
+                    header.max_timestamp,
+                )
+                found[header.producer_id].append(batch)
+        for producer_id, earlier in found.items():
+            producer = self._producers[producer_id]
+            producer.batches = deque((*earlier, *producer.batches), maxlen=REMEMBERED)
 
     def replay(self, header: BatchHeader, batch: memoryview) -> CompletedTransaction | None:
         """A batch that is in the log already. The transaction that it ends."""
@@ -223,7 +251,7 @@ class Producers:
     def load(self, entries: Iterable[ProducerEntry], end_offset: int) -> None:
         self._producers.clear()
         self.open_transactions.clear()
-        self.end_offset = end_offset
+        self.end_offset = self.forgotten_to = end_offset
         for entry in entries:
             producer = Producer(entry.epoch, entry.timestamp)
             producer.coordinator_epoch = entry.coordinator_epoch

@@ -7,8 +7,9 @@ this for the whole segment that holds the recovery point and rebuilds its indexe
 kept up to it after a check of their order.
 
 At the first thing that is no sound batch the log is cut, and what comes after it goes too, also
-later segments, as in Kafka: offsets would have a hole. None of it was promised to anybody, because
-it lies behind the recovery point. Damage before the recovery point is not looked for at start (nor
+later segments, as in Kafka: offsets would have a hole. None of it was promised to anybody when it
+lies behind the recovery point; if it does not, files were damaged since, and what is cut is kept
+beside under another name. Other damage before the recovery point is not looked for at start (nor
 is it in Kafka): a reader finds it, by a header (the fetch fails with a storage error, and the log
 line names file and byte) or by the checksum of a batch (the consumer says so). Batches before and
 after it stay readable.
@@ -16,6 +17,7 @@ after it stay readable.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from moldau.protocol.files import CorruptFile, read_epochs, segment_offset
@@ -26,7 +28,7 @@ from moldau.storage.disk import Entry, read_file
 from moldau.storage.epochs import LeaderEpochs
 from moldau.storage.handles import OpenFiles
 from moldau.storage.producers import Producers
-from moldau.storage.segment import Segment
+from moldau.storage.segment import SCAN_CHUNK, Segment
 from moldau.storage.snapshots import Report, Snapshots, replay
 from moldau.storage.swaps import complete_swaps
 
@@ -45,6 +47,7 @@ class Found:
     snapshots: Snapshots
     log_start_offset: int
     log_end_offset: int
+    epochs_are_stored: bool
 
 
 class Loader:
@@ -71,13 +74,22 @@ class Loader:
 
     def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
         entries = self._tidy()
-        epochs = self._load_epochs(entries)
+        stored = self._load_epochs(entries)
+        epochs = stored or LeaderEpochs()
         self._load_segments(entries, scanned_after=None if clean else recovery_point)
         end = None
         if clean:
             end = self._load_end()
         if end is None:
             end = self._recover(recovery_point, epochs)
+        if end < recovery_point:
+            self._report(
+                f"{self._directory}: the log ends at offset {end}, and was on the disk up to"
+                f" {recovery_point}: its files were cut, lost or damaged since. Restore them from a"
+                f" copy if there is one."
+            )
+        if stored is None:
+            epochs = self._read_epochs()
         if end < log_start_offset:
             self._start_over(end, log_start_offset)
             end = log_start_offset
@@ -88,7 +100,8 @@ class Loader:
         producers = snapshots.load(self._segments, start, end, clean=clean, report=self._report)
         if self._transactions_from is not None:
             self._index_aborted(self._transactions_from, snapshots, start)
-        return Found(self._segments, epochs, producers, snapshots, start, end)
+        are_stored = stored is not None or not epochs.entries
+        return Found(self._segments, epochs, producers, snapshots, start, end, are_stored)
 
     # --- files ------------------------------------------------------------------------------
 
@@ -103,15 +116,26 @@ class Loader:
                 del entries[name]
         return entries
 
-    def _load_epochs(self, entries: dict[str, Entry]) -> LeaderEpochs:
+    def _load_epochs(self, entries: dict[str, Entry]) -> LeaderEpochs | None:
         if EPOCHS_FILE not in entries:
-            return LeaderEpochs()
+            return None
         path = f"{self._directory}/{EPOCHS_FILE}"
         try:
             return LeaderEpochs(read_epochs(read_file(self._disk, path)))
         except CorruptFile as error:
             self._report(f"{path}: {error}. It is made again from the log.")
-            return LeaderEpochs()
+            return None
+
+    def _read_epochs(self) -> LeaderEpochs:
+        """From the headers of the whole log: consumers reset themselves when an epoch that they
+        know is not known here."""
+        epochs = LeaderEpochs()
+        for segment in self._segments:
+            with suppress(CorruptBatch):  # for readers to find
+                for _, header in segment.scan(0, segment.size):
+                    if header.leader_epoch > epochs.latest:
+                        epochs.assign(header.leader_epoch, header.base_offset)
+        return epochs
 
     def _load_segments(self, entries: dict[str, Entry], scanned_after: int | None) -> None:
         """Every .log file, with indexes that look right or were made again; those of segments
@@ -178,6 +202,8 @@ class Loader:
             size = segment.size
             sound, end = self._recover_segment(segment, recovery_point, epochs)
             if not sound or self._has_hole(number, end):
+                if end < recovery_point:
+                    self._keep_damaged(number, size)
                 self._cut(number, size, end)
                 break
             if number < len(self._segments) - 1:
@@ -238,8 +264,24 @@ class Loader:
         del self._segments[number + 1 :]
         self._report(
             f"{segment.path}: cut at byte {segment.size}, {lost} bytes behind offset {end - 1}"
-            f" are gone ({len(later)} later segments). They had not been synced."
+            f" are gone ({len(later)} later segments)."
         )
+
+    def _keep_damaged(self, number: int, size_before: int) -> None:
+        """What is going to be cut had been synced, so it is not what a crash leaves: it is kept
+        beside, for somebody who may know how to read it."""
+        segment = self._segments[number]
+        path = f"{segment.path}.damaged"
+        kept = self._disk.open(path, create=True)
+        kept.truncate(0)
+        for position in range(segment.size, size_before, SCAN_CHUNK):
+            chunk = segment.file.pread(min(SCAN_CHUNK, size_before - position), position)
+            kept.append((chunk,), position - segment.size)
+        kept.sync()
+        self._report(f"What stood there had been synced; it is kept as {path}.")
+        for later in self._segments[number + 1 :]:
+            self._disk.rename(later.path, f"{later.path}.damaged")
+            self._report(f"The segment behind it is kept as {later.path}.damaged.")
 
     def _start_over(self, end: int, log_start_offset: int) -> None:
         """Kafka's deleteSegmentsIfLogStartGreaterThanLogEnd."""

@@ -1,21 +1,30 @@
 """The .snapshot files of a log: what was known of its producers at certain offsets.
 
 Kafka keeps one at the base of each segment and the latest (ProducerStateManager): a start loads
-the latest and reads the log from there.
+the latest and reads the log from there. A snapshot holds one batch of each producer, which is too
+little for one that had five under way when the broker stopped: it sends all of them again. The
+others are read from the log before it, when they are first asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from moldau.protocol.files import CorruptFile, read_producers, segment_offset, write_producers
+from moldau.protocol.records import BatchHeader, CorruptBatch
 from moldau.storage.aborted import CompletedTransaction
-from moldau.storage.disk import read_file, replace_file
+from moldau.storage.disk import DiskError, read_file, replace_file
 from moldau.storage.handles import OpenFiles
 from moldau.storage.producers import Producers
 from moldau.storage.segment import Segment, batches_from
 
 Report = Callable[[str], None]
+
+# How far to look back for batches that producers may send again: so many entries of the offset
+# index, which are as many large batches, or a quarter of a megabyte of small ones.
+RECALLED = 64
+_RECALL_CHUNK = 64 * 1024
 
 
 class Snapshots:
@@ -34,11 +43,8 @@ class Snapshots:
     ) -> Snapshots:
         """Those in the directory. Those beyond the log's end, and strays, are removed."""
         names = (one.name for one in files.disk.list(directory))
-        snapshots = cls(
-            files,
-            directory,
-            (segment_offset(name) or 0 for name in names if name.endswith(".snapshot")),
-        )
+        offsets = (segment_offset(name) for name in names if name.endswith(".snapshot"))
+        snapshots = cls(files, directory, (one for one in offsets if one is not None))
         snapshots.cut_beyond(end)
         snapshots._drop_strays({segment.base_offset for segment in segments})
         return snapshots
@@ -85,7 +91,8 @@ class Snapshots:
     ) -> Producers:
         """From the latest snapshot that can be read, and the log after it. Raises CorruptBatch."""
         # As in Kafka: a clean stop leaves a snapshot, so its absence means there were none.
-        producers = self.before(end, end if clean else start, report)
+        was_empty = clean and not self.offsets
+        producers = self.before(end, end if was_empty else start, report)
         if producers.end_offset < end:
             for _ in replay(segments, producers):
                 pass
@@ -101,13 +108,32 @@ class Snapshots:
                 content = read_file(self._files.disk, self.path(latest))
                 producers.load(read_producers(content), latest)
             except CorruptFile as error:
-                report(f"{self.path(latest)}: {error}. An older one is taken.")
+                report(f"{self.path(latest)}: {error}. An older one is taken, or the log is read.")
                 self._remove([latest])
             else:
                 return producers
         producers = Producers()
         producers.end_offset = start
         return producers
+
+
+def batches_before(segments: Sequence[Segment], end: int) -> Iterator[BatchHeader]:
+    """The headers of the last batches before `end`, oldest first. Where there is damage they end:
+    it is for readers to find."""
+    pieces: list[tuple[Segment, int]] = []
+    wanted = RECALLED
+    with suppress(CorruptBatch, DiskError):
+        for segment in reversed(segments):
+            if segment.base_offset < end and wanted > 0:
+                index = segment.index
+                count = index.rank(end - 1 - segment.base_offset)
+                pieces.append((segment, index.entry(count - wanted)[1] if count > wanted else 0))
+                wanted -= count + 1
+        for segment, position in reversed(pieces):
+            for _, header in segment.scan(position, segment.size, chunk=_RECALL_CHUNK):
+                if header.base_offset >= end:
+                    return
+                yield header
 
 
 def replay(
