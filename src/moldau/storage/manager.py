@@ -143,8 +143,8 @@ class LogManager:
         return self.logs.get((topic, partition))
 
     def metadata_log(self, topic: str) -> Log:
-        """The log of the cluster's metadata, which nothing ever shortens. Raises FolderError when
-        something has: every topic that it no longer names would be set aside."""
+        """The log of the cluster's metadata. Raises FolderError when it has lost its end: every
+        topic that it no longer names would be set aside."""
         config = LogConfig(cleanup_policy=frozenset(), max_message_bytes=(1 << 31) - 1)
         log = self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
         was_on_disk = self._recovery_points.get((topic, 0), 0)
