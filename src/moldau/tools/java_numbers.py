@@ -45,6 +45,11 @@ def _java_decimal(value: float, shortest: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{point - 1}"
 
 
+def as_short(value: int) -> int:
+    """What is left of a number in 16 bits."""
+    return (value + 0x8000 & 0xFFFF) - 0x8000
+
+
 def as_int(value: int) -> int:
     """What is left of a sum in 32 bits."""
     return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000

@@ -8,9 +8,9 @@ _REPLACEMENT = "\ufffd"
 
 
 def split(text: str, separator: str) -> list[str]:
-    """String.split: empty strings at the end are dropped."""
+    """String.split: empty strings at the end are dropped, but an empty text is one."""
     parts = text.split(separator)
-    while len(parts) > 1 and not parts[-1]:
+    while separator in text and parts and not parts[-1]:
         parts.pop()
     return parts
 

@@ -21,6 +21,7 @@ from moldau.protocol.messages.consumer_protocol import (
 )
 from moldau.protocol.schema import Message
 from moldau.tools.java_messages import JavaError, read_message, read_uvarint
+from moldau.tools.java_numbers import as_short
 from moldau.tools.java_text import utf8
 from moldau.tools.message_json import as_json, dumps
 
@@ -242,7 +243,7 @@ def _framing(data: bytes, position: int, name: str) -> tuple[int, int]:
         raise JavaError(f"Error while reading {name}") from None
     if value > 0x7FFF:
         raise JavaError(f"Value for {name} was too large.")
-    return value, position
+    return as_short(value), position
 
 
 class RemoteLogDecoder:
