@@ -76,12 +76,15 @@ BAD = [
     (resealed(GOOD, attributes=5), E.UNSUPPORTED_COMPRESSION_TYPE),
     (resealed(GOOD, attributes=7), E.UNSUPPORTED_COMPRESSION_TYPE),
     (resealed(GOOD, attributes=0x20), E.INVALID_RECORD),
-    (resealed(GOOD, attributes=0x30, producer_id=1, producer_epoch=0), E.INVALID_RECORD),
+    (
+        resealed(GOOD, attributes=0x30, producer_id=1, producer_epoch=0),
+        E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ),
     (
         resealed(GOOD, attributes=0x10, producer_id=1, producer_epoch=0, base_sequence=0),
-        E.INVALID_TXN_STATE,
+        E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     ),
-    (resealed(GOOD, attributes=8), E.INVALID_TIMESTAMP),
+    (resealed(GOOD, attributes=8, max_timestamp=-1), E.INVALID_TIMESTAMP),
     (resealed(GOOD, producer_id=1, producer_epoch=0, base_sequence=-1), E.INVALID_RECORD),
     (batch(bytes(2 * MIB)), E.MESSAGE_TOO_LARGE),
     (batch(b"future", timestamp=NOW + (1 << 50)), E.INVALID_TIMESTAMP),

@@ -9,9 +9,11 @@ broker, so that a story reads as if there were one:
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from moldau.broker.served import SERVED
@@ -30,6 +32,7 @@ LEARNED_S = 5.0
 LEARNED = frozenset(
     {"Metadata", "DescribeConfigs", "DescribeTopicPartitions", "ListConfigResources"}
 )
+_RUN = f"{os.getpid():x}"
 CLOSED = "the connection is closed"
 SILENT = "no answer"
 MALFORMED = "an answer that cannot be read"
@@ -136,11 +139,19 @@ class Both:
         self._connections: dict[str, Raw] = {}
         self._others: list[Both] = []
         self._named = 0
+        self._patience_s = ANSWER_S
 
     def connect(self, client: str = "judge") -> Both:
         other = Both(self.addresses, self.judge, self.name, client)
         self._others.append(other)
         return other
+
+    @contextmanager
+    def impatient(self) -> Iterator[Both]:
+        """For what is not answered: it is waited for a second only."""
+        self._patience_s = 1.0
+        yield self
+        self.close()
 
     def close(self) -> None:
         for other in self._others:
@@ -150,9 +161,9 @@ class Both:
         self._connections.clear()
 
     def unused_name(self) -> str:
-        """For a topic or a group of this story alone."""
+        """For a topic or a group of this story alone, also when it is told twice."""
         self._named += 1
-        return f"{self.name}-{self._named}"
+        return f"{self.name}-{_RUN}-{self._named}"
 
     # --- asking -----------------------------------------------------------------------------
 
@@ -191,7 +202,7 @@ class Both:
 
     def _connection(self, side: str) -> Raw:
         if side not in self._connections:
-            self._connections[side] = Raw(getattr(self.addresses, side), ANSWER_S)
+            self._connections[side] = Raw(getattr(self.addresses, side), self._patience_s)
         return self._connections[side]
 
     def receive(self, side: str, asked: Message, version: int) -> Any:

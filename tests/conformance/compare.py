@@ -61,13 +61,15 @@ UNORDERED = frozenset(
         "IncrementalAlterConfigs.responses",
         "ListConfigResources.config_resources",
         "Metadata.topics",
+        "Produce.responses",
+        "Produce.responses.partition_responses",
     }
 )
 
 ABSENT = "absent"
 _NO_ID = (None, "", -1, 0, ZERO_UUID)
 _CLOCK_MS = 15 * 60 * 1000
-_TIME = re.compile(r"\b1\d{12}\b")
+_TIME = re.compile(r"\b\d{13,19}\b")
 _ADDRESS = re.compile(r"(localhost|127\.0\.0\.1):\d+")
 
 
@@ -178,8 +180,10 @@ class _Comparison:
 
     def lists(self, field: str, place: str, theirs: list[Any], ours: list[Any]) -> None:
         """Elements are matched by what names them."""
-        named_theirs = self.named(theirs, self.ids.ours_for)
-        named_ours = self.named(ours, {one: one for one in self.ids.theirs_for})
+        # An id that both know is one that was asked for and that neither of them made.
+        asked = {one: one for one in _ids_in(theirs) & _ids_in(ours)}
+        named_theirs = self.named(theirs, asked | self.ids.ours_for)
+        named_ours = self.named(ours, asked | {one: one for one in self.ids.theirs_for})
         if field not in UNORDERED and named_theirs.keys() == named_ours.keys():
             order = [list(named) for named in (named_theirs, named_ours)]
             if order[0] != order[1]:
@@ -222,6 +226,16 @@ class _Comparison:
 
     def add(self, field: str, place: str, name: str, theirs: Any, ours: Any) -> None:
         self.found.append(Difference(field, place, shown(name, theirs), shown(name, ours)))
+
+
+def _ids_in(items: Iterable[Any]) -> set[Any]:
+    return {
+        item[key]
+        for item in items
+        if isinstance(item, Mapping)
+        for key in IDS & item.keys()
+        if item[key] not in _NO_ID
+    }
 
 
 def _name(item: Any, known: Mapping[Any, Any]) -> str:

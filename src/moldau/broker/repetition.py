@@ -107,7 +107,7 @@ class Repetitions:
         else:
             return False
         version = remembered.version
-        if frame[3] != version or remembered.generation != node.generation:
+        if frame[2] or frame[3] != version or remembered.generation != node.generation:
             return False
         records = _records(frame, end, version)
         partition = remembered.partition

@@ -27,9 +27,12 @@ class Appended(NamedTuple):
 
 
 class Refused(NamedTuple):
+    """`is_unframed`: no batch was found in the bytes, so the log was not even asked."""
+
     code: ErrorCode
     message: str
     record_errors: Sequence[tuple[int, str]] = ()
+    is_unframed: bool = False
 
 
 class Region(NamedTuple):

@@ -6,10 +6,13 @@ too far in the future. What Kafka checks and this does not, in a batch passed th
 header: that the records can be parsed, that there are as many as the header says, and that their
 latest timestamp is the header's.
 
-Which error wins is Kafka's order: framing, base offset, size, checksum, header, records.
+Which error wins is Kafka's order: framing, base offset, size, checksum, header, records. What is
+wrong with the first bytes of any batch is the fault of the whole request (`fault_of_request`).
 """
 
 from __future__ import annotations
+
+from struct import Struct
 
 from crc32c import crc32c
 
@@ -24,11 +27,13 @@ from moldau.protocol.records import (
     ATTRIBUTES_OFFSET,
     CODEC_MASK,
     CONTROL,
+    DELETE_HORIZON,
     HEADER,
     HEADER_SIZE,
     LOG_APPEND_TIME,
     LOG_OVERHEAD,
     MAGIC,
+    NO_TIMESTAMP,
     TRANSACTIONAL,
     BatchHeader,
     CorruptBatch,
@@ -47,12 +52,46 @@ _SHOWN_ERRORS = 3
 # 60 KB can hold millions. Clients fill batches by size, a megabyte or less; told that one is too
 # large, they split it.
 MAX_OPENED_RECORDS = 100_000
+LENGTH_OFFSET = 8
+MAGIC_OFFSET = 16
+_LAST_ATTRIBUTE = ATTRIBUTES_OFFSET + 1
+_LOOK = Struct(">i4xb4xh")  # length, magic, attributes
+_NOT_IN_A_TRANSACTION = Refused(
+    ErrorCode.INVALID_TXN_STATE,
+    "The batch is part of a transaction, and this release serves none: leave transactional.id out",
+)
+_KNOWN = CODEC_MASK | LOG_APPEND_TIME | TRANSACTIONAL | CONTROL | DELETE_HORIZON
 _PLAIN = int(Codec.ZSTD)  # attributes up to this say a codec and nothing else
 _new = tuple.__new__  # what a NamedTuple calls in the end
 
 Valid = tuple[BatchHeader, Buffer]
 """The header as it will be written (but for base offset and leader epoch) and everything after
 the first 16 bytes."""
+
+
+def fault_of_request(records: memoryview) -> Refused | None:
+    """What keeps a whole Produce from being looked at (RequestUtils.hasTransactionalRecords)."""
+    if len(records) >= HEADER_SIZE:
+        length, magic, attributes = _LOOK.unpack_from(records, LENGTH_OFFSET)
+        if length >= _V0_OVERHEAD and magic == MAGIC and not attributes & TRANSACTIONAL:
+            return None
+        if length >= _V0_OVERHEAD and magic == MAGIC and length + LOG_OVERHEAD <= len(records):
+            return _NOT_IN_A_TRANSACTION
+    return _check_length(records) or _check_magic(records)
+
+
+def check_framing(records: memoryview, where: str) -> Refused | None:
+    """Is there one whole batch of format v2? (ProduceRequest.validateRecords)"""
+    if len(records) < HEADER_SIZE:
+        return _too_short(records, where)
+    header = BatchHeader._make(HEADER.unpack_from(records))
+    if header.magic != MAGIC or header.size != len(records):
+        return _check_framing(records, header, where)
+    return None
+
+
+def is_zstd(records: memoryview) -> bool:
+    return len(records) > _LAST_ATTRIBUTE and records[_LAST_ATTRIBUTE] & CODEC_MASK == Codec.ZSTD
 
 
 def validate(
@@ -74,7 +113,7 @@ def validate(
         and 0 <= attributes <= _PLAIN
         and (sequence >= 0 or producer_id < 0)
         and config.passes_batches_through
-        and latest <= now_ms + config.message_timestamp_after_max_ms
+        and NO_TIMESTAMP <= latest <= now_ms + config.message_timestamp_after_max_ms
         and crc32c(records[ATTRIBUTES_OFFSET:]) == crc
     ):
         return header, records[FRONT_SIZE:]  # the usual case, in one look
@@ -124,57 +163,62 @@ def _invalid(message: str) -> Refused:
     return Refused(ErrorCode.INVALID_RECORD, message)
 
 
+def _unframed(message: str, code: ErrorCode = ErrorCode.INVALID_RECORD) -> Refused:
+    return Refused(code, message, is_unframed=True)
+
+
 def _too_short(records: memoryview, where: str) -> Refused:
     if len(records) == 0:
-        return _invalid(f"Produce requests must have exactly one record batch for {where}, not 0")
-    return _check_length(records, where) or _invalid(
+        return _unframed(f"Produce requests must have exactly one record batch for {where}, not 0")
+    return _check_length(records) or _unframed(
         f"The record batch for {where} is cut off: it has {len(records)} bytes"
     )
 
 
-def _check_length(records: memoryview, where: str) -> Refused | None:
+def _check_length(records: memoryview) -> Refused | None:
     """Kafka reads the length before anything else (ByteBufferLogInputStream)."""
-    length = int.from_bytes(records[8:LOG_OVERHEAD], "big", signed=True)
+    length = int.from_bytes(records[LENGTH_OFFSET:LOG_OVERHEAD], "big", signed=True)
     if len(records) >= LOG_OVERHEAD and length < _V0_OVERHEAD:
-        return Refused(
-            ErrorCode.CORRUPT_MESSAGE,
-            f"Record size {length} is less than the minimum record overhead ({_V0_OVERHEAD})"
-            f" in {where}",
-        )
+        text = f"Record size {length} is less than the minimum record overhead ({_V0_OVERHEAD})"
+        return _unframed(text, ErrorCode.CORRUPT_MESSAGE)
+    return None
+
+
+def _check_magic(records: memoryview) -> Refused | None:
+    if len(records) > MAGIC_OFFSET and records[MAGIC_OFFSET] > MAGIC:
+        magic = int.from_bytes(records[MAGIC_OFFSET : MAGIC_OFFSET + 1], "big", signed=True)
+        text = f"Invalid magic found in record: {magic}"
+        return _unframed(text, ErrorCode.CORRUPT_MESSAGE)
     return None
 
 
 def _check_framing(records: memoryview, header: BatchHeader, where: str) -> Refused | None:
     """None: one whole batch with a cut-off piece behind it, which Kafka passes over."""
-    refused = _check_length(records, where)
+    refused = _check_length(records) or _check_magic(records)
     if refused:
         return refused
-    if not 0 <= header.magic <= MAGIC:
-        return Refused(
-            ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {header.magic} in {where}"
-        )
     if header.magic != MAGIC:
-        return _invalid(
+        return _unframed(
             f"Only record batches with magic version 2 are accepted, not {header.magic}, in {where}"
         )
     size = header.batch_length + LOG_OVERHEAD
     if size < HEADER_SIZE:
-        return Refused(
-            ErrorCode.CORRUPT_MESSAGE, f"A record batch of {size} bytes has no header in {where}"
-        )
+        text = f"A record batch of {size} bytes has no header in {where}"
+        return _unframed(text, ErrorCode.CORRUPT_MESSAGE)
     if size > len(records):
-        return _invalid(
+        return _unframed(
             f"The record batch for {where} is cut off: it says {size} bytes,"
             f" {len(records)} are there"
         )
     rest = records[size:]
-    if len(rest) <= MAGIC + FRONT_SIZE - 1:
+    if len(rest) <= MAGIC_OFFSET:
         return None
-    if _check_length(rest, where):
-        return _check_length(rest, where)
-    if int.from_bytes(rest[8:LOG_OVERHEAD], "big") + LOG_OVERHEAD > len(rest):
+    refused = _check_length(rest)
+    if refused:
+        return refused
+    if int.from_bytes(rest[LENGTH_OFFSET:LOG_OVERHEAD], "big") + LOG_OVERHEAD > len(rest):
         return None
-    return _invalid(f"Produce requests must have exactly one record batch for {where}")
+    return _unframed(f"Produce requests must have exactly one record batch for {where}")
 
 
 def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
@@ -207,17 +251,7 @@ def _check_client_header(header: BatchHeader, where: str) -> Refused | None:
             f"Compression codec {header.codec} does not exist, in topic partition {where}",
         )
     if header.attributes & TRANSACTIONAL:
-        return Refused(
-            ErrorCode.INVALID_TXN_STATE,
-            f"Record was not part of an ongoing transaction in topic partition {where}:"
-            f" transactions are not supported yet",
-        )
-    if header.attributes & LOG_APPEND_TIME:
-        return Refused(
-            ErrorCode.INVALID_TIMESTAMP,
-            f"Invalid timestamp type in the batch for {where}. Producer should not set timestamp"
-            f" type to LogAppendTime.",
-        )
+        return _NOT_IN_A_TRANSACTION
     return None
 
 
@@ -235,8 +269,9 @@ def _check_records(
 def _must_be_opened(header: BatchHeader, config: LogConfig, now_ms: int, codec: int) -> bool:
     if codec != header.codec or config.is_compacted:
         return True
-    if config.uses_append_time:
-        return False
+    is_marked = bool(header.attributes & LOG_APPEND_TIME)
+    if config.uses_append_time or (is_marked and header.max_timestamp == NO_TIMESTAMP):
+        return is_marked
     first = now_ms - config.message_timestamp_before_max_ms
     late = header.max_timestamp > now_ms + config.message_timestamp_after_max_ms
     return late or (first > 0)
@@ -265,11 +300,11 @@ def _open(
                     f"Compacted topic cannot accept message without key in topic partition {where}"
                 )
                 errors.append((index, text))
-            elif not config.uses_append_time:
-                text = _out_of_bounds(record, config, now_ms)
-                if text:
-                    out_of_time = True
-                    errors.append((index, text))
+                continue
+            text = _wrong_time(record, header, config, now_ms)
+            if text:
+                out_of_time = True
+                errors.append((index, text))
     except TooLargeDecompressed as error:
         return Refused(ErrorCode.MESSAGE_TOO_LARGE, f"The record batch for {where}: {error}")
     except CorruptBatch as error:
@@ -279,18 +314,29 @@ def _open(
     if out_of_time:
         message = "One or more records have been rejected due to invalid timestamp"
         return Refused(ErrorCode.INVALID_TIMESTAMP, message, errors)
-    shown = "; ".join(text for _, text in errors[:_SHOWN_ERRORS])
+    shown = ", ".join(
+        f"RecordError(batchIndex={index}, message='{text}')"
+        for index, text in errors[:_SHOWN_ERRORS]
+    )
     return Refused(
         ErrorCode.INVALID_RECORD,
         f"One or more records have been rejected due to {len(errors)} record errors in total,"
-        f" and only showing the first three errors at most: {shown}",
+        f" and only showing the first three errors at most: [{shown}]",
         errors,
     )
 
 
-def _out_of_bounds(record: Record, config: LogConfig, now_ms: int) -> str:
-    if record.timestamp == -1:
-        return ""
+def _wrong_time(record: Record, header: BatchHeader, config: LogConfig, now_ms: int) -> str:
+    """Kafka's sentence, or nothing (LogValidator.validateTimestamp)."""
+    if config.uses_append_time or record.timestamp == NO_TIMESTAMP:
+        if not header.attributes & LOG_APPEND_TIME:
+            return ""
+        return (
+            f"Invalid timestamp type in message DefaultRecord(offset={record.offset},"
+            f" timestamp={record.timestamp}, key={len(record.key or b'')} bytes,"
+            f" value={len(record.value or b'')} bytes). Producer should not set timestamp type to"
+            " LogAppendTime."
+        )
     first = now_ms - config.message_timestamp_before_max_ms
     last = now_ms + config.message_timestamp_after_max_ms
     if first <= record.timestamp <= last:
@@ -322,15 +368,17 @@ def _convert(
                 f" {where} which exceeds the maximum configured size of"
                 f" {config.max_message_bytes}.",
             )
-    max_timestamp = header.max_timestamp
     if config.uses_append_time:
-        attributes |= LOG_APPEND_TIME
-        max_timestamp = now_ms
-    if attributes == header.attributes:
+        attributes, max_timestamp = attributes | LOG_APPEND_TIME, now_ms
+    else:
+        attributes, max_timestamp = (
+            attributes & ~LOG_APPEND_TIME,
+            max(header.max_timestamp, NO_TIMESTAMP),
+        )
+    if (attributes, max_timestamp) == (header.attributes, header.max_timestamp):
         return header, records[FRONT_SIZE:]
-    batch = memoryview(
-        seal(header._replace(attributes=attributes, max_timestamp=max_timestamp), payload)
-    )
+    header = header._replace(attributes=attributes & _KNOWN, max_timestamp=max_timestamp)
+    batch = memoryview(seal(header, payload))
     return BatchHeader._make(HEADER.unpack_from(batch)), batch[FRONT_SIZE:]
 
 

@@ -22,10 +22,12 @@ from moldau.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
     PartitionProduceData,
     PartitionProduceResponse,
+    ProduceRequest,
     ProduceResponse,
     TopicProduceResponse,
 )
-from moldau.storage.log import Appended
+from moldau.storage.log import Appended, Refused
+from moldau.storage.validator import check_framing, fault_of_request, is_zstd
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
@@ -33,25 +35,34 @@ if TYPE_CHECKING:
     from moldau.broker.request import Request
 
 BY_TOPIC_ID = 13
+_ZSTD_SINCE = 7
+# Errors with which the start of the log is not told (ReplicaManager.appendToLocalLog).
+_WITHOUT_START = frozenset(
+    {
+        ErrorCode.CORRUPT_MESSAGE,
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        ErrorCode.MESSAGE_TOO_LARGE,
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+    }
+)
 # Who may write to internal topics (KafkaApis, AdminUtils.ADMIN_CLIENT_ID).
 ADMIN_CLIENT = "__admin_client"
 
 
 def handle(node: Node, request: Request) -> ProduceResponse | None:
     body = request.body
-    refused = _refusal(request)
+    fault = _fault_of_request(body)
     topics = []
     pending: list[tuple[Partition, int]] = []
     for topic in body.topic_data:
-        name, missing = topic.name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        name, missing = topic.name, _UNKNOWN
         if request.version >= BY_TOPIC_ID:
             name, missing = node.topic_name(topic.topic_id), ErrorCode.UNKNOWN_TOPIC_ID
         results = []
         for data in topic.partition_data:
             partition = node.partition(name, data.index)
-            if refused or (name in INTERNAL and request.client_id != ADMIN_CLIENT):
-                error = refused or ErrorCode.INVALID_TOPIC_EXCEPTION
-                results.append(_error(data.index, error))
+            if fault is not None:
+                results.append(_refused(data.index, fault))
             elif partition is None:
                 results.append(_error(data.index, missing if name is None else _UNKNOWN))
             else:
@@ -80,16 +91,24 @@ _UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 def _remember(
     node: Node, request: Request, partition: Partition, response: ProduceResponse
 ) -> None:
+    if request.version < _ZSTD_SINCE:
+        return  # each batch is asked for its codec
     connection = request.connection
     if connection.repetitions is None:
         connection.repetitions = Repetitions()
     connection.repetitions.remember(node, request, partition, response)
 
 
-def _refusal(request: Request) -> ErrorCode | None:
-    """What is wrong with the request as a whole."""
-    if request.body.acks not in (0, 1, -1):
-        return ErrorCode.INVALID_REQUIRED_ACKS
+def _fault_of_request(body: ProduceRequest) -> Refused | None:
+    """What is wrong with the request as a whole, because of any of its batches."""
+    for topic in body.topic_data:
+        for data in topic.partition_data:
+            fault = None if data.records is None else fault_of_request(data.records)
+            if fault is None:
+                continue
+            if fault.code == ErrorCode.INVALID_TXN_STATE and body.transactional_id is None:
+                return fault._replace(code=ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+            return fault
     return None
 
 
@@ -101,33 +120,56 @@ def _append(
     pending: list[tuple[Partition, int]],
 ) -> PartitionProduceResponse:
     log = partition.log
+    records = data.records if data.records is not None else memoryview(b"")
+    refused = _refusal(request, partition, records)
+    if refused is not None:
+        return _refused(data.index, refused)
     before = log.log_end_offset
-    result = log.append_as_leader(
-        data.records if data.records is not None else memoryview(b""),
-        partition.leader_epoch,
-        request.now_ms,
-    )
+    result = log.append_as_leader(records, partition.leader_epoch, request.now_ms)
     if not isinstance(result, Appended):
-        return PartitionProduceResponse(
-            index=data.index,
-            error_code=result.code,
-            base_offset=-1,
-            error_message=result.message,
-            record_errors=[
-                BatchIndexAndErrorMessage(batch_index=i, batch_index_error_message=text)
-                for i, text in result.record_errors
-            ],
-        )
+        knows_start = not result.is_unframed and result.code not in _WITHOUT_START
+        return _refused(data.index, result, log.log_start_offset if knows_start else -1)
     if log.config.opens_batches:
         request.connection.turn = 0  # it was dear: the others first
     pending.append((partition, result.last_offset + 1))
     if log.log_end_offset != before:
-        partition.appended(len(data.records))
+        partition.appended(len(records))
     return PartitionProduceResponse(
         index=data.index,
         base_offset=result.first_offset,
         log_append_time_ms=result.log_append_time_ms,
         log_start_offset=result.log_start_offset,
+    )
+
+
+def _refusal(request: Request, partition: Partition, records: memoryview) -> Refused | None:
+    """What is wrong before the log is asked. The frame comes first, as in Kafka."""
+    if request.version < _ZSTD_SINCE and is_zstd(records):
+        why = f"zstd needs version {_ZSTD_SINCE} of Produce: update the client"
+        unsupported = Refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, why)
+        return check_framing(records, partition.log.where) or unsupported
+    if request.body.acks not in (0, 1, -1):
+        why = f"acks is {request.body.acks}: it can be 0, 1 or -1 (all)"
+        return check_framing(records, partition.log.where) or Refused(
+            ErrorCode.INVALID_REQUIRED_ACKS, why
+        )
+    if partition.topic in INTERNAL and request.client_id != ADMIN_CLIENT:
+        why = f"Cannot append to internal topic {partition.topic}"
+        return Refused(ErrorCode.INVALID_TOPIC_EXCEPTION, why)
+    return None
+
+
+def _refused(index: int, why: Refused, log_start_offset: int = -1) -> PartitionProduceResponse:
+    return PartitionProduceResponse(
+        index=index,
+        error_code=why.code,
+        base_offset=-1,
+        log_start_offset=log_start_offset,
+        error_message=why.message,
+        record_errors=[
+            BatchIndexAndErrorMessage(batch_index=i, batch_index_error_message=text)
+            for i, text in why.record_errors
+        ],
     )
 
 
