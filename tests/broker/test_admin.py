@@ -149,7 +149,7 @@ def test_folder_of_a_newer_kafka_is_refused_in_one_sentence(tmp_path: Path) -> N
     (tmp_path / ".kafka_cleanshutdown").unlink()
     with pytest.raises(BrokerError) as refused, Broker(data=tmp_path):
         pass
-    assert "cannot be used: its metadata.version is 99" in str(refused.value)
+    assert "Its metadata.version is 99, and the newest" in str(refused.value)
     assert "Traceback" not in str(refused.value)
 
 

@@ -81,6 +81,19 @@ SHOWN_ELSEWHERE = {
     "test_retention_looks_at_a_log_only_when_the_interval_says_so",
     "log.retention.check.interval.ms": "storage/test_manager.py "
     "test_retention_looks_at_a_log_only_when_the_interval_says_so",
+    "internal.metadata.log.segment.bytes": "broker/test_metadata_snapshots.py "
+    "test_log_is_cut_at_the_front_and_old_snapshots_go",
+    "metadata.log.max.record.bytes.between.snapshots": "broker/test_metadata_snapshots.py "
+    "test_snapshot_is_written_by_size_and_read_at_the_next_start",
+    "metadata.log.max.snapshot.interval.ms": "broker/test_metadata_snapshots.py "
+    "test_snapshot_is_written_by_time_but_not_when_nothing_happens",
+    "metadata.log.segment.bytes": "broker/test_metadata_snapshots.py "
+    "test_segments_of_the_metadata_log_end_by_size_and_time",
+    "metadata.log.segment.ms": "broker/test_metadata_snapshots.py "
+    "test_segments_of_the_metadata_log_end_by_size_and_time",
+    "metadata.max.retention.bytes": "broker/test_metadata_snapshots.py "
+    "test_log_is_cut_at_the_front_and_old_snapshots_go",
+    "metadata.max.retention.ms": "broker/test_metadata_snapshots.py test_old_snapshots_go_by_time",
     "max.incremental.fetch.session.cache.slots": "broker/test_fetch.py "
     "test_sessions_have_slots_and_the_unused_one_goes",
     "moldau.sync": "durability/test_syncs.py test_moldau_sync_never_asks_for_no_sync",

@@ -27,7 +27,9 @@ BROKER = {
 
 def start(disk: MemoryDisk, *, node_id: int = 1, cluster_id: str | None = None) -> LogManager:
     settings = SimpleNamespace(node_id=node_id, cluster_id=cluster_id, broker=BROKER)
-    return LogManager.open(disk, DATA, settings, NOW, ignore, Random(1).randbytes)
+    manager = LogManager.open(disk, DATA, settings, NOW, ignore, Random(1).randbytes)
+    manager.begin()
+    return manager
 
 
 def create(manager: LogManager, topic: str = "t", config: LogConfig | None = None) -> Log:

@@ -12,7 +12,10 @@ from errno import EIO
 from typing import TYPE_CHECKING, Any
 
 from moldau.broker.loggers import CONTROLLER
+from moldau.broker.metadata_journal import MetadataJournal
 from moldau.broker.partition import Partition
+from moldau.broker.stored_metadata import load_metadata
+from moldau.broker.takeover.check import check_contents, check_metadata_are_there
 from moldau.cluster.boot import (
     ForeignFolder,
     Incarnation,
@@ -23,26 +26,18 @@ from moldau.cluster.changes import changes
 from moldau.cluster.configs import effective, topic_values
 from moldau.cluster.create_topics import create_topics
 from moldau.cluster.image import ClusterImage, Endpoint, InconsistentMetadata, TopicImage
-from moldau.cluster.quorum import leader_change
-from moldau.cluster.records import Record, decode_record, encode_record, level_for
-from moldau.cluster.replay import committed
+from moldau.cluster.records import Record
 from moldau.cluster.topic_names import INTERNAL
 from moldau.protocol.messages.create_topics import (
     CreatableTopic,
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-from moldau.protocol.messages.metadata_log import (
-    AccessControlEntryRecord,
-    DelegationTokenRecord,
-    UserScramCredentialRecord,
-)
 from moldau.protocol.primitives import Malformed
-from moldau.protocol.records import CorruptBatch, build, check_crc, iterate
-from moldau.protocol.records import Record as LogRecord
+from moldau.protocol.records import CorruptBatch
 from moldau.storage.config import LogConfig
 from moldau.storage.disk import DiskError
-from moldau.storage.log import Appended, Origin, Refused
+from moldau.storage.log import Refused
 from moldau.storage.manager import FolderError
 
 if TYPE_CHECKING:
@@ -51,25 +46,21 @@ if TYPE_CHECKING:
     from moldau.cluster.decided import Decided
     from moldau.protocol.config.layers import BrokerConfigs
 
-# What would protect is refused until it works, never ignored.
-PROTECTING = (AccessControlEntryRecord, UserScramCredentialRecord, DelegationTokenRecord)
-METADATA_TOPIC = "__cluster_metadata"
 REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
 OPENED_AT_ONCE = 100  # logs; each takes half a millisecond and more, and nobody is served meanwhile
-METADATA_TOPIC_ID = bytes(15) + b"\x01"
 
 
 class Controller:
-    """The active controller, in the only broker there is."""
+    """The active controller, in the only broker there is. Its log is open from `start` on."""
+
+    _journal: MetadataJournal
+    metadata: Partition
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._log = node.loggers[CONTROLLER]
         self.image = ClusterImage()
         self.configs: BrokerConfigs = node.settings.configs
-        log = node.logs.metadata_log(METADATA_TOPIC)
-        self.metadata = Partition(METADATA_TOPIC, 0, METADATA_TOPIC_ID, log, log.latest_epoch)
-        node.watch(self.metadata)
         self._has_started = False
         # Topics with logs that are still to be opened, how many may be now, and whether the disk
         # refused the last.
@@ -99,40 +90,34 @@ class Controller:
             ) from error
 
     def _start(self, listeners: Mapping[str, Endpoint], clean: bool) -> None:
-        if self.metadata.log.log_start_offset > 0:
-            raise ForeignFolder(
-                "its log was cut at the front and continues a snapshot, which this release does "
-                "not read; start Apache Kafka 4.3 on it"
-            )
-        stored = committed(self._stored_records())
-        self._replay(stored.records)
-        if any(isinstance(record, PROTECTING) for record in self.image.others.values()):
-            raise ForeignFolder(
-                "it holds access rules, passwords or tokens, which this release would not enforce; "
-                "start Apache Kafka 4.3 on it"
-            )
-        self.metadata.leader_epoch += 1
-        key, value = leader_change(self._node.settings.node_id)
-        self._expect(self._append([(key, value)], control=True))
-        settings = self._node.settings
+        node, settings = self._node, self._node.settings
+        check_metadata_are_there(node.logs)
+        stored = load_metadata(node.logs.disk, node.logs.data_dir)
+        check_contents(node.logs, settings.node_id, stored)
+        node.logs.begin()
+        self._journal = MetadataJournal(node, stored)
+        self.metadata = self._journal.partition
+        self._take(stored.image)
+        self._expect(self._journal.begin())
         incarnation = Incarnation(
             settings.node_id,
             listeners,
             settings.broker["broker.rack"],
-            [self._node.logs.directory_id],
+            [node.logs.directory_id],
         )
         records = records_for_start(
             self.image,
             self.configs,
             incarnation,
-            self._node.rng,
+            node.rng,
             next_offset=self.end_offset,
             in_transaction=stored.in_transaction,
             clean=clean,
+            bootstrap=stored.bootstrap,
         )
         self._expect(self._write(records))
-        self._node.logs.broker_epoch = self.image.brokers[settings.node_id].epoch
-        self._node.when_synced([(self.metadata, self.end_offset)], lambda: None)
+        node.logs.broker_epoch = self.image.brokers[settings.node_id].epoch
+        node.when_synced([(self.metadata, self.end_offset)], lambda: None)
         self._has_started = True
 
     def _expect(self, refused: Refused | None) -> None:
@@ -159,18 +144,6 @@ class Controller:
         if refused is not None:
             self._log.warn(f"topics are not created: {refused.message}")
 
-    def _stored_records(self) -> Iterable[Record]:
-        for header, batch in self.metadata.log.iterate(self.metadata.log.log_start_offset):
-            if not check_crc(batch):
-                raise CorruptBatch(
-                    f"the checksum of the batch at offset {header.base_offset} of its log does not "
-                    "hold; restore the folder from a copy"
-                )
-            if not header.is_control:
-                for record in iterate(batch):
-                    assert record.value is not None, "metadata records have values"
-                    yield decode_record(record.value)
-
     # --- decisions --------------------------------------------------------------------------
 
     def submit(self, decided: Decided, request: Request) -> None:
@@ -185,27 +158,17 @@ class Controller:
         )
 
     def _write(self, records: Sequence[Record]) -> Refused | None:
-        level = level_for(records, self.image.features)
-        refused = self._append([(None, encode_record(record, level)) for record in records])
+        refused = self._journal.write(records, self.image.features)
         if refused is None:
-            self._replay(records)
+            self._take(self.image.apply(records))
+            self._journal.written(self.image)
         return refused
-
-    def _append(
-        self, pairs: list[tuple[bytes | None, bytes]], *, control: bool = False
-    ) -> Refused | None:
-        now_ms = self._node.now_ms
-        records = [LogRecord(0, now_ms, key, value) for key, value in pairs]
-        batch = build(records, control=control)
-        result = self.metadata.log.append_as_leader(
-            memoryview(batch), self.metadata.leader_epoch, now_ms, Origin.CONTROLLER
-        )
-        return None if isinstance(result, Appended) else result
 
     # --- what follows from the image ----------------------------------------------------------
 
-    def _replay(self, records: Iterable[Record]) -> None:
-        before, self.image = self.image, self.image.apply(records)
+    def _take(self, image: ClusterImage) -> None:
+        """The cluster is as this image says, from now on."""
+        before, self.image = self.image, image
         differing = changes(before, self.image)
         node_id = self._node.settings.node_id
         self.configs = effective(self.image, self.configs, node_id)

@@ -598,6 +598,24 @@ class Log:
                 report=self._report,
             )
 
+    def start_over(self, offset: int) -> None:
+        """Drops everything and goes on at an offset behind the end, as one whose beginning is
+        kept elsewhere. Raises DiskError."""
+        for segment in self._segments:
+            for path in segment.paths():
+                self._remove(path)
+        self._dirty.difference_update(self._snapshots.cut_beyond(-1))
+        segment = Segment(self._files, self.directory, offset, self._now_ms)
+        segment.create()
+        self._active = segment
+        self._segments[:], self._bases[:] = [segment], [offset]
+        self.log_start_offset = self.log_end_offset = self._producers.end_offset = offset
+        self.synced_offset = offset
+        self._limits, self._flush_at = self._roll_limits(), self._next_flush()
+        self._dirty.add(segment.path)
+        self._epochs.cut_from(0)
+        self._write_epochs()
+
     # --- durability -------------------------------------------------------------------------
 
     def sync_job(self) -> SyncJob:
@@ -620,6 +638,13 @@ class Log:
     def wrote(self, path: str) -> None:
         """Somebody wrote a new file in the log's directory: the next job takes it along."""
         self._dirty.add(path)
+        self._dirty_directory = True
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a file that somebody wrote beside the log its name. Raises DiskError."""
+        self._files.forget(old)
+        self._files.disk.rename(old, new)
+        self._dirty.discard(old)
         self._dirty_directory = True
 
     def sync(self) -> None:

@@ -75,9 +75,10 @@ class LogManager:
         self.directory_id = uuids.from_text(meta.directory_id or "")
         self.logs: dict[Key, Log] = {}
         self.deadline: int | None = None
+        self.is_begun = False
         self.sync_failed = False
         self.broker_epoch = -1  # of this run; a clean stop leaves it for Apache Kafka (KIP-966)
-        self._disk = disk
+        self.disk = disk
         self._lock = lock
         self._report = report
         self._now_ms = now_ms
@@ -112,7 +113,8 @@ class LogManager:
         report: Callable[[str], None],
         randbytes: Callable[[int], bytes],
     ) -> LogManager:
-        """Takes the folder for this process. Raises FolderError or DiskError."""
+        """Takes the folder for this process. Nobody has looked at what is in it yet: `begin` is
+        for when it is known that it can be used. Raises FolderError or DiskError."""
         disk.mkdir(data_dir)
         lock = disk.lock(f"{data_dir}/{LOCK_FILE}")
         if lock is None:
@@ -121,16 +123,15 @@ class LogManager:
                 f" another folder with --data."
             )
         meta = _own(disk, data_dir, settings, randbytes)
-        manager = cls(disk, data_dir, meta, lock, now_ms, report, settings.broker)
-        manager._begin()
-        return manager
+        return cls(disk, data_dir, meta, lock, now_ms, report, settings.broker)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """From here on, only a clean stop makes the folder clean again."""
+        self.is_begun = True
         if self.was_clean:
-            self._disk.remove(self._path(CLEAN_FILE))
-            self._disk.sync_dir(self.data_dir)
-        for entry in self._disk.list(self.data_dir):
+            self.disk.remove(self._path(CLEAN_FILE))
+            self.disk.sync_dir(self.data_dir)
+        for entry in self.disk.list(self.data_dir):
             if entry.is_directory and entry.name.endswith("-delete"):
                 self._doom(self._path(entry.name), self._now_ms)
 
@@ -142,20 +143,22 @@ class LogManager:
     def get(self, topic: str, partition: int) -> Log | None:
         return self.logs.get((topic, partition))
 
-    def metadata_log(self, topic: str) -> Log:
-        """The log of the cluster's metadata. Raises FolderError when it has lost its end: every
-        topic that it no longer names would be set aside."""
-        config = LogConfig(cleanup_policy=frozenset(), max_message_bytes=(1 << 31) - 1)
-        log = self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
-        was_on_disk = self._recovery_points.get((topic, 0), 0)
-        if log.log_end_offset < was_on_disk:
+    def check_end(self, topic: str, partition: int, end_offset: int) -> None:
+        """Is everything there that was known to be on the disk? Raises FolderError: what a log of
+        the cluster's metadata no longer names would be set aside."""
+        was_on_disk = self._recovery_points.get((topic, partition), 0)
+        if end_offset < was_on_disk:
+            directory = self._path(f"{topic}-{partition}")
             raise FolderError(
-                f"{log.directory} has lost its end: {was_on_disk} records of the cluster's metadata"
-                f" were on the disk, and {log.log_end_offset} are sound. Restore the directory from"
+                f"{directory} has lost its end: {was_on_disk} records of the cluster's metadata"
+                f" were on the disk, and {end_offset} are sound. Restore the directory from"
                 f" a copy; to go on without the topics that only the others name, remove"
                 f" {self._path(RECOVERY_FILE)}."
             )
-        return log
+
+    def metadata_log(self, topic: str, config: LogConfig) -> Log:
+        """The log of the cluster's metadata."""
+        return self.open_or_create(topic, 0, bytes(15) + b"\x01", config, self._now_ms)
 
     def expire_producers_after(self, ms: int) -> None:
         """producer.id.expiration.ms, of all logs, from now on."""
@@ -175,14 +178,14 @@ class LogManager:
         self._now_ms = now_ms
         directory = self._path(f"{topic}-{partition}")
         is_known = self._check_topic_id(directory, topic_id)
-        is_new = self._disk.stat(directory) is None
+        is_new = self.disk.stat(directory) is None
         if is_new:
             self._forget(key)
         try:
             log = self._open(directory, key, config, now_ms)
             if not is_known:
                 path = f"{directory}/{PARTITION_FILE}"
-                replace_file(self._disk, path, write_partition_metadata(topic_id), sync=False)
+                replace_file(self.disk, path, write_partition_metadata(topic_id), sync=False)
                 log.wrote(path)
         except DiskError:
             if is_new:  # half a directory would pass for an old one whose name is on disk
@@ -223,10 +226,10 @@ class LogManager:
     def _check_topic_id(self, directory: str, topic_id: bytes) -> bool:
         """Does the directory say that it is this topic's? False: it does not say, or is new."""
         path = f"{directory}/{PARTITION_FILE}"
-        if self._disk.stat(path) is None:
+        if self.disk.stat(path) is None:
             return False
         try:
-            found = read_partition_metadata(read_file(self._disk, path))
+            found = read_partition_metadata(read_file(self.disk, path))
         except CorruptFile as error:
             self._report(f"{path}: {error}. It is written again.")
             return False
@@ -239,7 +242,7 @@ class LogManager:
         """Every log that nobody has opened belongs to no topic: it is renamed to -stray. Call it
         when the logs of all known topics are open."""
         known = {f"{topic}-{partition}" for topic, partition in self.logs}
-        for entry in self._disk.list(self.data_dir):
+        for entry in self.disk.list(self.data_dir):
             stem, _, number = entry.name.rpartition("-")
             if entry.is_directory and stem and number.isdigit() and entry.name not in known:
                 self._set_aside(self._path(entry.name), "no topic has this partition")
@@ -249,7 +252,7 @@ class LogManager:
 
     def _set_aside(self, directory: str, why: str) -> None:
         stray = self._unique(directory, "stray")
-        self._disk.rename(directory, stray)
+        self.disk.rename(directory, stray)
         self._report(f"{directory}: {why}; set aside as {stray}.")
 
     def _unique(self, directory: str, suffix: str) -> str:
@@ -326,7 +329,7 @@ class LogManager:
         will be due by itself: an idle broker sleeps."""
         self._now_ms = now_ms
         for log in _due(self._retention, now_ms):
-            self._apply_retention(log, now_ms)
+            self.apply_retention(log, now_ms)
         for log in _due(self._removals, now_ms):
             self._remove_files(log, now_ms)
         if self._checkpoint_due is not None and self._checkpoint_due <= now_ms:
@@ -343,7 +346,7 @@ class LogManager:
         self.deadline = min(due, default=None)
         return self.deadline
 
-    def _apply_retention(self, log: Log, now_ms: int) -> None:
+    def apply_retention(self, log: Log, now_ms: int) -> None:
         try:
             due = log.apply_retention(now_ms)
         except DiskError as error:
@@ -371,9 +374,9 @@ class LogManager:
     def _remove_directory(self, directory: str) -> None:
         self._files.forget_directory(directory)
         try:
-            for entry in self._disk.list(directory):
-                self._disk.remove(f"{directory}/{entry.name}")
-            self._disk.remove_dir(directory)
+            for entry in self.disk.list(directory):
+                self.disk.remove(f"{directory}/{entry.name}")
+            self.disk.remove_dir(directory)
         except DiskError as error:
             self._report(f"The directory of a log could not be removed: {error}")
 
@@ -417,37 +420,36 @@ class LogManager:
             self._stored_starts = starts
 
     def _write_offsets(self, name: str, offsets: Mapping[Key, int], *, sync: bool) -> None:
-        replace_file(self._disk, self._path(name), write_offsets(offsets), sync=sync)
+        replace_file(self.disk, self._path(name), write_offsets(offsets), sync=sync)
 
     def _read_offsets(self, name: str) -> dict[Key, int]:
-        if self._disk.stat(self._path(name)) is None:
+        if self.disk.stat(self._path(name)) is None:
             return {}
         try:
-            return read_offsets(read_file(self._disk, self._path(name)))
+            return read_offsets(read_file(self.disk, self._path(name)))
         except CorruptFile as error:
             self._report(f"{self._path(name)}: {error}. It is taken as empty.")
             return {}
 
     def disk_space(self) -> tuple[int, int]:
         """Bytes in all and bytes usable, of the volume that holds the folder."""
-        return self._disk.space(self.data_dir)
+        return self.disk.space(self.data_dir)
 
     # --- the end ----------------------------------------------------------------------------
 
     def close(self, now_ms: int) -> None:
         """A clean stop, after which nothing need be scanned. When a sync has failed
-        (`sync_failed`), or one fails now, the folder stays unclean and recovery decides."""
+        (`sync_failed`), or one fails now, the folder stays unclean and recovery decides. A folder
+        that was not begun stays as it was."""
         self._now_ms = now_ms
-        if self.sync_failed:
+        if self.sync_failed or not self.is_begun:
             return
         try:
             self._sync_closed([log for log in self.logs.values() if log.close(sync=False)])
             for key, log in self.logs.items():
                 self._recovery_points[key] = log.log_end_offset
             self._write_checkpoints(sync=True)
-            replace_file(
-                self._disk, self._path(CLEAN_FILE), write_clean_shutdown(self.broker_epoch)
-            )
+            replace_file(self.disk, self._path(CLEAN_FILE), write_clean_shutdown(self.broker_epoch))
         except DiskError as error:
             self._report(f"The stop is not a clean one, the next start recovers: {error}")
         self.logs.clear()
@@ -455,7 +457,7 @@ class LogManager:
 
     def _sync_closed(self, logs: list[Log]) -> None:
         """One after the other, thousands of logs would keep a stop waiting for seconds."""
-        if len(logs) >= SYNC_TOGETHER and self._disk.sync_all(self.data_dir):
+        if len(logs) >= SYNC_TOGETHER and self.disk.sync_all(self.data_dir):
             return
         for log in logs:
             log.sync()

@@ -99,17 +99,20 @@ class Snapshots:
         producers.end_offset = end
         return producers
 
-    def before(self, offset: int, start: int, report: Report) -> Producers:
+    def before(self, offset: int, start: int, report: Report | None) -> Producers:
         """As of the latest snapshot up to `offset` that can be read, whose end offset they have;
-        none as of `start` without one."""
+        none as of `start` without one. Damaged ones are removed where there is a `report`."""
         for latest in reversed([one for one in self.offsets if one <= offset]):
             producers = Producers()
             try:
                 content = read_file(self._files.disk, self.path(latest))
                 producers.load(read_producers(content), latest)
             except CorruptFile as error:
-                report(f"{self.path(latest)}: {error}. An older one is taken, or the log is read.")
-                self._remove([latest])
+                if report is not None:
+                    report(
+                        f"{self.path(latest)}: {error}. An older one is taken, or the log is read."
+                    )
+                    self._remove([latest])
             else:
                 return producers
         producers = Producers()

@@ -39,51 +39,31 @@ _DECODED = 10_000
 _READ = 1 << 20
 
 
-Latest = dict[bytes, bytes | None]
+Values = dict[bytes, bytes | None]
 
 
-class Loader:
-    def __init__(self, shard: Shard, log: Log) -> None:
-        self._shard = shard
-        self._log = log
-        self._offset = log.log_start_offset
-        self._latest: Latest = {}
+class Latest:
+    """The last value by key of what is read, with transactions decided: `read` takes bytes of the
+    log in their order."""
+
+    def __init__(self) -> None:
+        self.next_offset = 0
+        self._values: Values = {}
         # Of transactions without an end yet, by producer (Apache Kafka writes such).
-        self._pending: dict[int, Latest] = {}
-        self._left: Iterator[tuple[bytes, bytes | None]] | None = None
+        self._pending: dict[int, Values] = {}
 
-    def load(self, size: int) -> bool:
-        """Reads that many bytes, or a little more. True: everything is loaded. Raises DiskError
-        and CorruptBatch."""
-        while self._left is None:
-            if size <= 0:
-                return False
-            found = self._log.read(self._offset, _READ, self._log.log_end_offset, True)
-            if isinstance(found, OffsetOutOfRange) or not found.size:
-                self._left = self._in_order()
-            else:
-                self._read(found.read())
-                size -= found.size
-        shard = self._shard
-        count = 0
-        for key, value in islice(self._left, _DECODED):
-            try:
-                shard.replay(key, value, -1, 0)
-            except (Malformed, struct.error, UnicodeDecodeError):
-                shard.unknown[MALFORMED] += 1
-            count += 1
-        return count < _DECODED
-
-    def _in_order(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Groups before their offsets: these make no simple group of one that there is."""
-        latest, self._latest = self._latest, {}
-        groups = [key for key in latest if record_type(key) == GROUP_METADATA]
+    def in_order(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Groups before their offsets: these make no simple group of one that there is. What was
+        read is forgotten on the way."""
+        values, self._values = self._values, {}
+        groups = [key for key in values if record_type(key) == GROUP_METADATA]
         for key in groups:
-            yield key, latest.pop(key)
-        yield from latest.items()
+            yield key, values.pop(key)
+        yield from values.items()
 
-    def _read(self, buffer: bytes) -> None:
-        """Whole batches, of which the last may be cut off."""
+    def read(self, buffer: bytes) -> int:
+        """Whole batches, of which the last may be cut off. How many bytes those were. Raises
+        CorruptBatch."""
         view = memoryview(buffer)
         end = len(buffer)
         position = 0
@@ -99,13 +79,14 @@ class Loader:
             if attributes & (CODEC_MASK | CONTROL | TRANSACTIONAL):
                 self._read_uncommon(view[position:after], attributes, producer)
             elif self._pending:
-                records: Latest = {}
+                records: Values = {}
                 read_plain(buffer, position + HEADER_SIZE, count, records)
                 self._put_all(records)
             else:
-                read_plain(buffer, position + HEADER_SIZE, count, self._latest)
-            self._offset = base + delta + 1
+                read_plain(buffer, position + HEADER_SIZE, count, self._values)
+            self.next_offset = base + delta + 1
             position = after
+        return position
 
     def _read_uncommon(self, batch: memoryview, attributes: int, producer: int) -> None:
         records = {r.key or b"": r.value for r in iterate(batch)}
@@ -117,10 +98,10 @@ class Loader:
         else:
             self._put_all(records)
 
-    def _put_all(self, records: Latest) -> None:
+    def _put_all(self, records: Values) -> None:
         """What is written plainly counts more than what a transaction wrote before and commits
         after it (OffsetMetadataManager.replayEndTransactionMarker)."""
-        self._latest.update(records)
+        self._values.update(records)
         for pending in self._pending.values():
             for key in records:
                 pending.pop(key, None)
@@ -128,10 +109,42 @@ class Loader:
     def _end_transaction(self, producer: int, kind: int) -> None:
         written = self._pending.pop(producer, {})
         if kind == _COMMIT:
-            self._latest.update(written)
+            self._values.update(written)
 
 
-def read_plain(buffer: bytes, p: int, count: int, latest: Latest) -> None:
+class Loader:
+    def __init__(self, shard: Shard, log: Log) -> None:
+        self._shard = shard
+        self._log = log
+        self._latest = Latest()
+        self._latest.next_offset = log.log_start_offset
+        self._left: Iterator[tuple[bytes, bytes | None]] | None = None
+
+    def load(self, size: int) -> bool:
+        """Reads that many bytes, or a little more. True: everything is loaded. Raises DiskError
+        and CorruptBatch."""
+        latest = self._latest
+        while self._left is None:
+            if size <= 0:
+                return False
+            found = self._log.read(latest.next_offset, _READ, self._log.log_end_offset, True)
+            if isinstance(found, OffsetOutOfRange) or not found.size:
+                self._left = latest.in_order()
+            else:
+                latest.read(found.read())
+                size -= found.size
+        shard = self._shard
+        count = 0
+        for key, value in islice(self._left, _DECODED):
+            try:
+                shard.replay(key, value, -1, 0)
+            except (Malformed, struct.error, UnicodeDecodeError):
+                shard.unknown[MALFORMED] += 1
+            count += 1
+        return count < _DECODED
+
+
+def read_plain(buffer: bytes, p: int, count: int, latest: Values) -> None:
     """Puts key and value of each record from position `p` on, of a batch that is not compressed.
     Written for speed: lengths are read where they stand, times and offsets passed over."""
     while count:

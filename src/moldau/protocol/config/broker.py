@@ -53,6 +53,7 @@ group.initial.rebalance.delay.ms             int    3000       -
 group.max.session.timeout.ms                 int    1800000    -
 group.max.size                               int    maxint     >=1
 group.min.session.timeout.ms                 int    6000       -
+internal.metadata.log.segment.bytes          int    -          -        internal
 listener.security.protocol.map               string *protocol-map -        broker
 listeners                                    list   PLAINTEXT://:9092 list!    broker
 log.cleanup.policy                           list   delete     *policies cluster
@@ -83,6 +84,12 @@ max.connections                              int    maxint     >=0      cluster
 max.incremental.fetch.session.cache.slots    int    1000       >=0
 max.request.partition.size.limit             int    2000       >=1
 message.max.bytes                            int    1048588    >=0      cluster
+metadata.log.max.record.bytes.between.snapshots long   20971520   >=1
+metadata.log.max.snapshot.interval.ms        long   3600000    >=0
+metadata.log.segment.bytes                   int    1073741824 >=8388608
+metadata.log.segment.ms                      long   604800000  -
+metadata.max.retention.bytes                 long   104857600  -
+metadata.max.retention.ms                    long   604800000  -
 min.insync.replicas                          int    1          >=1      cluster
 node.id                                      int    -          >=0
 num.partitions                               int    1          >=1
@@ -337,15 +344,8 @@ process.roles                                list   -          *roles
 
 [none: metadata-log]
 internal.metadata.delete.delay.millis        long   60000      -        internal
-internal.metadata.log.segment.bytes          int    -          -        internal
 internal.metadata.max.batch.size.in.bytes    int    8388608    -        internal
-metadata.log.max.record.bytes.between.snapshots long   20971520   >=1
-metadata.log.max.snapshot.interval.ms        long   3600000    >=0
-metadata.log.segment.bytes                   int    1073741824 >=8388608
-metadata.log.segment.ms                      long   604800000  -
 metadata.max.idle.interval.ms                int    500        >=0
-metadata.max.retention.bytes                 long   104857600  -
-metadata.max.retention.ms                    long   604800000  -
 
 [none: threads]
 log.flush.start.offset.checkpoint.interval.ms int    60000      >=0

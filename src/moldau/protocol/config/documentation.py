@@ -62,6 +62,7 @@ group.initial.rebalance.delay.ms: How long a new group waits for more members.
 group.max.session.timeout.ms: Longest session timeout that a member may ask for.
 group.max.size: Most members of a group.
 group.min.session.timeout.ms: Shortest session timeout that a member may ask for.
+internal.metadata.log.segment.bytes: As metadata.log.segment.bytes, smaller than that allows.
 listener.security.protocol.map: Which security protocol each listener name stands for.
 listeners: Addresses to listen on, as NAME://host:port; an empty host is every interface.
 log.dir: The folder for data when log.dirs is not set.
@@ -78,6 +79,12 @@ log.roll.jitter.hours: As log.roll.jitter.ms, in hours.
 max.connections: Most connections at a time; further ones are closed.
 max.incremental.fetch.session.cache.slots: Most fetch sessions that are remembered.
 max.request.partition.size.limit: Most partitions in one answer of DescribeTopicPartitions.
+metadata.log.max.record.bytes.between.snapshots: Bytes of metadata after which a snapshot is due.
+metadata.log.max.snapshot.interval.ms: How long after a snapshot the next is due; 0 is never.
+metadata.log.segment.bytes: Size at which a segment of the metadata log is full.
+metadata.log.segment.ms: Age at which a segment of the metadata log is closed.
+metadata.max.retention.bytes: Size of metadata log and snapshots above which the oldest go.
+metadata.max.retention.ms: Age above which snapshots and what only they need of the log go.
 moldau.sync: Which produce requests wait for the disk: acks-all, always (acks=1 too) or never.
 node.id: The number of this broker.
 num.partitions: Partitions of a topic that is created without saying how many.

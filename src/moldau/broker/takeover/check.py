@@ -1,0 +1,54 @@
+"""The look that a start takes at a folder before it changes anything there."""
+
+from __future__ import annotations
+
+from moldau.broker.stored_metadata import METADATA_DIRECTORY, Stored
+from moldau.broker.takeover.verdict import Reason, is_foreign, of_contents, of_metadata
+from moldau.cluster.boot import ForeignFolder
+from moldau.cluster.topic_names import CLUSTER_METADATA
+from moldau.storage.manager import FolderError, LogManager
+
+
+def check_metadata_are_there(logs: LogManager) -> None:
+    """A folder full of partitions and without metadata is half of something: its logs would be
+    set aside as strays. Raises FolderError."""
+    found = {one.name for one in logs.disk.list(logs.data_dir) if one.is_directory}
+    if METADATA_DIRECTORY in found:
+        return
+    from moldau.broker.takeover.contents import partition_directories
+
+    partitions = sorted(partition_directories(found))
+    if partitions:
+        raise FolderError(
+            f"The folder {logs.data_dir} has logs of {len(partitions)} partitions "
+            f"({', '.join(partitions[:3])}, ...) and no {METADATA_DIRECTORY}: its metadata are "
+            "elsewhere (metadata.log.dir, or another of log.dirs). Move that directory here, or "
+            "choose another folder with --data."
+        )
+
+
+def check_contents(logs: LogManager, node_id: int, stored: Stored) -> None:
+    """Raises FolderError with all reasons why this release does not go on with the folder, and
+    ForeignFolder when the metadata are not all there. What lies beside the metadata is looked at
+    once, after somebody else has written it."""
+    if stored.damage is not None and logs.was_clean:
+        raise ForeignFolder(
+            f"their log is damaged, although the last stop was a clean one ({stored.damage}); "
+            "restore the folder from a copy"
+        )
+    logs.check_end(CLUSTER_METADATA, 0, stored.end_offset)
+    reasons = of_metadata(stored, node_id)
+    if is_foreign(stored, node_id):
+        from moldau.broker.takeover.contents import look
+
+        reasons += of_contents(look(logs.disk, logs.data_dir, stored))
+    if reasons:
+        raise FolderError(refusal(logs.data_dir, reasons))
+
+
+def refusal(data_dir: str, reasons: list[Reason]) -> str:
+    found = "\n".join(f"  - {reason}" for reason in reasons)
+    return (
+        f"The folder {data_dir} cannot be taken over:\n{found}\n"
+        f"Nothing was changed. `moldau folder check {data_dir}` says what is in it."
+    )
