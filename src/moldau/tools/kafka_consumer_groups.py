@@ -35,6 +35,7 @@ from moldau.tools.reset_offsets import (
     BadArgument,
     Plan,
     Reset,
+    advice_on,
     export_csv,
     parse_topic_partitions,
     wrapped,
@@ -150,7 +151,7 @@ def main(argv: list[str]) -> int:
     except BadOption as error:
         _failed(str(error), TOOL.bad_option(error))
     except KafkaError as error:
-        _failed(error.message, error.advice or error.message)
+        _failed(error.message, advice_on(error))
     return 0
 
 

@@ -18,6 +18,11 @@ from moldau.protocol.instance import Instance, read_all
 from moldau.tools.frame import Stop, load_properties, run
 
 _PATIENCE_S = 10.0
+_USAGE = """\
+usage: kafka-server-stop [--node-id=N]
+
+Stops the brokers that you run on this machine, or the one with this id, and waits until they are
+gone. `moldau status` shows them; `moldau down` stops one by its port or folder."""
 
 
 def script() -> NoReturn:
@@ -25,6 +30,9 @@ def script() -> NoReturn:
 
 
 def main(argv: list[str]) -> int:
+    if "--help" in argv or "-h" in argv:  # Apache's script knows no help, and stops the brokers
+        print(_USAGE)
+        return 0
     node_id, role = _option(argv, "--node-id"), _option(argv, "--process-role")
     if node_id and role:
         print(

@@ -312,7 +312,8 @@ def _matching(wanted: str, names: list[str]) -> list[str]:
     try:
         pattern = topic_filter(wanted)
     except BadRegex as error:
-        raise KafkaError(str(error)) from None
+        advice = f"--topic is a regular expression, and {wanted!r} is none: a backslash before a "
+        raise KafkaError(str(error), f"{advice}special character takes it literally.") from None
     return [name for name in names if pattern.fullmatch(name)]
 
 
@@ -353,7 +354,11 @@ def _assignment(text: str | None) -> dict[int, list[int]]:
 def _broker_id(text: str) -> int:
     number = parse_int(text)
     if number is None:
-        raise KafkaError(f'For input string: "{text}"')
+        raise KafkaError(
+            f'For input string: "{text}"',
+            f"{text!r} is no broker id: --replica-assignment 1:2,2:1 puts partition 0 on the "
+            "brokers 1 and 2, partition 1 on 2 and 1.",
+        )
     return number
 
 
@@ -364,7 +369,8 @@ def _configs(words: list[str]) -> dict[str, str]:
         if len(parts) != 2:
             raise KafkaError(
                 "requirement failed: Invalid topic config: all configs to be added must be in "
-                'the format "key=val".'
+                'the format "key=val".',
+                f"{word!r} is not: write it as --config retention.ms=60000.",
             )
         configs[parts[0]] = parts[1]
     if configs:
@@ -485,7 +491,7 @@ def _print_partition(
 def _advice(error: KafkaError, admin: Admin, options: Parsed) -> str:
     if error.advice:
         return error.advice
-    if error.message.startswith("TopicId"):
+    if options.has("topic-id"):
         return "No topic has this id; `kafka-topics --describe` shows the ids."
     if "does not exist as expected" in error.message:
         return _missing(admin, options.value("topic") or "")

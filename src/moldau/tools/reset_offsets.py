@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from moldau.client.admin import Admin
-from moldau.client.errors import KafkaError
+from moldau.client.errors import KafkaError, Refused
 from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offsets
 from moldau.client.topics import describe_topics
+from moldau.protocol.errors import ErrorCode
 from moldau.tools.frame import nearest
 from moldau.tools.java_text import split
 from moldau.tools.java_time import BadTime, parse_duration, parse_moment
@@ -49,7 +50,13 @@ class CsvLine(NamedTuple):
 def wrapped(error: KafkaError) -> KafkaError:
     """Java's RuntimeException around an ExecutionException around the error."""
     text = f"java.util.concurrent.ExecutionException: {error.in_java}"
-    return KafkaError(text, error.advice or str(error))
+    return KafkaError(text, advice_on(error))
+
+
+def advice_on(error: KafkaError) -> str:
+    if isinstance(error, Refused) and error.code is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+        return "`kafka-topics --describe` shows which topics and partitions there are."
+    return error.advice or error.message
 
 
 class Reset:
