@@ -10,6 +10,15 @@ Its jars come from Maven Central into `.cache/` when they are first needed. By h
 from tests.apache_kafka.cluster import ApacheKafka
 from tests.apache_kafka.jars import VERSION, java_missing
 from tests.apache_kafka.jvm import Java
-from tests.apache_kafka.tools import TOOLS, run_tool, start_tool
+from tests.apache_kafka.tools import TOOLS, ToolServer, run_tool, start_tool
 
-__all__ = ["TOOLS", "VERSION", "ApacheKafka", "Java", "java_missing", "run_tool", "start_tool"]
+__all__ = [
+    "TOOLS",
+    "VERSION",
+    "ApacheKafka",
+    "Java",
+    "ToolServer",
+    "java_missing",
+    "run_tool",
+    "start_tool",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,44 @@ def main_class(tool: str) -> str:
         return TOOLS[tool.removesuffix(".sh")]
     except KeyError:
         raise ValueError(f"no tool of Apache Kafka is called {tool!r}: see TOOLS") from None
+
+
+class ToolServer:
+    """One JVM that runs tools one after the other (tests/java/Tools.java): a tool costs
+    milliseconds, not a second. For tools that end by themselves and read no stdin."""
+
+    def __init__(self) -> None:
+        self._java = Java("Tools", [], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> ToolServer:
+        self._java.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._java.__exit__(*exc)
+
+    def run(self, tool: str, *args: str) -> tuple[int, bytes, str]:
+        """Exit code, stdout, stderr."""
+        head = _blob(main_class(tool)) + struct.pack(">i", len(args))
+        assert self._java.stdin is not None
+        self._java.stdin.write(head + b"".join(map(_blob, args)))
+        self._java.stdin.flush()
+        (code,) = struct.unpack(">i", self._read(4))
+        return code, self._read_blob(), self._read_blob().decode()
+
+    def _read_blob(self) -> bytes:
+        return self._read(struct.unpack(">i", self._read(4))[0])
+
+    def _read(self, size: int) -> bytes:
+        assert self._java.stdout is not None
+        data: bytes = self._java.stdout.read(size)
+        assert len(data) == size, "the JVM has died: see its stderr"
+        return data
+
+
+def _blob(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack(">i", len(data)) + data
 
 
 def start_tool(tool: str, *args: str, cwd: Path | None = None, **options: Any) -> Java:

@@ -32,6 +32,20 @@ def test_a_timer_may_cancel_another_that_is_due_too() -> None:
     assert ran == []
 
 
+def test_the_clock_is_set_and_a_while_is_still_a_while() -> None:
+    timers, ran = Timers(), list[str]()
+    timers.at(20, lambda _now: ran.append("b"))
+    first = timers.at(10, lambda _now: ran.append("a"))
+    timers.clock_moved(-1000)
+    assert (timers.next_deadline(), first.deadline_ms) == (-990, -990)
+    timers.run(-981)
+    assert ran == ["a"]
+    timers.clock_moved(5000)
+    timers.run(4019)
+    timers.run(4020)
+    assert ran == ["a", "b"]
+
+
 def test_cancelled_timers_do_not_pile_up() -> None:
     timers = Timers()
     timers.at(10**9, lambda _now: None)

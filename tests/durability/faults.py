@@ -12,15 +12,15 @@ import pytest
 SOURCE = Path(__file__).with_name("shim.c")
 
 
-def compile_shim(folder: Path) -> Path:
+def compile_shim(folder: Path, source: Path = SOURCE) -> Path:
     """The shared object; skips the test where there is no C compiler, but never on CI."""
     compiler = shutil.which("cc")
     if compiler is None:
         assert not os.environ.get("CI"), "CI must have a C compiler: durability is proved with it"
         pytest.skip("no C compiler (cc) here to build the disk shim with")
-    library = folder / "shim.so"
+    library = folder / f"{source.stem}.so"
     subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SOURCE, "-ldl"],
+        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source, "-ldl"],
         check=True,
     )
     return library

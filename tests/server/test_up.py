@@ -347,7 +347,10 @@ def test_each_listener_is_answered_with_its_own_address(tmp_path: Path) -> None:
         "KAFKA_CREATE_TOPICS": "made:3:1,compacted:1:1:compact",
     }
     with up("--data", str(tmp_path), **environment) as process:
-        first_line(process)
+        # What it says to type next works here: kafka is a name for other containers.
+        assert f"on 127.0.0.1:{outer} and 127.0.0.1:{inner}, " in first_line(process)
+        assert process.stdout is not None
+        assert f"127.0.0.1:{outer} --create" in process.stdout.readline()
         assert advertised(f"127.0.0.1:{inner}") == {f"kafka:{inner}"}
         assert advertised(f"127.0.0.1:{outer}") == {f"localhost:{outer}"}
         topics = cluster(f"127.0.0.1:{outer}").topics

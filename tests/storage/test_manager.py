@@ -181,6 +181,36 @@ def test_what_will_be_too_old_is_removed_at_the_look_after_it() -> None:
     assert log.log_start_offset == 1
 
 
+@pytest.mark.parametrize("by_ms", [10**9, -(10**9)])
+def test_a_clock_that_is_set_delays_nothing(by_ms: int) -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    log = create(manager, config=LogConfig(flush_ms=500, retention_ms=10**10))
+    append(log, [b"a"])
+    gone = create(manager, "gone", LogConfig(file_delete_delay_ms=700))
+    manager.delete("gone", 0, NOW)
+    now = NOW + by_ms
+    manager.clock_moved(by_ms, now)
+    assert manager.deadline == now + 500
+    assert manager.tick(now + 500) == now + 700
+    assert manager.take_wanted_syncs() == [log]
+    manager.tick(now + 700)
+    assert disk.stat(gone.directory) is None
+    manager.tick(now + 60_000)
+    assert "recovery-point-offset-checkpoint" in names(disk)
+
+
+def test_retention_goes_by_the_date_that_the_clock_was_set_to() -> None:
+    manager = start(MemoryDisk())
+    log = create(manager, config=LogConfig(retention_ms=10**9))
+    append(log, [b"a"])
+    manager.tick(NOW + 330_000)
+    manager.clock_moved(10**9, NOW + 330_000 + 10**9)
+    for _ in range(3):
+        manager.tick(manager.deadline or 0)
+    assert (log.log_start_offset, manager._now_ms - NOW - 10**9 < 900_000) == (1, True)
+
+
 def test_a_deleted_log_is_renamed_at_once_and_removed_later() -> None:
     disk = MemoryDisk()
     manager = start(disk)

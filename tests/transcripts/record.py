@@ -53,7 +53,7 @@ def _record(stage: Stage, path: Path, check: bool) -> bool:
         for step, ran in stage.play(steps, Path(folder)):
             step.stdout = stage.shown(step, ran.stdout, Path(folder))
             step.code = ran.returncode
-    before = path.read_text(encoding="utf-8").splitlines()
+    before = story.lines_of(path)
     after = _written(before, steps)
     if before == after:
         return False

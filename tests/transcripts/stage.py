@@ -66,14 +66,17 @@ class Stage:
         self, steps: list[story.Step], folder: Path, left_out: tuple[str, ...] = ()
     ) -> Iterator[tuple[story.Step, subprocess.CompletedProcess[str]]]:
         """Each command that was run, and how it ended."""
-        self.actions.clean()
+        needs_broker = any(step.needs_broker for step in steps)
+        if needs_broker:
+            self.actions.clean()
         for step in steps:
             if step.kind == "!":
                 self._act(step, folder)
             elif not (left_out and step.text.endswith(left_out)):
                 words = [self._fill(word) for word in shlex.split(step.text)]
                 yield step, self._run(words, _lines(step), folder)
-        self.actions.clean()
+        if needs_broker:
+            self.actions.clean()
 
     def shown(self, step: story.Step, stdout: str, folder: Path) -> list[str]:
         """What a command printed, as the story has it."""
@@ -108,6 +111,7 @@ class Stage:
     def _fill(self, word: str) -> str:
         word = word.replace("{B}", self.bootstrap)
         word = word.replace("{P}", self.bootstrap.rpartition(":")[2])
+        word = word.replace("{FIX}", str(story.FIXTURES))
         for mark, offset in self._marks.items():
             word = word.replace(f"{{{mark}}}", offset)
         return re.sub(r"\{ID:(\w+)\}", lambda found: self.actions.topic_id(found[1]), word)

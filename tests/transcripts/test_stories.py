@@ -13,6 +13,7 @@ from tests.transcripts import story
 from tests.transcripts.stage import CONFIG, Stage
 
 NAMES = sorted(path.stem for path in story.STORIES.glob("*.txt"))
+NO_BROKER = ("dump-log", "dump-log-options")
 QUICK = ("topics-basic", "topics-create-errors", "topics-describe-flags")
 # What our broker cannot answer yet as Apache Kafka does, by story and the end of a command.
 NOT_YET = {
@@ -38,7 +39,7 @@ def apache() -> Iterator[Stage]:
 
 @pytest.mark.apache
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in NO_BROKER])
 def test_on_apache_kafka(apache: Stage, name: str, tmp_path: Path) -> None:
     differences = apache.tell(name, tmp_path)
     assert not differences, "\n".join(differences)
@@ -47,9 +48,20 @@ def test_on_apache_kafka(apache: Stage, name: str, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NAMES],
+    [
+        pytest.param(n, marks=() if n in QUICK else pytest.mark.slow)
+        for n in NAMES
+        if n not in NO_BROKER
+    ],
 )
 def test_on_moldau(ours: Stage, name: str, tmp_path: Path) -> None:
     not_yet = [end for story_name, end in NOT_YET if story_name == name]
     differences = ours.tell(name, tmp_path, not_yet)
+    assert not differences, "\n".join(differences)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NO_BROKER)
+def test_without_a_broker(name: str, tmp_path: Path) -> None:
+    differences = Stage("127.0.0.1:1").tell(name, tmp_path)
     assert not differences, "\n".join(differences)

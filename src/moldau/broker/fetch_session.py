@@ -116,6 +116,10 @@ class Sessions:
         self._sessions[session.id] = self._sessions.pop(session.id)
         return session, ErrorCode.NONE
 
+    def clock_moved(self, by_ms: int) -> None:
+        for session in self._sessions.values():
+            session.last_used_ms += by_ms
+
     def _make(self, body: FetchRequest, by_id: bool, now_ms: int) -> Session | None:
         if len(self._sessions) >= self._slots and not self._evict(now_ms):
             return None

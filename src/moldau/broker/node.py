@@ -236,6 +236,15 @@ class Node(Wire):
 
     # --- time -------------------------------------------------------------------------------
 
+    def clock_moved(self, by_ms: int) -> None:
+        """Somebody set the clock, or the machine slept. Everything here that waits does so until a
+        date; that would come at once, or a day late."""
+        self.now_ms += by_ms
+        self.timers.clock_moved(by_ms)
+        self.groups.clock_moved(by_ms)
+        self.sessions.clock_moved(by_ms)
+        self.logs.clock_moved(by_ms, self.now_ms)
+
     def tick(self, now_ms: int) -> None:
         super().tick(now_ms)
         deadline = self.logs.deadline

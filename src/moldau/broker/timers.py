@@ -48,6 +48,12 @@ class Timers:
             if action is not None:
                 action(now_ms)
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was set: what was to run after a while still runs after that while."""
+        for _, _, timer in self._heap:
+            timer.deadline_ms += by_ms
+        self._heap = [(deadline_ms + by_ms, n, timer) for deadline_ms, n, timer in self._heap]
+
     def _sweep(self) -> None:
         alive = [entry for entry in self._heap if entry[2].action is not None]
         if len(alive) * 2 < len(self._heap):

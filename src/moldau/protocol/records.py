@@ -24,6 +24,7 @@ from moldau.protocol.compression import (
 HEADER = Struct(">qiibIhiqqqhii")
 HEADER_SIZE = 61
 LOG_OVERHEAD = 12  # base offset and batch length: what the batch length does not count
+MAGIC_OFFSET = 16
 CRC_OFFSET = 17
 ATTRIBUTES_OFFSET = 21  # the CRC covers the batch from here on
 MAGIC = 2
@@ -98,6 +99,8 @@ class BatchHeader(NamedTuple):
 
 
 class Record(NamedTuple):
+    """The name of a header that is no UTF-8 holds its bytes as Python's surrogate escapes."""
+
     offset: int
     timestamp: int
     key: bytes | None
@@ -146,22 +149,24 @@ def iterate(batch: Buffer, limit: int = DECOMPRESSED_LIMIT) -> Iterator[Record]:
     if header.size > len(batch):
         raise CorruptBatch(f"the batch says {header.size} bytes where {len(batch)} are there")
     plain = open_payload(header, batch, limit)
-    position = 0
+    position, last = 0, header.count - 1
+    if last < 0 and plain:
+        raise CorruptBatch(f"the batch at offset {header.base_offset} says that it has no records")
     for index in range(header.count):
         try:
             record, position = _read_simple(header, plain, position) or _read_record(
                 header, plain, position
             )
-        except (IndexError, UnicodeDecodeError) as error:
+        except IndexError as error:
             raise CorruptBatch(
                 f"record {index} of the batch at offset {header.base_offset} is damaged: {error}"
             ) from None
+        if index == last and position != len(plain):
+            raise CorruptBatch(
+                f"the batch at offset {header.base_offset} says {header.count} records"
+                f" and has {len(plain) - position} bytes after them"
+            )
         yield record
-    if position != len(plain):
-        raise CorruptBatch(
-            f"the batch at offset {header.base_offset} says {header.count} records"
-            f" and has {len(plain) - position} bytes after them"
-        )
 
 
 def _read_simple(header: BatchHeader, buffer: bytes, position: int) -> tuple[Record, int] | None:
@@ -263,7 +268,7 @@ def _read_headers(
         if name is None:
             raise IndexError("a header has no name")
         value, position = _field(buffer, position, end)
-        headers.append((name.decode(), value))
+        headers.append((name.decode("utf-8", "surrogateescape"), value))
     return tuple(headers), position
 
 
@@ -291,7 +296,7 @@ def _encode_record(record: Record, timestamp_delta: int, offset_delta: int) -> b
     _put_field(body, record.value)
     _put_varint(body, len(record.headers))
     for name, value in record.headers:
-        _put_field(body, name.encode())
+        _put_field(body, name.encode("utf-8", "surrogateescape"))
         _put_field(body, value)
     out = bytearray()
     _put_varint(out, len(body))

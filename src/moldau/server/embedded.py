@@ -23,7 +23,7 @@ class BrokerError(RuntimeError):
 
 
 class Broker:
-    """A broker on a free port of 127.0.0.1, ready when the block begins, gone behind it, and gone
+    """A broker on a free port of localhost, ready when the block begins, gone behind it, and gone
     when this process ends, however it ends.
 
     `data` is the folder to keep; without it the broker has a temporary one. `config` holds Kafka's

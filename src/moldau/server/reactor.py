@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from select import select
-from time import time_ns
+from time import monotonic_ns, time_ns
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -22,10 +22,31 @@ def now_ms() -> int:
     return time_ns() // 1_000_000
 
 
+# Two clocks that differ by less than this more than they did: one of them is being corrected.
+TOLERATED_MS = 1000
+
+
+class SetClock:
+    """Notices when the wall clock was set: a clock that nobody can set runs beside it. (Linux stops
+    that one while the machine sleeps, so waking up looks like being set forward.)"""
+
+    def __init__(self, now_ms: int) -> None:
+        self._ahead_ms = now_ms - monotonic_ns() // 1_000_000
+
+    def moved(self, now_ms: int) -> int:
+        """By how many ms since the last call; 0: not, or not by much."""
+        ahead_ms = now_ms - monotonic_ns() // 1_000_000
+        by_ms = ahead_ms - self._ahead_ms
+        if -TOLERATED_MS < by_ms < TOLERATED_MS:
+            return 0
+        self._ahead_ms = ahead_ms
+        return by_ms
+
+
 class Reactor:
     """Calls `ready(events)` for each file that is ready. `before` runs once in each round, between
     waking up and the files; `after` behind them, and says when it must run again (ms since 1970,
-    None: when something happens)."""
+    None: when something happens). `moved` is told, before that, by how much the clock was set."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -59,13 +80,23 @@ class Reactor:
         with suppress(BlockingIOError):  # the pipe is full of wake-ups already
             os.write(self._wake_write, b"\0")
 
-    def run(self, before: Callable[[int], None], after: Callable[[], int | None]) -> None:
+    def run(
+        self,
+        before: Callable[[int], None],
+        after: Callable[[], int | None],
+        moved: Callable[[int], None],
+    ) -> None:
         select = self._selector.select
+        clock = SetClock(now_ms())
         deadline = after()
         while self._running:
             timeout = None if deadline is None else max(deadline - now_ms(), 0) / 1000
             ready = select(timeout)
-            before(now_ms())
+            now = now_ms()
+            by = clock.moved(now)
+            if by:
+                moved(by)
+            before(now)
             for key, events in ready:
                 key.data(events)
             deadline = after()

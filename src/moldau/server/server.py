@@ -142,7 +142,7 @@ class Server:
 
     def run(self) -> None:
         """Serves until `reactor.stop`. Raises SyncFailed."""
-        self.reactor.run(self.node.tick, self._settle)
+        self.reactor.run(self.node.tick, self._settle, self._clock_moved)
         if self._failure:
             raise SyncFailed(self._failure)
 
@@ -221,6 +221,16 @@ class Server:
             self._log.info(f"Closed the connection of {connection.name}: {why}.")
         del self._connections[connection.peer]
         self.node.closed(connection.peer)
+
+    def _clock_moved(self, by_ms: int) -> None:
+        self._log.warn(
+            f"The clock was set {abs(by_ms) / 1000:.0f} s {'forward' if by_ms > 0 else 'back'}."
+        )
+        self.node.clock_moved(by_ms)
+        for connection in self._connections.values():
+            connection.last_active_ms += by_ms
+        if self._next_idle_check is not None:
+            self._next_idle_check += by_ms
 
     def _close_idle(self, now: int) -> None:
         """connections.max.idle.ms. One look a period is enough: like Apache Kafka's, it is a

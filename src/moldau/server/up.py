@@ -20,6 +20,7 @@ from moldau.broker.node import Node
 from moldau.protocol import instance
 from moldau.protocol.instance import Instance
 from moldau.server.disk import OsDisk
+from moldau.server.listeners import is_loopback
 from moldau.server.parent import stop_with
 from moldau.server.reactor import Reactor, now_ms
 from moldau.server.server import BindError, Server, SyncFailed, bind, endpoint, port_of
@@ -28,6 +29,9 @@ from moldau.storage.manager import FolderError, LogManager
 from moldau.version import __version__
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from moldau.server.listeners import Listener
     from moldau.server.settings import Settings
 
 NEXT = """\
@@ -130,7 +134,8 @@ def _serve(
     ending.callback(server.close)
     for listener, sockets in bound:
         server.listen(listener, sockets)
-    address = _dial(bound[0][0].host) + f":{port_of(bound[0][1])}"
+    addresses = _to_type(bound)
+    address = addresses[0]
     # An embedded broker is its program's own: `moldau down` must not find it.
     if parent is None:
         ending.callback(_note_instance(data_dir, address))
@@ -139,15 +144,15 @@ def _serve(
         warn(f"Note: {note}.")
     for path in ready_files:
         ending.callback(_write_ready(path, address))
-    _announce(settings, address, data_dir)
+    _announce(settings, addresses, data_dir)
     server.run()
 
 
-def _announce(settings: Settings, address: str, data_dir: str) -> None:
+def _announce(settings: Settings, addresses: Sequence[str], data_dir: str) -> None:
     """Says to people that it serves."""
     where = "a temporary folder" if settings.temporary else data_dir
-    say(f"Moldau serves Kafka on {address}, data in {where}. Next:")
-    say(NEXT.format(address=address))
+    say(f"Moldau serves Kafka on {' and '.join(addresses)}, data in {where}. Next:")
+    say(NEXT.format(address=addresses[0]))
 
 
 def _note_instance(data_dir: str, address: str) -> Callable[[], None]:
@@ -195,8 +200,19 @@ def _write_ready(path: str, address: str) -> Callable[[], None]:
     return gone
 
 
+def _to_type(bound: Sequence[tuple[Listener, list[socket]]]) -> list[str]:
+    """An address for each listener. First those that send a client of this machine nowhere else:
+    in compose files the listener for other containers often stands first."""
+    at_home = sorted(bound, key=lambda pair: not _is_at_home(pair[0]))
+    return [f"{_dial(listener.host)}:{port_of(sockets)}" for listener, sockets in at_home]
+
+
+def _is_at_home(listener: Listener) -> bool:
+    return listener.advertised is None or is_loopback(listener.advertised[0])
+
+
 def _dial(host: str) -> str:
-    """An address to type for a listener: who listens everywhere is found at localhost."""
+    """Who listens everywhere is found at localhost."""
     if host in ("", "0.0.0.0", "::"):
         return "localhost"
     return f"[{host}]" if ":" in host else host

@@ -339,12 +339,30 @@ class LogManager:
             self._wanted_syncs[log] = None
             log.watch()
         self._remove_doomed(now_ms)
+        self.deadline = self._next_deadline()
+        return self.deadline
+
+    def _next_deadline(self) -> int | None:
         due = [*self._retention.values(), *self._removals.values(), *self._flushes.values()]
         due += [one for one, _ in self._doomed]
         if self._checkpoint_due is not None:
             due.append(self._checkpoint_due)
-        self.deadline = min(due, default=None)
-        return self.deadline
+        return min(due, default=None)
+
+    def clock_moved(self, by_ms: int, now_ms: int) -> None:
+        """The clock was set, to `now_ms`: what was due after a while still is. Retention goes by
+        the date, so it looks at all its logs when it looks next."""
+        self._first_check_ms += by_ms
+        if self._checkpoint_due is not None:
+            self._checkpoint_due += by_ms
+        for waiting in (self._removals, self._flushes):
+            for log in waiting:
+                waiting[log] += by_ms
+        self._doomed = [(due + by_ms, directory) for due, directory in self._doomed]
+        logs, self._retention = self._retention, {}
+        for log in logs:
+            self._check_retention_at(log, now_ms)
+        self.deadline = self._next_deadline()
 
     def apply_retention(self, log: Log, now_ms: int) -> None:
         try:

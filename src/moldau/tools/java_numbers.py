@@ -1,4 +1,4 @@
-"""Numbers as Java's toString writes them."""
+"""Numbers as Java writes and adds them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,18 @@ def _java_decimal(value: float, shortest: str) -> str:
         rest = digits[point:] if point > 0 else "0" * -point + digits
         return f"{sign}{whole}.{rest or '0'}"
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{point - 1}"
+
+
+def as_short(value: int) -> int:
+    """What is left of a number in 16 bits."""
+    return (value + 0x8000 & 0xFFFF) - 0x8000
+
+
+def as_int(value: int) -> int:
+    """What is left of a sum in 32 bits."""
+    return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+
+
+def as_long(value: int) -> int:
+    """What is left of a sum in 64 bits."""
+    return (value + 0x8000000000000000 & 0xFFFFFFFFFFFFFFFF) - 0x8000000000000000

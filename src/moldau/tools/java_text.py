@@ -1,12 +1,16 @@
-"""Small readings of text as Java does them, where what people type depends on it."""
+"""Small readings of text as Java does them, where what people type, or see, depends on it."""
 
 from __future__ import annotations
 
+import codecs
+
+_REPLACEMENT = "\ufffd"
+
 
 def split(text: str, separator: str) -> list[str]:
-    """String.split: empty strings at the end are dropped."""
+    """String.split: empty strings at the end are dropped, but an empty text is one."""
     parts = text.split(separator)
-    while len(parts) > 1 and not parts[-1]:
+    while separator in text and parts and not parts[-1]:
         parts.pop()
     return parts
 
@@ -28,3 +32,20 @@ def _parse(text: str, bits: int) -> int | None:
         if value >> bits in (0, -1):
             return value
     return None
+
+
+def utf8(data: bytes) -> str:
+    """`new String(data, UTF_8)`: what is no UTF-8 becomes U+FFFD, as often as in Java."""
+    return data.decode("utf-8", "moldau.java")
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """Python takes the three bytes of a surrogate for three faults, Java for one."""
+    assert isinstance(error, UnicodeDecodeError)
+    start = error.start
+    piece = error.object[start : start + 3]
+    is_surrogate = len(piece) == 3 and piece[0] == 0xED and all(b & 0xC0 == 0x80 for b in piece[1:])
+    return _REPLACEMENT, start + 3 if is_surrogate else error.end
+
+
+codecs.register_error("moldau.java", _replace)

@@ -19,7 +19,7 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f":
 def as_json(struct: Struct, version: int) -> dict[str, Any]:
     """camelCase, uuids and bytes as text, tagged fields only if not at their default."""
     return {
-        _camel(field.name): _value(field, getattr(struct, field.name), version)
+        camel(field.name): _value(field, getattr(struct, field.name), version)
         for field in type(struct).fields
         if field.carried_in(version)
         and not (field.tagged_in(version) and _is_default(field, getattr(struct, field.name)))
@@ -46,7 +46,8 @@ def _value(field: Field, value: Any, version: int) -> Any:
     return value
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A field as Java names it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

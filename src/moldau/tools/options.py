@@ -57,10 +57,9 @@ class Parsed:
         return name in self._found
 
     def values(self, name: str) -> list[str]:
+        """All values; the default also where the option stands without its optional value."""
         default = self._options[name].default
-        if name in self._found or default is None:
-            return self._found.get(name, [])
-        return [default]
+        return self._found.get(name) or ([] if default is None else [default])
 
     def value(self, name: str) -> str | None:
         """The one value, or the default. Raises BadOption when there are several."""

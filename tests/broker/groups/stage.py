@@ -126,6 +126,11 @@ class Stage:
             self.engine.tick(self.now)
         self.now = end
 
+    def set_clock(self, by_ms: int) -> None:
+        self.now += by_ms
+        self.shard.clock_moved(by_ms)
+        self._armed(self.shard.deadline())
+
     def group(self, id: str = "g") -> Group:
         return self.shard.groups[id]
 

@@ -53,6 +53,22 @@ def test_a_heartbeat_moves_the_deadline_and_sets_no_timer(stage: Stage) -> None:
     assert stage.group().state is State.EMPTY
 
 
+@pytest.mark.parametrize("by_ms", [3_600_000, -3_600_000])
+def test_a_clock_that_is_set_makes_nobody_silent_and_nobody_immortal(
+    stage: Stage, by_ms: int
+) -> None:
+    stage.stable("a", "b", session=10_000)
+    stage.pass_time(4_000)
+    stage.heartbeat("b", "b-2", 1)
+    stage.set_clock(by_ms)
+    stage.pass_time(5_999)
+    assert stage.group().state is State.STABLE
+    stage.pass_time(1)
+    assert stage.group().state is State.PREPARING_REBALANCE
+    stage.pass_time(8_000)
+    assert list(stage.group().members) == []
+
+
 def test_a_shorter_session_counts_at_once(stage: Stage) -> None:
     stage.stable("a", session=60_000)
     stage.join("a", "a-1", session=6_000)

@@ -208,6 +208,17 @@ def test_a_group_that_somebody_is_about_to_join_stays(stage: Stage) -> None:
     assert stage.heard()[-1].startswith("a: join a-1 generation 1")
 
 
+def test_after_the_clock_was_set_offsets_expire_by_the_new_date(stage: Stage) -> None:
+    stage.commit("a", {0: 5})
+    stage.set_clock(8 * DAY)
+    stage.pass_time(stage.limits.retention_check_interval_ms)
+    assert stage.offsets() == {}
+    stage.commit("a", {0: 5})
+    stage.set_clock(-8 * DAY)
+    stage.pass_time(stage.limits.retention_check_interval_ms)
+    assert stage.offsets() == {("t", 0): 5}
+
+
 def test_many_offsets_expire_in_several_batches(stage: Stage) -> None:
     stage.commit("a", {p: p for p in range(6_000)})
     stage.pass_time(WEEK)

@@ -97,6 +97,11 @@ class _Coordinated:
         if deadline is not None:
             self._timer = self._node.timers.at(deadline, self.engine.tick)
 
+    def clock_moved(self, by_ms: int) -> None:
+        self.shard.clock_moved(by_ms)
+        if self.loader is None:
+            self._armed(self.shard.deadline())
+
     def stop(self) -> None:
         self._armed(None)
         self.engine.submit(self.shard.unloaded(), self._node.now_ms)
@@ -200,6 +205,12 @@ class GroupCoordinator:
         for start in range(0, len(records), _MAX_RECORDS):
             part = records[start : start + _MAX_RECORDS]
             found.engine.submit(Decision(part), self._node.now_ms)
+
+    def clock_moved(self, by_ms: int) -> None:
+        """After the node's timers."""
+        self._started_ms += by_ms
+        for found in self._shards.values():
+            found.clock_moved(by_ms)
 
     def topic_deleted(self, name: str, topic_id: bytes) -> None:
         """Its committed offsets go with it."""

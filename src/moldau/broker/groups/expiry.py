@@ -62,6 +62,14 @@ class Expiry:
             self._timer = None
         self.check_at(0)
 
+    def clock_moved(self, by_ms: int) -> None:
+        """Offsets expire by the date, so there is to be a look soon."""
+        self._last_check_ms += by_ms
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self.check_at(0)
+
     def check_at(self, due_ms: int) -> None:
         """There is to be a check by then, or an interval after the last one."""
         due_ms = max(due_ms, self._last_check_ms + self._limits.retention_check_interval_ms)

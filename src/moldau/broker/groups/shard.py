@@ -110,6 +110,14 @@ class Shard:
     def deadline(self) -> int | None:
         return self._timers.next_deadline()
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was set: no member was silent for longer, or for less, because of that."""
+        self._timers.clock_moved(by_ms)
+        for group in self.groups.values():
+            for session in group.sessions.values():
+                session.deadline_ms += by_ms
+        self._expiry.clock_moved(by_ms)
+
     def _expired(self, tombstones: list[KeyValue]) -> None:
         self._rebalance.due.records += tombstones
 
