@@ -20,7 +20,8 @@ class Operator(Protocol):
     def process(self, batch: Batch) -> None: ...
 
     def advance(self, watermark: int) -> None:
-        """The task's watermark is there now; everything before it has been processed."""
+        """The task's watermark is there now. Everything before it has been processed, here and in
+        all steps before this one; those behind are told next."""
         ...
 
 
@@ -39,8 +40,7 @@ class Step:
         self._pass(batch)
 
     def advance(self, watermark: int) -> None:
-        for one in self._following:
-            one.advance(watermark)
+        """Nothing here waits for it."""
 
 
 class Mapping(Step):
@@ -158,9 +158,6 @@ class Repartitioning(Step):
             chosen = [one == place for one in places]
             part = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets).where(chosen)
             self._send(place, origin, origin.watermark, part)
-
-    def advance(self, watermark: int) -> None:
-        """Nothing: `announce` tells how far each origin is."""
 
     def announce(self, origin: Origin) -> None:
         """Tells every partition how far the origin is, if it is farther than was said."""

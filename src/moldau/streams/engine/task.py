@@ -12,28 +12,14 @@ from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
-from moldau.streams.engine import operators
+from moldau.streams.engine.build import Built
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state import MARKER, State
-from moldau.streams.engine.windowed import WindowedAggregates
 from moldau.streams.errors import BadRecord
-from moldau.streams.formats import Key
-from moldau.streams.program import (
-    Aggregated,
-    Filter,
-    FlatMap,
-    KeyBy,
-    Map,
-    Merge,
-    Node,
-    Peek,
-    Sink,
-    Source,
-    Topic,
-)
+from moldau.streams.program import Topic
 from moldau.streams.topology import Repartition, Stage, Topology
 
 
@@ -59,27 +45,26 @@ class Task:
         """`partitions`: how many each topic has. `marker`: where the state was restored to."""
         self.stage = stage
         self.partition = partition
-        self.outputs: list[Output] = []
         self.positions: dict[str, int] = {}
         self._topology = topology
         self._partitions = partitions
         self._state = state
         self._clock = TaskClock()
         self._own = Origin(stage.name, partition)
-        self._repartitionings: list[Repartitioning] = []
-        self._built: dict[Node, Operator] = {}
+        self._built = Built(stage, partitions, state, self._own)
+        self._repartitionings = self._built.repartitionings
+        self._in_order = self._built.in_order
+        self.outputs = self._built.outputs
         self._inputs: dict[str, _SourceInput | _FrameInput] = {}
-        self._build()
+        self._open_inputs()
         if marker is not None:
             self._resume(marker)
 
-    # --- building ---------------------------------------------------------------------------
-
-    def _build(self) -> None:
+    def _open_inputs(self) -> None:
+        operator = self._built.by_node
         for repartition in self.stage.reads:
-            target = self._operator(repartition.target)
             self._inputs[repartition.name] = _FrameInput(
-                repartition, target, self._clock, self._upstream(repartition)
+                repartition, operator[repartition.target], self._clock, self._upstream(repartition)
             )
         for source in self.stage.sources:
             inputs = self._inputs.get(source.topic.name)
@@ -89,46 +74,7 @@ class Task:
                 )
                 self._inputs[source.topic.name] = inputs
             assert isinstance(inputs, _SourceInput)
-            inputs.add(self._operator(source))
-
-    def _operator(self, node: Node) -> Operator:
-        built = self._built.get(node)
-        if built is None:
-            built = self._built[node] = self._make(node, self._following(node))
-        return built
-
-    def _following(self, node: Node) -> list[Operator]:
-        cut = [one for one in self.stage.writes if one.node is node]
-        cut_to = {one.target for one in cut}
-        behind = [self._operator(one) for one in node.children if one not in cut_to]
-        return behind + [self._repartitioning(one) for one in cut]
-
-    def _make(self, node: Node, following: list[Operator]) -> Operator:
-        if isinstance(node, Map):
-            return operators.Mapping(node.function, following)
-        if isinstance(node, Filter):
-            return operators.Filtering(node.function, following)
-        if isinstance(node, FlatMap):
-            return operators.FlatMapping(node.function, following)
-        if isinstance(node, Peek):
-            return operators.Peeking(node.function, following)
-        if isinstance(node, KeyBy):
-            return operators.Keying(node.key, following)
-        if isinstance(node, Sink):
-            return operators.Sending(node.topic, self.outputs)
-        if isinstance(node, Aggregated):
-            table = self._state.table(node.name)
-            return WindowedAggregates(node, node.parents[0].type, table, following)
-        assert isinstance(node, Source | Merge), node
-        return operators.Step(following)
-
-    def _repartitioning(self, cut: Repartition) -> Repartitioning:
-        made = Repartitioning(
-            cut.name, self._partitions[cut.name], FrameFormat(cut.type), Key(), self.outputs
-        )
-        made.origin = self._own
-        self._repartitionings.append(made)
-        return made
+            inputs.roots.append(operator[source])
 
     def _upstream(self, repartition: Repartition) -> list[tuple[str, int]]:
         """Everybody who speaks in that topic: none of them may be ahead unheard."""
@@ -168,12 +114,8 @@ class Task:
         for made in self._repartitionings:
             made.origin = self._own
         self._own.watermark = watermark
-        for operator in self._roots():
+        for operator in self._in_order:  # each has all that belongs before the watermark then
             operator.advance(watermark)
-
-    def _roots(self) -> list[Operator]:
-        found = [root for one in self._inputs.values() for root in one.roots]
-        return list(dict.fromkeys(found))
 
     @property
     def is_done(self) -> bool:
@@ -239,9 +181,6 @@ class _SourceInput:
     def origins(self) -> list[Origin]:
         return [self._origin]
 
-    def add(self, root: Operator) -> None:
-        self.roots.append(root)
-
     def feed(self, records: Records, now_ms: int) -> None:
         self._last_ms = now_ms
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
@@ -295,7 +234,6 @@ class _FrameInput:
         self._decode = FrameFormat(repartition.type).decode
         self._target = target
         self._task_clock = clock
-        self.roots = [target]
         self._clocks = {one: clock.source(one, 0) for one in upstream}
         self._seen: dict[tuple[str, int], int] = {}
         self.origins: list[Origin] = []

@@ -71,7 +71,6 @@ class WindowedAggregates(Step):
         for start in sorted(start for start in self._open if end(start) <= watermark):
             self._close(start)
         self._watermark = watermark
-        super().advance(watermark)
 
     def _close(self, start: int) -> None:
         """Their order does not depend on that of the records: by the end of the window, by key."""

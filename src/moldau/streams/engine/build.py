@@ -1,0 +1,85 @@
+"""From the nodes of a stage to the operators of a task. A new verb is a line in `_MAKERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from moldau.streams.engine import operators
+from moldau.streams.engine.frames import FrameFormat
+from moldau.streams.engine.operators import Operator, Origin, Repartitioning
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.state import State
+from moldau.streams.engine.windowed import WindowedAggregates
+from moldau.streams.formats import Key
+from moldau.streams.program import (
+    Aggregated,
+    Filter,
+    FlatMap,
+    KeyBy,
+    Map,
+    Merge,
+    Node,
+    Peek,
+    Sink,
+    Source,
+)
+from moldau.streams.topology import Repartition, Stage
+
+
+@dataclass
+class Built:
+    """The operators of a task. `own`: the task itself, as the origin of what it makes of many
+    records. `partitions`: how many each topic has."""
+
+    stage: Stage
+    partitions: Mapping[str, int]
+    state: State
+    own: Origin
+    outputs: list[Output] = field(default_factory=list)
+    by_node: dict[Node, Operator] = field(default_factory=dict)
+    repartitionings: list[Repartitioning] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for node in reversed(self.stage.nodes):  # those behind come first
+            self.by_node[node] = _MAKERS[type(node)](node, self._following(node), self)
+
+    @property
+    def in_order(self) -> list[Operator]:
+        """Each behind all that it takes from."""
+        return [self.by_node[node] for node in self.stage.nodes]
+
+    def _following(self, node: Node) -> list[Operator]:
+        cuts = [one for one in self.stage.writes if one.node is node]
+        cut_to = {one.target for one in cuts}
+        behind = [self.by_node[one] for one in node.children if one not in cut_to]
+        return behind + [self._repartitioning(one) for one in cuts]
+
+    def _repartitioning(self, cut: Repartition) -> Repartitioning:
+        made = Repartitioning(
+            cut.name, self.partitions[cut.name], FrameFormat(cut.type), Key(), self.outputs
+        )
+        made.origin = self.own
+        self.repartitionings.append(made)
+        return made
+
+
+Maker = Callable[[Any, list[Operator], Built], Operator]
+
+
+def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Operator:
+    return WindowedAggregates(node, node.parents[0].type, built.state.table(node.name), following)
+
+
+_MAKERS: dict[type[Node], Maker] = {
+    Source: lambda node, following, built: operators.Step(following),
+    Merge: lambda node, following, built: operators.Step(following),
+    Map: lambda node, following, built: operators.Mapping(node.function, following),
+    Filter: lambda node, following, built: operators.Filtering(node.function, following),
+    FlatMap: lambda node, following, built: operators.FlatMapping(node.function, following),
+    Peek: lambda node, following, built: operators.Peeking(node.function, following),
+    KeyBy: lambda node, following, built: operators.Keying(node.key, following),
+    Sink: lambda node, following, built: operators.Sending(node.topic, built.outputs),
+    Aggregated: _aggregates,
+}
