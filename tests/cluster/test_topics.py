@@ -1,5 +1,5 @@
 """Decisions on topics. The texts are those of Apache Kafka 4.3.1; that it sends them is checked in
-tests/broker/test_admin_apache.py."""
+tests/conformance/test_topics.py."""
 
 from __future__ import annotations
 

@@ -23,7 +23,14 @@ from moldau.protocol.schema import Message, Struct
 from tests.attacks.raw import Raw
 from tests.conformance.compare import Difference, Ids, differences, report, tree
 from tests.conformance.ignored import Ledger
-from tests.conformance.requests import answer_class, list_offsets, name_of, request, said
+from tests.conformance.requests import (
+    answer_class,
+    init_producer,
+    list_offsets,
+    name_of,
+    request,
+    said,
+)
 
 ANSWER_S = 20.0
 # A broker of Apache Kafka learns a little later what its controller decided: what it answers to
@@ -242,6 +249,12 @@ class Both:
 
         self.until(list_offsets(topic, *[-1] * partitions), are_led)
 
+    def producer(self) -> Pair:
+        """A new producer's id. Apache Kafka may still be asking its controller for ids."""
+        asked = init_producer()
+        self.until(asked, lambda answer: not answer.error_code)
+        return self.ask(asked).producer_id
+
     def topic_id(self, topic: str) -> Pair:
         return self.ask("Metadata", topics=[{"name": topic}]).topics[0].topic_id
 
@@ -254,12 +267,21 @@ class Both:
         self.until(asked, lambda answer: answer.groups[0].error_code in (0, 69))
         return name
 
-    def until(self, asked: Message, holds: Callable[[Any], bool]) -> None:
-        """Asks each until its answer is as it should become."""
+    def until_theirs(self, asked: Message, holds: Callable[[Any], bool]) -> None:
+        """For what Apache Kafka learns and we do not answer at all."""
+        self.until(asked, holds, ours=lambda _answer: True)
+
+    def until(
+        self,
+        asked: Message,
+        holds: Callable[[Any], bool],
+        ours: Callable[[Any], bool] | None = None,
+    ) -> None:
+        """Asks both until their answers are as they should become."""
         deadline = time.monotonic() + ANSWER_S
         while True:
             answers = self.quietly(asked)
-            if holds(answers.theirs) and holds(answers.ours):
+            if holds(answers.theirs) and (ours or holds)(answers.ours):
                 return
             assert time.monotonic() < deadline, f"waited {ANSWER_S} s: {answers}"
             time.sleep(0.03)

@@ -6,7 +6,7 @@ Both are walked together, field by field. What cannot be equal is judged by a ru
   producer or session in the one's answers stands for the same in the other's, always.
 - times: what the clock decides. Either both are of now or they are equal.
 - throttling: both say to wait, or both do not.
-- addresses and disks: both say something.
+- addresses and disks: both say something, or both nothing.
 - unordered: lists that Apache Kafka takes from hash tables, compared by what names an element.
 - records: batches are opened; the checksum must hold, how well they are compressed is free.
 - texts: with ids, times and ports put aside.
@@ -43,12 +43,17 @@ ADDRESSES = frozenset({"host", "port"})
 # The last is an offset in the metadata log.
 DISKS = frozenset({"log_dir", "total_bytes", "usable_bytes", "finalized_features_epoch"})
 TEXTS = frozenset({"error_message", "batch_index_error_message"})
-# What names an element of a list, in this order.
+# What names an element of a list: the first of these that it has.
 KEYS = (
-    *("api_key", "name", "topic", "topic_name", "topic_id"),
-    *("resource_type", "resource_name", "group_id", "group", "key"),
-    *("partition_index", "partition", "index", "member_id", "group_instance_id"),
-    *("node_id", "broker_id", "producer_id", "log_dir"),
+    ("api_key",),
+    ("resource_type", "resource_name"),
+    ("name", "topic", "topic_name", "topic_id"),
+    ("group_id", "group"),
+    ("key",),
+    ("partition_index", "partition", "index"),
+    ("member_id", "group_instance_id"),
+    ("producer_id",),
+    ("node_id", "broker_id"),
 )
 UNORDERED = frozenset(
     {
@@ -57,6 +62,7 @@ UNORDERED = frozenset(
         "CreateTopics.topics",
         "CreateTopics.topics.configs",
         "DeleteTopics.responses",
+        "DescribeProducers.topics.partitions.active_producers",
         "DescribeConfigs.results.configs",
         "IncrementalAlterConfigs.responses",
         "ListConfigResources.config_resources",
@@ -217,7 +223,7 @@ class _Comparison:
         if name in THROTTLING:
             return bool(theirs) == bool(ours)
         if name in ADDRESSES or name in DISKS:
-            return bool(theirs) and bool(ours)
+            return (theirs in _NO_ID) == (ours in _NO_ID)
         if name in TIMES:
             return _is_of_now(theirs) and _is_of_now(ours)
         if name in TEXTS:
@@ -242,11 +248,12 @@ def _name(item: Any, known: Mapping[Any, Any]) -> str:
     """`known` are the ids that have been met, in our spelling; others say nothing yet."""
     if not isinstance(item, Mapping):
         return ""
-    keys = [key for key in KEYS if item.get(key) not in (None, "", ZERO_UUID)]
+    given = {key for key, value in item.items() if value not in (None, "", ZERO_UUID)}
+    keys = next((keys for keys in KEYS if given.intersection(keys)), ())
     return " ".join(
         shown(key, known[item[key]] if key in IDS else item[key])
         for key in keys
-        if key not in IDS or item[key] in known
+        if key in given and (key not in IDS or item[key] in known)
     )
 
 

@@ -16,9 +16,10 @@ FILE = Path(__file__).with_name("differences.toml")
 class Entry(NamedTuple):
     """One difference on purpose. What it says stands on the page for users.
 
-    `fields` are those of answers (patterns with `*`), `theirs` and `ours` the values; `story` is
-    the test that finds every one of them, and fails when it does not; in the stories of `also`
-    they may occur. An entry without fields is about what no answer shows: `test` shows it.
+    `fields` are those of answers (patterns with `*`), `at` their places, `theirs` and `ours` the
+    values. `story` is the test that finds every one of them, and fails when it does not; in the
+    stories of `also` they may occur. An entry without fields is about what no answer shows: `test`
+    shows it.
     """
 
     says: str
@@ -26,13 +27,18 @@ class Entry(NamedTuple):
     story: str = ""
     also: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    at: str = "*"
     theirs: str = "*"
     ours: str = "*"
     test: str = ""
 
     def field_of(self, difference: Difference) -> str | None:
         """Which of the fields this is a difference of."""
-        if not _fits(difference.theirs, self.theirs) or not _fits(difference.ours, self.ours):
+        if not (
+            _fits(difference.place, self.at)
+            and _fits(difference.theirs, self.theirs)
+            and _fits(difference.ours, self.ours)
+        ):
             return None
         return next((field for field in self.fields if _fits(difference.field, field)), None)
 

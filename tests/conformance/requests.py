@@ -120,6 +120,18 @@ def produce(topic: str, records: Any, partition: int = 0, **fields: Any) -> Mess
     return request("Produce", topic_data=[{"name": topic, "partition_data": data}], **fields)
 
 
+def init_producer(
+    producer_id: Any = -1, producer_epoch: int = -1, transactional_id: str | None = None
+) -> Message:
+    return request(
+        "InitProducerId",
+        transactional_id=transactional_id,
+        transaction_timeout_ms=1000,
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+    )
+
+
 def fetch(topic: str, offset: int = 0, partition: int = 0, **fields: Any) -> Message:
     """By name: up to version 12. What is meant for the partition is set on it."""
     inner = {"partition": partition, "fetch_offset": offset}
