@@ -63,6 +63,9 @@ def main() -> int:
                 continue
             consumer.commit(message=message, asynchronous=False)
             left -= 1
+    except KafkaException as error:
+        print(error.args[0].str(), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         pass
     finally:

@@ -128,9 +128,17 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-if __name__ == "__main__":
-    given = parse_arguments()
-    member = Member(given)
+def main() -> int:
+    arguments = parse_arguments()
+    member = Member(arguments)
     signal.signal(signal.SIGINT, member.stop)
-    member.run(given.pause_ms / 1_000)
-    sys.exit(0)
+    try:
+        member.run(arguments.pause_ms / 1_000)
+    except KafkaException as error:
+        print(error.args[0].str(), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

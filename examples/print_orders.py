@@ -40,6 +40,9 @@ def main() -> int:
                 flush=True,
             )
             left -= 1
+    except KafkaException as error:
+        print(error.args[0].str(), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         pass
     finally:

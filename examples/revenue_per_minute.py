@@ -73,6 +73,9 @@ def main() -> int:
         # A partition without any order says nothing about time: it does not hold others up.
         revenue = Revenue([p for p, end in ends.items() if end > 0], arguments.lateness * 1_000)
         run(consumer, revenue, ends if arguments.until_end else None)
+    except KafkaException as error:
+        print(error.args[0].str(), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         pass
     finally:
@@ -82,7 +85,10 @@ def main() -> int:
 
 def assign_all(consumer: Consumer, topic: str) -> dict[int, int]:
     """Start every partition at its beginning; partition -> offset after its last record."""
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    found = consumer.list_topics(topic, timeout=10).topics[topic]
+    if found.error:
+        sys.exit(f"{topic}: {found.error.str()}")
+    partitions = found.partitions
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p))[1] for p in partitions}
 

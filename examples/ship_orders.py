@@ -39,6 +39,9 @@ def main() -> int:
                 consumer.commit(offsets=next_offsets(messages), asynchronous=False)
                 shipped += len(messages)
                 print(f"shipped and committed {len(messages)} orders", flush=True)
+    except KafkaException as error:
+        print(error.args[0].str(), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         pass
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections import defaultdict
 
 import pytest
@@ -56,8 +57,6 @@ def test_other_clients_produce_and_read_back(bootstrap_servers: str, program: st
 
 
 def test_a_hundred_thousand_events_go_through_with_java_s_names(bootstrap_servers: str) -> None:
-    import subprocess
-
     topic = create_topic(bootstrap_servers)
     finished = subprocess.run(
         command("produce_fast.py", bootstrap_servers, "--topic", topic),
@@ -72,6 +71,31 @@ def test_a_hundred_thousand_events_go_through_with_java_s_names(bootstrap_server
     assert "max.block.ms is dropped: " in finished.stderr
     records = read(bootstrap_servers, topic, 100_000)
     assert {json.loads(r.value())["event"] for r in records} == set(range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("program", "option"),
+    [
+        ("print_orders.py", "--topic"),
+        ("commit_after_success.py", "--topic"),
+        ("group_member.py", "--topic"),
+        ("ship_orders.py", "--orders"),
+        ("revenue_per_minute.py", "--topic"),
+    ],
+)
+def test_a_topic_that_is_not_there_is_told_in_a_line(
+    bootstrap_servers: str, program: str, option: str
+) -> None:
+    finished = subprocess.run(
+        command(program, bootstrap_servers, option, "not-there"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "not-there: Broker: Unknown topic" in finished.stderr
+    assert finished.stderr.count("\n") == 1
 
 
 def numbers_in(lines: list[str]) -> list[int]:
