@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from tests.examples.programs import Running, committed, create_topic, run, wait_until
 
@@ -108,15 +109,25 @@ def largest_revocation(lines: list[str]) -> int:
 def test_the_lag_of_the_group_is_seen_to_shrink(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")
+    commit_beginning(bootstrap_servers, topic)
+    options = ("--group", topic, "--every", "0.2", "--until-done", "--tool", str(TOOL))
     with ExitStack() as stack:
-        group = Group(stack, bootstrap_servers, topic, "range")
-        group.start("ann")
-        wait_until(lambda: "committed" in " ".join(group.members["ann"].lines))
-        options = ("--group", topic, "--every", "0.2", "--until-done", "--tool", str(TOOL))
-        lines = run("watch_lag.py", bootstrap_servers, *options)
+        watch = stack.enter_context(Running("watch_lag.py", bootstrap_servers, *options))
+        watch.wait_for(lambda lines: "total lag 600" in lines)
+        Group(stack, bootstrap_servers, topic, "range").start("ann")
+        lines = watch.wait_for(lambda lines: "total lag 0" in lines)
     lags = [int(line.split()[-1]) for line in lines if re.fullmatch(r"total lag \d+", line)]
-    assert lags[0] > 0
-    assert lags[-1] == 0
     assert lags == sorted(lags, reverse=True)
-    head = next(line for line in lines if "LAG" in line)
+    head = [line for line in lines if "LAG" in line][-1]
     assert {"GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "CONSUMER-ID"} <= set(head.split())
+    # At the end ann has all six, and is named.
+    last = lines[lines.index("total lag 0") - 7 : lines.index("total lag 0") - 1]
+    assert {line.split()[-1] for line in last} == {"rdkafka"}
+
+
+def commit_beginning(bootstrap_servers: str, group: str) -> None:
+    """As a group that has read nothing yet; the topic is called like the group."""
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group})
+    starts = [TopicPartition(group, partition, 0) for partition in range(6)]
+    consumer.commit(offsets=starts, asynchronous=False)
+    consumer.close()
