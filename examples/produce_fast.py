@@ -13,7 +13,7 @@ import warnings
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from moldau.client.java_names import java_config
+from moldau.client import java_config
 
 # As they stand in many a producer.properties.
 JAVA = {

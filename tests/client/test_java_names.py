@@ -8,7 +8,8 @@ import confluent_kafka
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from moldau.client.java_names import Client, JavaConfigError, JavaConfigWarning, java_config
+from moldau.client import JavaConfigError, JavaConfigWarning, java_config
+from moldau.client.java_names import Client
 from moldau.client.java_rules import ADMIN, CONSUMER, PRODUCER
 
 # Client, name, default: ProducerConfig.configDef() and so on of kafka-clients 4.3.1, printed.

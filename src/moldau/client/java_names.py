@@ -1,5 +1,7 @@
 """Java client configs for librdkafka: what maps is mapped, what does not is said plainly.
 
+    from moldau.client import java_config
+
     config = java_config({"acks": "1", "buffer.memory": 33554432}, "producer")
     producer = confluent_kafka.Producer(config)
 
