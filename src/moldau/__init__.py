@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from moldau.server.embedded import Broker as Broker
     from moldau.server.embedded import BrokerError as BrokerError
     from moldau.streams import testing as testing
+    from moldau.streams.aggregates import collect as collect
     from moldau.streams.aggregates import count as count
+    from moldau.streams.aggregates import count_distinct as count_distinct
+    from moldau.streams.aggregates import distinct as distinct
+    from moldau.streams.aggregates import first as first
+    from moldau.streams.aggregates import fold as fold
+    from moldau.streams.aggregates import last as last
     from moldau.streams.aggregates import max as max
     from moldau.streams.aggregates import mean as mean
     from moldau.streams.aggregates import min as min
     from moldau.streams.aggregates import sum as sum
+    from moldau.streams.aggregates import top_k as top_k
     from moldau.streams.app import App as App
 
 
@@ -33,14 +40,39 @@ _OFFERED = {
     "App": "moldau.streams.app",
     "Broker": _EMBEDDED,
     "BrokerError": _EMBEDDED,
+    "collect": _AGGREGATES,
     "count": _AGGREGATES,
+    "count_distinct": _AGGREGATES,
+    "distinct": _AGGREGATES,
+    "first": _AGGREGATES,
+    "fold": _AGGREGATES,
+    "last": _AGGREGATES,
     "max": _AGGREGATES,
     "mean": _AGGREGATES,
     "min": _AGGREGATES,
     "sum": _AGGREGATES,
+    "top_k": _AGGREGATES,
 }
 _MODULES = {"testing": "moldau.streams.testing"}
-__all__ = ["App", "Broker", "BrokerError", "__version__", "count", "max", "mean", "min", "sum"]
+__all__ = [
+    "App",
+    "Broker",
+    "BrokerError",
+    "__version__",
+    "collect",
+    "count",
+    "count_distinct",
+    "distinct",
+    "first",
+    "fold",
+    "last",
+    "max",
+    "mean",
+    "min",
+    "sum",
+    "testing",
+    "top_k",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,10 @@
 An aggregate begins with `init()`, takes a value with `add(state, value)`, joins two states with
 `merge` (sessions, tables) and ends with `result`. States are values, not shared: `add` returns the
 next one. Where it can be, the step is also given as source text (`step`), so that the loop of a
-task is compiled in one piece (engine/compiled.py).
+task is compiled in one piece (engine/loop.py).
+
+What depends on order goes by a record's place, not by when it came: its event time, then `by`, then
+its partition and offset in the source (promise 7).
 """
 
 from __future__ import annotations
@@ -13,20 +16,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from moldau.streams.errors import DefinitionError
 from moldau.streams.fields import Field
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`field`: what is taken of a value; None: the value itself is not looked at."""
+    """`field`: what is taken of a value (a pair: both); None: it is not looked at."""
 
-    field: Field | None
+    field: Field | tuple[Field, Field] | None
     init: Callable[[], Any]
     add: Callable[[Any, Any], Any]
     merge: Callable[[Any, Any], Any]
     result: Callable[[Any], Any]
     # Source of an expression for the next state, of `s` (the state) and `x` (what was taken).
     step: str | None = None
+    # Does `x` come with its place, as (place, value)?
+    has_place: bool = False
+    by: Field | None = None  # what decides between records of one time
+
+
+Placed = tuple[tuple[Any, ...], Any]
 
 
 def count() -> Aggregate:
@@ -126,3 +136,116 @@ def mean(field: Field) -> Aggregate:
         return rounded_once(state[0]) / state[1] if state[1] else None
 
     return Aggregate(field, lambda: (0, 0), add, merge, result)
+
+
+def first(field: Field, by: Field | None = None) -> Aggregate:
+    """Of the earliest record; None of nothing."""
+    step = "x if s is None or x[0] < s[0] else s"
+    return Aggregate(field, _nothing, _earlier, _earlier, _placed, step, True, by)
+
+
+def last(field: Field, by: Field | None = None) -> Aggregate:
+    """Of the latest record; None of nothing."""
+    step = "x if s is None or x[0] > s[0] else s"
+    return Aggregate(field, _nothing, _later, _later, _placed, step, True, by)
+
+
+def _earlier(state: Placed | None, value: Placed | None) -> Placed | None:
+    if state is None or value is None:
+        return value if state is None else state
+    return value if value[0] < state[0] else state
+
+
+def _later(state: Placed | None, value: Placed | None) -> Placed | None:
+    if state is None or value is None:
+        return value if state is None else state
+    return value if value[0] > state[0] else state
+
+
+def _placed(state: Placed | None) -> Any:
+    return None if state is None else state[1]
+
+
+def collect(field: Field, by: Field | None = None) -> Aggregate:
+    """A list of all, in the order of event time."""
+
+    def result(state: list[Placed]) -> list[Any]:
+        return [value for _, value in sorted(state, key=_place)]
+
+    return Aggregate(field, list, _appended, _joined, result, None, True, by)
+
+
+def _place(one: Placed) -> Any:
+    return one[0]
+
+
+def _appended(state: list[Placed], value: Placed) -> list[Placed]:
+    state.append(value)
+    return state
+
+
+def _joined(state: list[Any], other: list[Any]) -> list[Any]:
+    return state + other
+
+
+def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
+    """The `k` greatest, the greatest first, of equals the earlier; with `of`, that field of the
+    records that they stand in."""
+    if k < 1:
+        raise DefinitionError(f"top_k: k={k} must be at least 1")
+
+    def best(state: list[Any]) -> list[Any]:
+        ordered = sorted(state, key=_place)
+        return sorted(ordered, key=lambda one: one[1][0], reverse=True)[:k]
+
+    def add(state: list[Any], value: Any) -> list[Any]:
+        state.append(value)
+        return state if len(state) < 4 * k + 16 else best(state)
+
+    def result(state: list[Any]) -> list[Any]:
+        return [shown for _, (_, shown) in best(state)]
+
+    return Aggregate((field, field if of is None else of), list, add, _joined, result, None, True)
+
+
+def distinct(field: Field) -> Aggregate:
+    """The different values, in order."""
+
+    def result(state: dict[Any, None]) -> list[Any]:
+        return sorted(state)
+
+    return Aggregate(field, dict, _noted, _united, result)
+
+
+def count_distinct(field: Field) -> Aggregate:
+    """How many different values."""
+    return Aggregate(field, dict, _noted, _united, len)
+
+
+def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:
+    state[value] = None
+    return state
+
+
+def _united(state: dict[Any, None], other: dict[Any, None]) -> dict[Any, None]:
+    return {**state, **other}
+
+
+def fold(
+    init: Callable[[], Any],
+    add: Callable[[Any, Any], Any],
+    merge: Callable[[Any, Any], Any] | None = None,
+    result: Callable[[Any], Any] | None = None,
+) -> Aggregate:
+    """Your own: `add(state, record)` returns the next state, `merge` joins two (sessions need
+    it). It must not depend on the order of the records, or be part of what is promised for any
+    order."""
+    return Aggregate(_itself, init, add, merge or _no_merge, result or _same)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _no_merge(_state: Any, _other: Any) -> Any:
+    raise DefinitionError("fold: windows by session need merge=, a function that joins two states")

@@ -16,7 +16,7 @@ from typing import Any
 class Batch:
     """`times` and `floors` in ms since 1970; `offsets` are those in the source partition."""
 
-    __slots__ = ("floors", "keys", "offsets", "times", "values")
+    __slots__ = ("floors", "keys", "offsets", "partition", "times", "values")
 
     def __init__(
         self,
@@ -25,21 +25,23 @@ class Batch:
         times: Sequence[int],
         floors: Sequence[int],
         offsets: Sequence[int],
+        partition: int = -1,
     ) -> None:
         self.keys = keys
         self.values = values
         self.times = times
         self.floors = floors
         self.offsets = offsets
+        self.partition = partition  # of the source
 
     def __len__(self) -> int:
         return len(self.values)
 
     def with_values(self, values: Sequence[Any]) -> Batch:
-        return Batch(self.keys, values, self.times, self.floors, self.offsets)
+        return Batch(self.keys, values, self.times, self.floors, self.offsets, self.partition)
 
     def with_keys(self, keys: Sequence[Any]) -> Batch:
-        return Batch(keys, self.values, self.times, self.floors, self.offsets)
+        return Batch(keys, self.values, self.times, self.floors, self.offsets, self.partition)
 
     def where(self, chosen: Sequence[object]) -> Batch:
         """The records whose entry in `chosen` is true."""
@@ -49,6 +51,7 @@ class Batch:
             list(compress(self.times, chosen)),
             list(compress(self.floors, chosen)),
             list(compress(self.offsets, chosen)),
+            self.partition,
         )
 
 

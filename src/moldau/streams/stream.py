@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moldau.streams import fields, windows
 from moldau.streams.aggregates import Aggregate
@@ -116,6 +117,25 @@ class Grouped:
             windows.Hopping(milliseconds(size, "size"), milliseconds(step, "step"))
         )
 
+    def session(self, gap: Duration) -> Windowed:
+        """From a first record until no other follows for so long."""
+        return self._windowed(windows.Session(milliseconds(gap, "gap")))
+
+    def sliding(self, size: Duration) -> Windowed:
+        """All sets of records that lie at most so far apart, as in Kafka Streams."""
+        return self._windowed(windows.Sliding(milliseconds(size, "size")))
+
+    def calendar(self, unit: windows.CalendarUnit, tz: str = "UTC") -> Windowed:
+        """In days, weeks or months of a time zone."""
+        try:
+            zone = ZoneInfo(tz)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise DefinitionError(
+                f"calendar: there is no time zone {tz!r}; write it as in 'Europe/Prague' (where "
+                f"the system has no zones: pip install tzdata)"
+            ) from None
+        return self._windowed(windows.Calendar(unit, zone))
+
     def _windowed(self, window: windows.Window) -> Windowed:
         return Windowed(self._app, self._node, self._label, window)
 
@@ -138,8 +158,10 @@ class Windowed:
         if taken:
             raise DefinitionError(f"agg: {', '.join(sorted(taken))} is in the result already")
         for one in aggregates.values():
-            if one.field is not None:
-                fields.getter(self._node.type, one.field, "agg")
+            asked = one.field if isinstance(one.field, tuple) else (one.field, one.by)
+            for field in asked:
+                if field is not None:
+                    fields.getter(self._node.type, field, "agg")
         node = Aggregated(
             name or self._app.name_for("agg"),
             (self._node,),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 from moldau.streams.errors import DefinitionError
 
 
 @dataclass(frozen=True)
 class Tumbling:
-    """Windows of `size` ms, one behind the other, the first beginning at 1970 plus `offset`."""
+    """Windows of `size` ms, one behind the other, the first beginning at 1970."""
 
     size: int
-    offset: int = 0
 
     def __post_init__(self) -> None:
         if self.size <= 0:
@@ -21,8 +24,8 @@ class Tumbling:
 
     def starts(self, times: Sequence[int]) -> list[int]:
         """The window of each time."""
-        size, offset = self.size, self.offset
-        return [time - (time - offset) % size for time in times]
+        size = self.size
+        return [time - time % size for time in times]
 
     def end(self, start: int) -> int:
         return start + self.size
@@ -43,12 +46,87 @@ class Hopping:
             )
 
     def starts_of(self, time: int) -> Iterable[int]:
-        last = time - time % self.step
-        return range(last, time - self.size, -self.step)
+        return range(time - time % self.step, time - self.size, -self.step)
 
     def end(self, start: int) -> int:
         return start + self.size
 
 
-Window = Tumbling | Hopping
-Starts = Callable[[Sequence[int]], list[int]]
+CalendarUnit = Literal["day", "week", "month"]
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Days, weeks (from Monday) or months of a time zone, as its clocks show them: a day in which
+    they are set has 23 or 25 hours."""
+
+    unit: CalendarUnit
+    zone: ZoneInfo
+    # Where the windows known so far begin, in order, each where the one before it ends.
+    _bounds: list[int] = field(default_factory=list, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("day", "week", "month"):
+            raise DefinitionError(f"calendar: {self.unit!r} is not one of day, week, month")
+
+    def starts(self, times: Sequence[int]) -> list[int]:
+        """The window of each time."""
+        return [self._start(time) for time in times]
+
+    def _start(self, time: int) -> int:
+        self._cover(time)
+        return self._bounds[bisect_right(self._bounds, time) - 1]
+
+    def end(self, start: int) -> int:
+        self._cover(start)
+        return self._bounds[bisect_right(self._bounds, start)]
+
+    def _cover(self, time: int) -> None:
+        bounds = self._bounds
+        if not bounds:
+            first = self._first_day(datetime.fromtimestamp(time / 1000, self.zone).date())
+            bounds += [self._midnight(first), self._midnight(self._following(first))]
+        while time < bounds[0]:
+            before = datetime.fromtimestamp(bounds[0] / 1000, self.zone).date() - timedelta(1)
+            bounds.insert(0, self._midnight(self._first_day(before)))
+        while time >= bounds[-1]:
+            last = datetime.fromtimestamp(bounds[-1] / 1000, self.zone).date()
+            bounds.append(self._midnight(self._following(last)))
+
+    def _first_day(self, day: date) -> date:
+        if self.unit == "week":
+            return day - timedelta(day.weekday())
+        return day.replace(day=1) if self.unit == "month" else day
+
+    def _following(self, first: date) -> date:
+        if self.unit == "month":
+            return (first + timedelta(32)).replace(day=1)
+        return first + timedelta(7 if self.unit == "week" else 1)
+
+    def _midnight(self, day: date) -> int:
+        """The first moment of that day: where midnight is skipped, the one behind the gap."""
+        local = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        return round(local.astimezone(UTC).timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Session:
+    """From the first record to `gap` ms behind the last: a pause of `gap` ends it."""
+
+    gap: int
+
+    def __post_init__(self) -> None:
+        if self.gap <= 0:
+            raise DefinitionError("a session needs a gap longer than nothing")
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """All sets of records that lie at most `size` ms apart, as in Kafka Streams (KIP-450): a
+    window ends at each record, and one begins just behind it."""
+
+    size: int
+
+
+Aligned = Tumbling | Hopping | Calendar
+Window = Aligned | Session | Sliding

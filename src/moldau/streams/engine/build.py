@@ -10,6 +10,8 @@ from moldau.streams.engine import operators
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.sessions import SessionAggregates
+from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
 from moldau.streams.engine.windowed import WindowedAggregates
 from moldau.streams.formats import Key
@@ -26,6 +28,7 @@ from moldau.streams.program import (
     Source,
 )
 from moldau.streams.topology import Repartition, Stage
+from moldau.streams.windows import Session, Sliding
 
 
 @dataclass
@@ -69,7 +72,10 @@ Maker = Callable[[Any, list[Operator], Built], Operator]
 
 
 def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Operator:
-    return WindowedAggregates(node, node.parents[0].type, built.state.table(node.name), following)
+    kinds = {Session: SessionAggregates, Sliding: SlidingAggregates}
+    kind: Any = kinds.get(type(node.window), WindowedAggregates)
+    made: Operator = kind(node, node.parents[0].type, built.state.table(node.name), following)
+    return made
 
 
 _MAKERS: dict[type[Node], Maker] = {

@@ -29,7 +29,7 @@ class Frame(NamedTuple):
 
     @property
     def batch(self) -> Batch:
-        return Batch(self.keys, self.values, self.times, self.floors, self.offsets)
+        return Batch(self.keys, self.values, self.times, self.floors, self.offsets, self.partition)
 
 
 class FrameFormat:

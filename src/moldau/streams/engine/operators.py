@@ -79,6 +79,7 @@ class FlatMapping(Mapping):
                 spread(batch.times),
                 spread(batch.floors),
                 spread(batch.offsets),
+                batch.partition,
             )
         )
 

@@ -194,7 +194,7 @@ class _SourceInput:
         self._origin.idle = False
         for made in self._repartitionings:
             made.origin = self._origin
-        batch = Batch(keys, values, times, floors, records.offsets)
+        batch = Batch(keys, values, times, floors, records.offsets, self._origin.partition)
         for root in self.roots:
             root.process(batch)
 
