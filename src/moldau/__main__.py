@@ -31,6 +31,13 @@ _COMMANDS = {"up", "status", "down", "demo", "completion"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:  # before whatever was asked for could see to it
+        return 130
+
+
+def _run(words: list[str]) -> int:
     if words and words[0] == "up":
         return up(words[1:])
     if words and words[0] == "demo":

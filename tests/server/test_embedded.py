@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 import moldau
+from moldau.__main__ import main
 
 
 def answers(address: str) -> bool:
@@ -76,6 +78,34 @@ def test_what_it_said_is_in_the_error_when_it_does_not_start(tmp_path: Path) -> 
 def test_a_config_that_kafka_never_knew_is_named_with_the_nearest() -> None:
     with pytest.raises(moldau.BrokerError, match=r"nearest name is num\.partitions"):
         moldau.Broker(config={"num.partition": 3}).start()
+
+
+class Interrupted(moldau.Broker):
+    """Somebody loses patience before it serves."""
+
+    started = 0
+
+    def _wait_ready(self, ready: int) -> str:
+        Interrupted.started = self.pid
+        raise KeyboardInterrupt
+
+
+def test_a_start_that_is_interrupted_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), Interrupted():
+        pass
+    assert gone(Interrupted.started)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_is_interrupted_before_it_begins_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("moldau.server.embedded.Broker", Interrupted)
+    assert main(["demo"]) == 130
+    assert capfd.readouterr() == ("", "")
 
 
 def test_it_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

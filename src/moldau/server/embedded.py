@@ -98,6 +98,10 @@ class Broker:
             self._bootstrap_servers = self._wait_ready(ready_read)
             # Started again after `kill`, it is where its clients look for it.
             self._port = int(self._bootstrap_servers.rpartition(":")[2])
+        except BaseException:  # Ctrl-C too: nobody would ever stop what has half begun
+            self._end(signal.SIGKILL)
+            self.stop()
+            raise
         finally:
             os.close(ready_read)
             if ready_write >= 0:
@@ -148,7 +152,6 @@ class Broker:
             if not chunk:
                 self._end(signal.SIGKILL)
                 said = self.log_text.strip() or "it said nothing"
-                self.stop()
                 raise BrokerError(f"The broker did not start: {said}")
             text += chunk
         return text.decode().strip()
