@@ -169,7 +169,10 @@ class Admin:
         if node_id not in self._brokers:
             self._learn_nodes()
         if node_id not in self._brokers:
-            raise Refused(ErrorCode.LEADER_NOT_AVAILABLE, f"Broker {node_id} is not known.")
+            raise Unreachable(
+                f"There is no broker {node_id}, or not now.",
+                f"There are {', '.join(map(str, sorted(self._brokers)))}.",
+            )
         _, host, port = self._brokers[node_id]
         try:
             return self._connect((host, port))

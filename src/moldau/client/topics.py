@@ -62,6 +62,15 @@ def list_topics(admin: Admin) -> list[Topic]:
     return sorted(topics)
 
 
+def topic_exists(admin: Admin, name: str) -> bool:
+    """Raises Refused for a name that no topic can have."""
+    response = admin.call("listTopics", admin.anyone, lambda c: admin.metadata(c, [name]))
+    code = response.topics[0].error_code
+    if code == ErrorCode.INVALID_TOPIC_EXCEPTION:
+        raise Refused(code)
+    return code != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
 def list_partitions(admin: Admin, *, internal: bool = True) -> list[tuple[str, int]]:
     """All partitions of all topics, or of those that are not internal, sorted."""
     response = admin.call("listTopics", admin.anyone, lambda c: admin.metadata(c, None))

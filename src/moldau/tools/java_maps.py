@@ -42,3 +42,38 @@ def hash_order(keys: Iterable[K], hash_of: Callable[[K], int], capacity: int = 1
         return (value ^ value >> 16) & (buckets - 1)
 
     return sorted(added, key=bucket)
+
+
+def scala_set_order(texts: Iterable[str]) -> list[str]:
+    """The order of a Scala Set of strings: as added up to four, a trie of hashes above."""
+    added = list(dict.fromkeys(texts))
+    return added if len(added) <= _SMALL_SET else _trie_order(added, 0)
+
+
+_SMALL_SET = 4
+_TRIE_BITS = 5
+
+
+def _trie_order(texts: list[str], shift: int) -> list[str]:
+    """Elements that stand alone in a slot come first, then the tries below."""
+    slots: dict[int, list[str]] = {}
+    for text in texts:
+        slots.setdefault(_improved(string_hash(text)) >> shift & 31, []).append(text)
+    if shift > 32:
+        return texts
+    alone = [slots[slot][0] for slot in sorted(slots) if len(slots[slot]) == 1]
+    below = [
+        text
+        for slot in sorted(slots)
+        if len(slots[slot]) > 1
+        for text in _trie_order(slots[slot], shift + _TRIE_BITS)
+    ]
+    return alone + below
+
+
+def _improved(value: int) -> int:
+    """scala.collection.Hashing.improve, without a sign."""
+    value = value + ~(value << 9) & _INT
+    value ^= value >> 14
+    value = value + (value << 4) & _INT
+    return value ^ value >> 10

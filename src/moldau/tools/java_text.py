@@ -5,6 +5,12 @@ from __future__ import annotations
 import codecs
 
 _REPLACEMENT = "\ufffd"
+_DOUBLE = (
+    r"([+-]?)(?:(NaN|Infinity)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?"
+    r"|(0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+)[fFdD]?)"
+)
+# What String.trim takes away.
+_BLANK = "".join(map(chr, range(33)))
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -32,6 +38,18 @@ def _parse(text: str, bits: int) -> int | None:
         if value >> bits in (0, -1):
             return value
     return None
+
+
+def parse_double(text: str) -> float | None:
+    """Double.parseDouble; None is a NumberFormatException."""
+    import re
+
+    found = re.fullmatch(_DOUBLE, text.strip(_BLANK), re.ASCII)
+    if found is None:
+        return None
+    sign, word, decimal, hexadecimal = found.groups()
+    value = float.fromhex(hexadecimal) if hexadecimal else float(word or decimal)
+    return -value if sign == "-" else value
 
 
 def utf8(data: bytes) -> str:

@@ -47,11 +47,14 @@ _ALWAYS = (
 
 
 class Parsed:
-    """What stood on the command line."""
+    """What stood on the command line; `order` has the names of the options as they came."""
 
-    def __init__(self, options: dict[str, Option], found: dict[str, list[str]]) -> None:
+    def __init__(
+        self, options: dict[str, Option], found: dict[str, list[str]], order: list[str]
+    ) -> None:
         self._options = options
         self._found = found
+        self.order = order
 
     def has(self, name: str) -> bool:
         return name in self._found
@@ -96,18 +99,19 @@ class Parser:
     def parse(self, argv: list[str]) -> Parsed:
         """Raises BadOption."""
         found: dict[str, list[str]] = {}
+        order: list[str] = []
         rest = list(reversed(argv))
         while rest:
             word = rest.pop()
             if word == "--":
                 break
             if word.startswith("-") and word != "-":
-                self._take(word, rest, found)
+                order.append(self._take(word, rest, found))
         if HELP not in found and VERSION not in found:
             self._check_companions(found)
-        return Parsed(self.options, found)
+        return Parsed(self.options, found, order)
 
-    def _take(self, word: str, rest: list[str], found: dict[str, list[str]]) -> None:
+    def _take(self, word: str, rest: list[str], found: dict[str, list[str]]) -> str:
         bare = word[2:] if word.startswith("--") else word[1:]
         name, equals, value = bare.partition("=")
         option = self.options.get(name)
@@ -117,7 +121,7 @@ class Parser:
             )
         values = found.setdefault(name, [])
         if not option.kind:
-            return
+            return name
         if equals and (value or not option.optional):
             values.append(value)
         elif option.optional:
@@ -127,6 +131,7 @@ class Parser:
             values.append(rest.pop())
         else:
             raise BadOption(f"Option {name} requires an argument")
+        return name
 
     def _check_companions(self, found: dict[str, list[str]]) -> None:
         lonely = [
