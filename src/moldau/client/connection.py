@@ -1,16 +1,16 @@
 """One blocking connection to one broker: connect, agree on versions, ask and get an answer.
 
-For administration only: one request at a time, small answers. Records travel by librdkafka.
+Records travel by librdkafka, but for who must see and choose what it hides: see `batches`.
 """
 
 from __future__ import annotations
 
 import socket
 from struct import Struct as Layout
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from moldau.client.errors import Refused, Unreachable, Unsupported, WrongPeer
-from moldau.protocol.codec import decode, decode_from, encode
+from moldau.protocol.codec import decode, decode_from, encode, encode_into
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from moldau.protocol.messages.header import RequestHeader, ResponseHeader
@@ -21,6 +21,16 @@ M = TypeVar("M", bound=Message)
 _LENGTH = Layout(">i")
 _LARGEST_ANSWER = 100 * 1024 * 1024
 _API_VERSIONS = 18
+# Closing drops what the other side has not taken yet, also when this process is killed.
+_DROP_UNSENT = Layout("ii").pack(1, 0)
+
+
+class Sent(NamedTuple):
+    """A request that is under way: what is needed to read its answer."""
+
+    correlation_id: int
+    version: int
+    flexible: bool
 
 
 class Connection:
@@ -95,7 +105,32 @@ class Connection:
             raise Refused(response.error_code)
         self.versions = {k.api_key: (k.min_version, k.max_version) for k in response.api_keys}
 
+    def send(self, request: Message, *, newest: int = 99, timeout_s: float = 30) -> Sent:
+        """Sends without waiting for the answer; answers come in the order of the requests.
+
+        Raises Unreachable, Unsupported, WrongPeer.
+        """
+        return self._send(request, self._choose(type(request), 0, newest), timeout_s)
+
+    def receive(self, sent: Sent, answer: type[M], timeout_s: float = 30) -> M:
+        """The answer to the oldest request that is under way. Raises Unreachable, WrongPeer."""
+        self._socket.settimeout(timeout_s)
+        try:
+            frame = self._receive_frame()
+        except OSError as error:
+            raise self._lost(error) from None
+        self._answers += 1
+        return self._decode(frame, answer, sent)
+
+    def drop_unsent(self) -> None:
+        """From now on nothing that is on its way survives this connection: without this, the
+        operating system goes on sending for a process that was killed."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
+
     def _exchange(self, request: Message, answer: type[M], version: int, timeout_s: float) -> M:
+        return self.receive(self._send(request, version, timeout_s), answer, timeout_s)
+
+    def _send(self, request: Message, version: int, timeout_s: float) -> Sent:
         self._correlation_id += 1
         cls = type(request)
         flexible = cls.flexible[0] <= version <= cls.flexible[1]
@@ -106,24 +141,24 @@ class Connection:
             client_id=self._client_id,
         )
         # In version 2 of the header the client id stays a classic string; only tags are added.
-        tags = b"\x00" if flexible else b""
-        payload = encode(header, 1) + tags + encode(request, version)
+        payload = bytearray(4) + encode(header, 1) + (b"\x00" if flexible else b"")
+        encode_into(payload, request, version, [])
+        _LENGTH.pack_into(payload, 0, len(payload) - 4)
         self._socket.settimeout(timeout_s)
         try:
-            self._socket.sendall(_LENGTH.pack(len(payload)) + payload)
-            frame = self._receive_frame()
+            self._socket.sendall(payload)
         except OSError as error:
             raise self._lost(error) from None
-        self._answers += 1
-        return self._decode(frame, answer, version, flexible)
+        return Sent(self._correlation_id, version, flexible)
 
-    def _decode(self, frame: bytes, answer: type[M], version: int, flexible: bool) -> M:
+    def _decode(self, frame: bytearray, answer: type[M], sent: Sent) -> M:
         is_versions = answer.api_key == _API_VERSIONS
+        version = sent.version
         try:
             head, position = decode_from(
-                ResponseHeader, 1 if flexible and not is_versions else 0, frame
+                ResponseHeader, 1 if sent.flexible and not is_versions else 0, frame
             )
-            if head.correlation_id != self._correlation_id:
+            if head.correlation_id != sent.correlation_id:
                 raise Malformed(f"it answers request {head.correlation_id}, which was never sent")
             if is_versions and frame[position : position + 2] == b"\x00\x23":
                 version = 0
@@ -134,21 +169,23 @@ class Connection:
                 "Check host and port.",
             ) from None
 
-    def _receive_frame(self) -> bytes:
+    def _receive_frame(self) -> bytearray:
         head = self._receive(4)
         (length,) = _LENGTH.unpack(head)
         if not 4 <= length <= _LARGEST_ANSWER:
-            raise WrongPeer(f"{self.address} {_who_is(head)}.", "Check host and port.")
+            raise WrongPeer(f"{self.address} {_who_is(bytes(head))}.", "Check host and port.")
         return self._receive(length)
 
-    def _receive(self, count: int) -> bytes:
-        chunks = bytearray()
-        while len(chunks) < count:
-            chunk = self._socket.recv(min(count - len(chunks), 1 << 20))
-            if not chunk:
+    def _receive(self, count: int) -> bytearray:
+        frame = bytearray(count)
+        view = memoryview(frame)
+        position = 0
+        while position < count:
+            size = self._socket.recv_into(view[position:])
+            if not size:
                 raise ConnectionResetError("closed")
-            chunks += chunk
-        return bytes(chunks)
+            position += size
+        return frame
 
     def _no_connection(self, error: OSError) -> Unreachable:
         if isinstance(error, ConnectionRefusedError):

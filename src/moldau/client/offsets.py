@@ -23,18 +23,28 @@ _SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDIN
 _NEWEST_BY_NAME = 9
 
 
+READ_UNCOMMITTED = 0
+READ_COMMITTED = 1  # LATEST is then where the first open transaction begins, if there is one
+
+
 class Committed(NamedTuple):
     offset: int
     leader_epoch: int | None
+    metadata: str = ""
 
 
 def list_offsets(
-    admin: Admin, partitions: Iterable[TopicPartition], when: int, timeout_ms: int | None = None
+    admin: Admin,
+    partitions: Iterable[TopicPartition],
+    when: int,
+    timeout_ms: int | None = None,
+    isolation: int = READ_UNCOMMITTED,
 ) -> dict[TopicPartition, int]:
     """The offset at `when`: LATEST, EARLIEST and their like, or the first record of a time in ms
     since 1970 (-1 when there is none). Raises KafkaError for the first that has no answer."""
     found = {}
-    for place, offset in list_offsets_of_each(admin, list(partitions), when, timeout_ms).items():
+    each = list_offsets_of_each(admin, list(partitions), when, timeout_ms, isolation)
+    for place, offset in each.items():
         if isinstance(offset, KafkaError):
             raise offset
         found[place] = offset
@@ -42,7 +52,11 @@ def list_offsets(
 
 
 def list_offsets_of_each(
-    admin: Admin, partitions: Sequence[TopicPartition], when: int, timeout_ms: int | None = None
+    admin: Admin,
+    partitions: Sequence[TopicPartition],
+    when: int,
+    timeout_ms: int | None = None,
+    isolation: int = READ_UNCOMMITTED,
 ) -> dict[TopicPartition, int | KafkaError]:
     """As `list_offsets`, where the error of one partition does not hide the others' offsets."""
     from moldau.protocol.messages.list_offsets import (
@@ -65,7 +79,10 @@ def list_offsets_of_each(
             for topic, indexes in by_topic(places).items()
         ]
         request = ListOffsetsRequest(
-            replica_id=-1, topics=topics, timeout_ms=admin.settings.request_timeout_ms
+            replica_id=-1,
+            isolation_level=isolation,
+            topics=topics,
+            timeout_ms=admin.settings.request_timeout_ms,
         )
         oldest = _SINCE.get(when, 0)
         try:
@@ -110,7 +127,7 @@ def committed_offsets(
                 if p.error_code == 0 and p.committed_offset >= 0:
                     epoch = p.committed_leader_epoch
                     found[t.name, p.partition_index] = Committed(
-                        p.committed_offset, None if epoch < 0 else epoch
+                        p.committed_offset, None if epoch < 0 else epoch, p.metadata or ""
                     )
         return dict(sorted(found.items()))
 
@@ -127,8 +144,10 @@ def commit_offsets(
     group: str,
     offsets: Mapping[TopicPartition, int],
     timeout_ms: int | None = None,
+    texts: Mapping[TopicPartition, str] | None = None,
 ) -> None:
-    """Sets a group's offsets from outside. Raises Refused when a member is in the group."""
+    """Sets a group's offsets from outside; `texts` are the metadata that go with them. Raises
+    Refused when a member is in the group."""
     from moldau.protocol.messages.offset_commit import (
         OffsetCommitRequest,
         OffsetCommitRequestPartition,
@@ -141,7 +160,9 @@ def commit_offsets(
             name=topic,
             partitions=[
                 OffsetCommitRequestPartition(
-                    partition_index=i, committed_offset=offsets[topic, i], committed_metadata=""
+                    partition_index=i,
+                    committed_offset=offsets[topic, i],
+                    committed_metadata=(texts or {}).get((topic, i), ""),
                 )
                 for i in indexes
             ],

@@ -17,6 +17,7 @@ from moldau.protocol.messages.metadata import (
 
 TOPIC_RESOURCE = 2
 _DEFAULT_SOURCE = 5
+_TOPIC_SOURCE = 1
 
 
 class Topic(NamedTuple):
@@ -44,9 +45,12 @@ class TopicDescription(NamedTuple):
 
 
 class ConfigEntry(NamedTuple):
+    """`is_own`: the topic says so itself, and not its broker."""
+
     name: str
     value: str | None
     is_default: bool
+    is_own: bool = False
 
 
 class Reassignment(NamedTuple):
@@ -89,8 +93,10 @@ def create_topic(
     replication_factor: int = -1,
     assignment: Mapping[int, list[int]] | None = None,
     configs: Mapping[str, str] | None = None,
+    *,
+    validate_only: bool = False,
 ) -> None:
-    """-1 leaves the number to the broker. Raises Refused."""
+    """-1 leaves the number to the broker; `validate_only` creates nothing. Raises Refused."""
     from moldau.protocol.messages.create_topics import (
         CreatableReplicaAssignment,
         CreatableTopic,
@@ -112,7 +118,11 @@ def create_topic(
     )
 
     def attempt(connection: Connection) -> None:
-        request = CreateTopicsRequest(topics=[topic], timeout_ms=admin.settings.request_timeout_ms)
+        request = CreateTopicsRequest(
+            topics=[topic],
+            timeout_ms=admin.settings.request_timeout_ms,
+            validate_only=validate_only,
+        )
         for result in admin.ask(connection, request, CreateTopicsResponse).topics:
             _check(result.error_code, result.error_message)
 
@@ -227,12 +237,44 @@ def describe_topic_configs(admin: Admin, names: Sequence[str]) -> dict[str, list
         for result in answer.results:
             _check(result.error_code, result.error_message)
             configs[result.resource_name] = [
-                ConfigEntry(c.name, c.value, c.config_source == _DEFAULT_SOURCE)
+                ConfigEntry(
+                    c.name,
+                    c.value,
+                    c.config_source == _DEFAULT_SOURCE,
+                    c.config_source == _TOPIC_SOURCE,
+                )
                 for c in result.configs
             ]
         return configs
 
     return admin.call("describeConfigs", admin.anyone, attempt)
+
+
+def alter_topic_configs(admin: Admin, topic: str, configs: Mapping[str, str | None]) -> None:
+    """Sets a topic's configs (None: back to the default); the others stay. Raises Refused."""
+    from moldau.protocol.messages.incremental_alter_configs import (
+        AlterableConfig,
+        AlterConfigsResource,
+        IncrementalAlterConfigsRequest,
+        IncrementalAlterConfigsResponse,
+    )
+
+    resource = AlterConfigsResource(
+        resource_type=TOPIC_RESOURCE,
+        resource_name=topic,
+        configs=[
+            AlterableConfig(name=name, config_operation=int(value is None), value=value)
+            for name, value in configs.items()
+        ],
+    )
+
+    def attempt(connection: Connection) -> None:
+        request = IncrementalAlterConfigsRequest(resources=[resource])
+        for result in admin.ask(connection, request, IncrementalAlterConfigsResponse).responses:
+            _check(result.error_code, result.error_message)
+
+    if configs:
+        admin.call("incrementalAlterConfigs", admin.anyone, attempt)
 
 
 def list_reassignments(
