@@ -209,7 +209,7 @@ def open_payload(header: BatchHeader, batch: Buffer, limit: int = DECOMPRESSED_L
         raise CorruptBatch(f"the batch at offset {header.base_offset}: {error}") from None
 
 
-def _varint(buffer: bytes, position: int) -> tuple[int, int]:
+def read_varint(buffer: bytes, position: int) -> tuple[int, int]:
     """A zig-zag varint of up to ten bytes; IndexError when the buffer ends in it."""
     byte = buffer[position]
     position += 1
@@ -228,7 +228,7 @@ def _varint(buffer: bytes, position: int) -> tuple[int, int]:
 
 
 def _field(buffer: bytes, position: int, end: int) -> tuple[bytes | None, int]:
-    size, position = _varint(buffer, position)
+    size, position = read_varint(buffer, position)
     if size < 0:
         return None, position
     if position + size > end:
@@ -237,15 +237,15 @@ def _field(buffer: bytes, position: int, end: int) -> tuple[bytes | None, int]:
 
 
 def _read_record(header: BatchHeader, buffer: bytes, position: int) -> tuple[Record, int]:
-    length, position = _varint(buffer, position)
+    length, position = read_varint(buffer, position)
     end = position + length
     if length < 0 or end > len(buffer):
         raise IndexError(f"its length is {length} where {len(buffer) - position} bytes are left")
-    timestamp_delta, position = _varint(buffer, position + 1)
-    offset_delta, position = _varint(buffer, position)
+    timestamp_delta, position = read_varint(buffer, position + 1)
+    offset_delta, position = read_varint(buffer, position)
     key, position = _field(buffer, position, end)
     value, position = _field(buffer, position, end)
-    count, position = _varint(buffer, position)
+    count, position = read_varint(buffer, position)
     headers = _EMPTY
     if count:
         headers, position = _read_headers(buffer, position, end, count)
