@@ -1,12 +1,7 @@
 """One run from the first order to the verdict: topics, pipeline, check, clean-up, exit code."""
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 
 from confluent_kafka import KafkaException
 
@@ -18,6 +13,7 @@ from moldau.tools.demo.source import Source, open_source
 from moldau.tools.demo.summary import summary
 from moldau.tools.demo.topics import DemoError, Topics, create, remove, unique_prefix
 from moldau.tools.demo.view import View, open_view
+from moldau.tools.interrupts import on_first_interrupt
 
 
 def run_demo(bootstrap_servers: str, options: DemoOptions) -> int:
@@ -49,7 +45,7 @@ def _run_on(
     with (
         open_view(bootstrap_servers, topics.prefix, options, board) as view,
         Pipeline(bootstrap_servers, topics, options, source.orders, board, view) as pipeline,
-        _first_ctrl_c(pipeline.stop_producing),
+        on_first_interrupt(pipeline.stop_producing),
     ):
         pipeline.produce()
         ends = pipeline.drain()
@@ -82,25 +78,3 @@ def _clean_up(bootstrap_servers: str, topics: Topics, options: DemoOptions) -> b
         print(f"moldau demo: {error}", file=sys.stderr)
         return False
     return True
-
-
-@contextmanager
-def _first_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) calls `stop`, the second raises KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        for number in before:
-            signal.signal(number, signal.default_int_handler)
-        stop()
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for number in before:
-            signal.signal(number, handle)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
