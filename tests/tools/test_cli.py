@@ -157,6 +157,7 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
                 "demo",
                 "down",
                 "groups",
+                "mirror",
                 "produce",
                 "status",
                 "topics",

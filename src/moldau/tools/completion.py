@@ -14,6 +14,7 @@ from itertools import pairwise
 from moldau.client.errors import KafkaError
 from moldau.tools import cli_groups, cli_records, cli_topics, instances
 from moldau.tools.cli_frame import DEFAULT_SERVERS, SERVERS_VARIABLE, admin
+from moldau.tools.mirror import options as mirror_options
 
 _SHELLS = {
     "bash": """\
@@ -54,6 +55,7 @@ _PARSERS: Parsers = {
     "groups": cli_groups.options,
     "produce": cli_records.produce_options,
     "consume": cli_records.consume_options,
+    "mirror": mirror_options.options,
 }
 # What is no name but is understood where one of these stands before it.
 _WORDS = {"--to": ("earliest", "latest"), "--offset": ("earliest", "latest")}

@@ -1,0 +1,166 @@
+"""kill -9 while records are on their way, again and again: nothing is missing and nothing is there
+twice; also when what the killed one had sent arrives long after its death."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from moldau import Broker
+from moldau.client.admin import Admin
+from moldau.client.errors import KafkaError
+from moldau.client.offsets import LATEST, list_offsets
+from tests.tools.mirror.proxy import Proxy, proxy
+from tests.tools.mirror.stage import (
+    Cluster,
+    assert_same,
+    mirror,
+    mirror_command,
+    unique,
+)
+
+PARTITIONS = 3
+PER_PARTITION = 12_000
+ROUNDS = int(os.environ.get("MOLDAU_KILLS", "10"))
+
+
+def fill(cluster: Cluster, topic: str) -> None:
+    """Large batches, small ones, compressed ones."""
+    values = [b"%06d" % i + bytes(1000) for i in range(PER_PARTITION)]
+    cluster.produce(topic, values, 0)
+    cluster.produce(topic, values, 1, config={"batch.size": 5000})
+    cluster.produce(topic, values, 2, config={"compression.type": "lz4", "batch.size": 20_000})
+
+
+class Rounds:
+    """Mirrors that are killed, and how often in the middle of their work."""
+
+    def __init__(self, source: Cluster, target: Cluster, topic: str) -> None:
+        self.command = mirror_command(source, target, "--topics", topic)
+        self.places = [(topic, partition) for partition in range(PARTITIONS)]
+        self.target = target
+        self.dice = random.Random(topic)
+        self.interrupted = 0
+
+    def round(self, number: int) -> None:
+        process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if number % 3 == 2:
+            time.sleep(self.dice.random())
+        else:
+            self.wait_for_progress(process, self.dice.randrange(1, 1500))
+        process.kill()
+        out, _ = process.communicate()
+        assert process.returncode == -signal.SIGKILL, out
+        self.interrupted += self.copied() < PARTITIONS * PER_PARTITION
+
+    def wait_for_progress(self, process: subprocess.Popen[str], records: int) -> None:
+        before = self.copied()
+        deadline = time.monotonic() + 60
+        while self.copied() < before + records and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+    def copied(self) -> int:
+        with Admin(self.target.servers) as admin:
+            try:
+                return sum(list_offsets(admin, self.places, LATEST).values())
+            except KafkaError:
+                return 0
+
+
+def test_killed_again_and_again(source: Cluster, target: Cluster) -> None:
+    topic = source.create(unique(), PARTITIONS)
+    fill(source, topic)
+    rounds = Rounds(source, target, topic)
+    for number in range(ROUNDS):
+        rounds.round(number)
+    assert rounds.interrupted >= ROUNDS // 2, "most kills came too late to interrupt anything"
+    mirror(source, target, "--topics", topic)
+    assert assert_same(source, target, topic, PARTITIONS) == PARTITIONS * PER_PARTITION
+
+
+LARGE = 50_000
+
+
+@pytest.fixture
+def way() -> Iterator[Proxy]:
+    with proxy(larger=LARGE) as one:
+        yield one
+
+
+@pytest.fixture
+def delayed(way: Proxy) -> Iterator[Cluster]:
+    """A target that is reached by the proxy only."""
+    config = {
+        "listeners": "PLAINTEXT://127.0.0.1:0",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{way.port}",
+    }
+    with Broker(config=config) as broker:
+        way.upstream = int(broker.bootstrap_servers.rpartition(":")[2])
+        yield Cluster(f"127.0.0.1:{way.port}")
+
+
+def killed_with_a_batch_under_way(
+    source: Cluster, delayed: Cluster, topic: str, way: Proxy
+) -> None:
+    way.holding = True
+    process = subprocess.Popen(
+        mirror_command(source, delayed, "--topics", topic),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert way.held.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    way.holding = False
+    assert delayed.bounds(topic) == (0, 0)
+
+
+@pytest.mark.parametrize("comes", ["before the next mirror", "behind it"])
+def test_a_batch_that_arrives_after_its_sender_s_death(
+    source: Cluster, delayed: Cluster, way: Proxy, comes: str
+) -> None:
+    topic = source.create(unique())
+    source.produce(topic, [b"%04d" % i + bytes(1000) for i in range(2000)])
+    killed_with_a_batch_under_way(source, delayed, topic, way)
+    if comes == "before the next mirror":
+        way.release()
+        assert delayed.bounds(topic)[1] > 0
+    mirror(source, delayed, "--topics", topic)
+    if comes == "behind it":
+        way.release()
+    assert assert_same(source, delayed, topic) == 2000
+
+
+@pytest.mark.parametrize("comes", ["before the next mirror", "behind it"])
+def test_a_late_batch_of_records_that_the_source_has_deleted_since(
+    source: Cluster, delayed: Cluster, way: Proxy, comes: str
+) -> None:
+    """The next mirror cannot send the same again: what it puts there contradicts what was
+    announced. One of the two is kept, whole, and the offsets of groups are of that one."""
+    topic = source.create(unique())
+    source.produce(topic, [b"%04d" % i + bytes(1000) for i in range(100)])
+    killed_with_a_batch_under_way(source, delayed, topic, way)
+    source.produce(topic, [b"new"] * 5)
+    source.delete_records(topic, 101)
+    source.commit(group := unique("g"), {(topic, 0): 103})
+    if comes == "before the next mirror":
+        way.release()
+    mirror(source, delayed, "--topics", topic, "--groups", group)
+    if comes == "behind it":
+        way.release()
+    late = 100 if comes == "before the next mirror" else 0
+    values = [record.value for record in delayed.read(topic)]
+    assert values[late:] == [b"new"] * 4
+    assert len(values) == late + 4
+    assert delayed.committed(group, topic)[0] == late + 2
