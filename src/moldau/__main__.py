@@ -129,6 +129,8 @@ def _up_parser() -> argparse.ArgumentParser:
 
 
 def demo(argv: Sequence[str]) -> int:
+    from dataclasses import replace
+
     from moldau.server.embedded import Broker, BrokerError
     from moldau.tools import demo as job
     from moldau.tools.demo.options import from_arguments
@@ -139,6 +141,11 @@ def demo(argv: Sequence[str]) -> int:
         return job.run(arguments.bootstrap_server, options)
     try:
         with Broker() as broker:
+
+            def ended() -> str | None:
+                return None if broker.is_running else broker.log_text.strip() or "it said nothing"
+
+            options = replace(options, broker_ended=ended)
             return job.run(broker.bootstrap_servers, options)
     except BrokerError as error:
         print(f"moldau demo: {error}", file=sys.stderr)

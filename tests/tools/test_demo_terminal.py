@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,21 @@ def test_a_second_ctrl_c_leaves_at_once(bootstrap_servers: str) -> None:
         lines_until(process, b"holding")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+
+
+def test_a_demo_whose_broker_dies_ends_with_a_sentence() -> None:
+    """The one that it started: moldau demo, as from the shell."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "moldau", "demo", "--plain"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        lines_until(process, b"producing")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        (broker,) = [int(child) for child in children]
+        os.kill(broker, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == b"moldau demo: its broker has ended: it said nothing\n"

@@ -61,6 +61,10 @@ class Broker:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def data_dir(self) -> Path:
         """The folder with the logs."""
         if self._data is not None:

@@ -137,14 +137,16 @@ def _serve(
     addresses = _to_type(bound)
     address = addresses[0]
     # An embedded broker is its program's own: `moldau down` must not find it.
-    if parent is None:
+    is_embedded = parent is not None
+    if not is_embedded:
         ending.callback(_note_instance(data_dir, address))
     # Here, and not sooner: who is refused hears only why.
     for note in settings.notes:
         warn(f"Note: {note}.")
     for path in ready_files:
         ending.callback(_write_ready(path, address))
-    _announce(settings, addresses, data_dir)
+    if not is_embedded:
+        _announce(settings, addresses, data_dir)
     server.run()
 
 

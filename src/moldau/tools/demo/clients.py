@@ -35,6 +35,8 @@ def consumer_config(bootstrap_servers: str, group: str) -> dict[str, str | int |
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "session.timeout.ms": SESSION_SECONDS * 1_000,
+        # Members learn of a rebalance with a heartbeat: by default every three seconds.
+        "heartbeat.interval.ms": 500,
         # Bounded memory, however far a reader is behind; and no pause when the queue is full.
         "queued.max.messages.kbytes": 8 * 1024,
         "fetch.queue.backoff.ms": 10,

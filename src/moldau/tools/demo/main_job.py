@@ -11,7 +11,14 @@ from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.pipeline import Pipeline
 from moldau.tools.demo.source import Source, open_source
 from moldau.tools.demo.summary import summary
-from moldau.tools.demo.topics import DemoError, Topics, create, remove, unique_prefix
+from moldau.tools.demo.topics import (
+    BrokerEnded,
+    DemoError,
+    Topics,
+    create,
+    remove,
+    unique_prefix,
+)
 from moldau.tools.demo.view import View, open_view
 from moldau.tools.interrupts import on_first_interrupt
 
@@ -24,6 +31,8 @@ def run_demo(bootstrap_servers: str, options: DemoOptions) -> int:
         create(bootstrap_servers, topics)
         try:
             findings, sent = _run_on(topics, bootstrap_servers, options, source)
+        except BrokerEnded:
+            raise
         except (DemoError, KafkaException):
             _clean_up(bootstrap_servers, topics, options)
             raise

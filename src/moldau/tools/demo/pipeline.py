@@ -12,13 +12,13 @@ from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.orders import Order
 from moldau.tools.demo.processor import Processor
 from moldau.tools.demo.reader import Reader
-from moldau.tools.demo.topics import DemoError, Topics
+from moldau.tools.demo.topics import BrokerEnded, DemoError, Topics
 from moldau.tools.demo.totals import Totals
 from moldau.tools.demo.view import View
 
 CONSUMERS = 3
 TICK_SECONDS = 0.1
-# Draining is given up when nothing at all has moved for so long.
+# A run is given up when nothing at all has moved for so long.
 STALLED_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -45,6 +45,9 @@ class Pipeline:
         self._totals = Totals(bootstrap_servers, topics, board)
         self._group = ConsumerGroup(bootstrap_servers, topics, board)
         self._stages: list[Stage] = []
+        # Partition -> the offset after its last order; known when no order will follow.
+        self._ends: dict[int, int] = {}
+        self._moved, self._progress = time.monotonic(), board.progress()
 
     def __enter__(self) -> "Pipeline":
         return self
@@ -58,7 +61,7 @@ class Pipeline:
         for stop in (self._generator.stop, self._processor.stop, self._totals.stop):
             stop.set()
         self._group.stop()
-        if kind is not KeyboardInterrupt:
+        if kind not in (KeyboardInterrupt, BrokerEnded):
             for stage in [*self._stages, *self._group.stages]:
                 stage.join(STOP_SECONDS)
 
@@ -91,16 +94,11 @@ class Pipeline:
         """Tell the stages where the orders end and wait until they are there; the ends."""
         self._board.phase = "draining"
         reader = Reader(self._bootstrap_servers)
-        ends = reader.ends(self._topics.orders)
+        ends = self._ends = reader.ends(self._topics.orders)
         reader.close()
         self._group.ends.update(ends)
-        moved, at = time.monotonic(), self._board.progress()
         while not (self._totals.ended.is_set() and self._all_shipped(ends)):
             self._tick()
-            if self._board.progress() != at:
-                moved, at = time.monotonic(), self._board.progress()
-            elif time.monotonic() - moved > STALLED_SECONDS:
-                raise DemoError(self._stalled(ends))
         # A member that is stopped while it joins stays in the group until its session ends.
         settling = time.monotonic()
         while not self._group.settled() and time.monotonic() - settling < SESSION_SECONDS:
@@ -110,16 +108,22 @@ class Pipeline:
     def _all_shipped(self, ends: dict[int, int]) -> bool:
         return all(self._board.partitions[p].shipped >= end for p, end in ends.items())
 
-    def _stalled(self, ends: dict[int, int]) -> str:
+    def _check_progress(self) -> None:
+        if self._board.progress() != self._progress:
+            self._moved, self._progress = time.monotonic(), self._board.progress()
+        elif time.monotonic() - self._moved > STALLED_SECONDS:
+            raise DemoError(
+                f"nothing has moved for {STALLED_SECONDS} seconds ({self._behind()}): "
+                "is the broker still up?"
+            )
+
+    def _behind(self) -> str:
         behind = [
             f"partition {p}: end {end}, shipped {b.shipped}, summed {b.summed} by {b.consumer}"
-            for p, end in ends.items()
-            if min((b := self._board.partitions[p]).shipped, b.summed) < end
+            for p, b in enumerate(self._board.partitions)
+            if min(b.shipped, b.summed) < (end := self._ends.get(p, b.end))
         ]
-        return (
-            f"nothing has moved for {STALLED_SECONDS} seconds ({'; '.join(behind) or 'totals'}): "
-            "is the broker still up?"
-        )
+        return "; ".join(behind) or ("totals" if self._ends else "orders")
 
     def _start(self, name: str, work: Callable[[], None]) -> Stage:
         stage = Stage(name, self._board, work)
@@ -130,5 +134,9 @@ class Pipeline:
     def _tick(self) -> None:
         if self._board.failure is not None:
             raise DemoError(self._board.failure)
+        ended = self._options.broker_ended
+        if ended is not None and (said := ended()) is not None:
+            raise BrokerEnded(f"its broker has ended: {said}")
+        self._check_progress()
         self._view.update()
         time.sleep(TICK_SECONDS)

@@ -18,6 +18,10 @@ class DemoError(Exception):
     """The demo cannot go on; the message says why and what to do."""
 
 
+class BrokerEnded(DemoError):
+    """The broker that was started for the demo is gone, and its topics with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """Names of one run. Nothing outside `prefix` is ever written."""
