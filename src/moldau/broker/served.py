@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from moldau.protocol.schema import Message
 
 # API key: (name, oldest version, newest version); Apache Kafka 4.3.1's ranges (`kafka-broker-
-# api-versions`). Not here: transactions, KIP-848 and share groups, raft, ACLs, quotas, telemetry.
+# api-versions`). Not here: transactions, KIP-848 and share groups, raft, ACLs, telemetry.
 SERVED: dict[int, tuple[str, int, int]] = {
     0: ("Produce", 3, 13),
     1: ("Fetch", 4, 18),
@@ -45,6 +45,8 @@ SERVED: dict[int, tuple[str, int, int]] = {
     42: ("DeleteGroups", 0, 2),
     44: ("IncrementalAlterConfigs", 0, 1),
     47: ("OffsetDelete", 0, 0),
+    48: ("DescribeClientQuotas", 0, 1),
+    49: ("AlterClientQuotas", 0, 1),
     60: ("DescribeCluster", 0, 2),
     61: ("DescribeProducers", 0, 0),
     74: ("ListConfigResources", 0, 1),

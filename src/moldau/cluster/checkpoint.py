@@ -154,7 +154,15 @@ def image_records(image: ClusterImage) -> Iterator[Record]:
             yield m.ConfigRecord(resource_type=kind, resource_name=resource, name=name, value=value)
     if image.next_producer_id:
         yield m.ProducerIdsRecord(broker_id=-1, next_producer_id=image.next_producer_id)
+    yield from _client_quotas(image)
     yield from image.others.values()
+
+
+def _client_quotas(image: ClusterImage) -> Iterator[Record]:
+    for whom, limits in image.client_quotas.items():
+        for key, limit in limits.items():
+            names = [m.EntityData(entity_type=kind, entity_name=name) for kind, name in whom]
+            yield m.ClientQuotaRecord(entity=names, key=key, value=limit)
 
 
 def _registration(broker: Any) -> m.RegisterBrokerRecord:

@@ -12,6 +12,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
+from moldau.cluster.client_quotas import Entity, Quotas, entity
 from moldau.cluster.kept import NOTHING, Kept, Key, keep
 from moldau.cluster.records import Record
 from moldau.protocol.messages import metadata_log as m
@@ -95,7 +96,8 @@ class ClusterImage(NamedTuple):
     # By resource type and name; the cluster's default for all brokers is (BROKER, "").
     configs: Mapping[tuple[int, str], Mapping[str, str]] = _nothing()
     next_producer_id: int = 0
-    # Records that nothing here interprets (access control, quotas, what is newer).
+    client_quotas: Quotas = _nothing()
+    # Records that nothing here interprets (access control, what is newer).
     others: Kept = NOTHING
 
     def apply(self, records: Iterable[Record]) -> ClusterImage:
@@ -138,6 +140,7 @@ class _Draft:
         # The partitions of topics that are touched, by topic id.
         self.partitions: dict[bytes, list[PartitionImage]] = {}
         self.next_producer_id = image.next_producer_id
+        self.client_quotas: dict[Entity, Mapping[str, float]] | None = None
         self.others: dict[Key, Record] | None = None
 
     def keep(self, record: Record) -> None:
@@ -191,6 +194,7 @@ class _Draft:
             topics_by_id=ids,
             configs=_either(self.configs, image.configs),
             next_producer_id=self.next_producer_id,
+            client_quotas=_either(self.client_quotas, image.client_quotas),
             others=_either(self.others, image.others),
         )
 
@@ -378,6 +382,21 @@ def _producer_ids(draft: _Draft, record: m.ProducerIdsRecord) -> None:
     draft.next_producer_id = record.next_producer_id
 
 
+def _client_quota(draft: _Draft, record: m.ClientQuotaRecord) -> None:
+    if draft.client_quotas is None:
+        draft.client_quotas = dict(draft.image.client_quotas)
+    whom = entity(record.entity)
+    values = dict(draft.client_quotas.get(whom, {}))
+    if record.remove:
+        values.pop(record.key, None)
+    else:
+        values[record.key] = record.value
+    if values:
+        draft.client_quotas[whom] = values
+    else:
+        draft.client_quotas.pop(whom, None)
+
+
 def _ignored(draft: _Draft, record: Record) -> None:
     """Says nothing about the cluster."""
 
@@ -396,6 +415,7 @@ _HANDLERS: Final[dict[type, Any]] = {
     m.PartitionChangeRecord: _change_partition,
     m.ClearElrRecord: _clear_elr,
     m.ProducerIdsRecord: _producer_ids,
+    m.ClientQuotaRecord: _client_quota,
     m.NoOpRecord: _ignored,
     # Transactions of a stored log are sorted out before (replay.py), and what is decided here
     # is written whole.

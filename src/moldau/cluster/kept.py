@@ -19,13 +19,8 @@ Kept: TypeAlias = Mapping[Key, Record]
 NOTHING: Final[Kept] = MappingProxyType({})
 
 
-def _entity(record: Any) -> Key:
-    return (frozenset((e.entity_type, e.entity_name) for e in record.entity), record.key)
-
-
 _ABOUT: Final[Mapping[type, Callable[[Any], Key]]] = {
     m.AccessControlEntryRecord: lambda record: (bytes(record.id),),
-    m.ClientQuotaRecord: _entity,
     m.DelegationTokenRecord: lambda record: (record.token_id,),
     m.RegisterControllerRecord: lambda record: (record.controller_id,),
     m.UserScramCredentialRecord: lambda record: (record.name, record.mechanism),
@@ -55,11 +50,7 @@ def keep(kept: dict[Key, Record], record: Record) -> None:
     if identity is None:
         kept[_next(kept, type(record))] = record
         return
-    key = (type(record), *identity(record))
-    if isinstance(record, m.ClientQuotaRecord) and record.remove:
-        kept.pop(key, None)
-    else:
-        kept[key] = record
+    kept[(type(record), *identity(record))] = record
 
 
 def _next(kept: dict[Key, Record], of: type) -> Key:
