@@ -39,11 +39,19 @@ class Stage:
         self.disk = disk or MemoryDisk()
         self.said: list[str] = []
         self.now_ms = now_ms
+        self.spent_ns = 0  # what its stopwatch shows
         self.dice = random.Random(7)
         self.logs = LogManager.open(
             self.disk, "/data", settings, self.now_ms, self.said.append, self.dice.randbytes
         )
-        self.node = Node(settings, self.logs, self.dice, Loggers(self.said.append), self.now_ms)
+        self.node = Node(
+            settings,
+            self.logs,
+            self.dice,
+            Loggers(self.said.append),
+            lambda: self.spent_ns,
+            self.now_ms,
+        )
         self.node.start({"PLAINTEXT": Endpoint("localhost", 9092)})
         self.correlation_id = 0
         self.client = self.connect()

@@ -67,6 +67,10 @@ SHOWN_ELSEWHERE = {
     "broker.rack": "broker/test_admin.py test_rack_of_the_settings_is_told",
     "controller.listener.names": "server/test_settings_listeners.py "
     "test_listeners_of_controllers_are_skipped",
+    "controller.quota.window.num": "broker/quotas/test_meter.py "
+    "test_window_of_mutations_is_configured",
+    "controller.quota.window.size.seconds": "broker/quotas/test_meter.py "
+    "test_window_of_mutations_is_configured",
     "default.replication.factor": "cluster/test_topics.py test_defaults_of_the_broker",
     "delete.topic.enable": "cluster/test_topics.py test_deletion_can_be_switched_off",
     "fetch.max.bytes": "broker/test_fetch.py test_fetch_max_bytes_of_the_broker_is_a_limit_too",
@@ -94,6 +98,12 @@ SHOWN_ELSEWHERE = {
     "metadata.max.retention.bytes": "broker/test_metadata_snapshots.py "
     "test_log_is_cut_at_the_front_and_old_snapshots_go",
     "metadata.max.retention.ms": "broker/test_metadata_snapshots.py test_old_snapshots_go_by_time",
+    "max.connection.creation.rate": "broker/quotas/test_connections.py "
+    "test_connections_of_a_broker_come_no_faster_than_allowed",
+    "max.connections.per.ip": "broker/quotas/test_connections.py "
+    "test_address_may_have_fewer_or_more",
+    "max.connections.per.ip.overrides": "broker/quotas/test_connections.py "
+    "test_address_may_have_fewer_or_more",
     "max.incremental.fetch.session.cache.slots": "broker/test_fetch.py "
     "test_sessions_have_slots_and_the_unused_one_goes",
     "moldau.sync": "durability/test_syncs.py test_moldau_sync_never_asks_for_no_sync",
@@ -101,6 +111,8 @@ SHOWN_ELSEWHERE = {
     "num.partitions": "server/test_up.py "
     "test_options_win_over_overrides_over_environment_over_the_file",
     "producer.id.expiration.ms": "storage/test_producers.py test_silent_producers_expire",
+    "quota.window.num": "broker/quotas/test_meter.py test_window_of_clients_is_configured",
+    "quota.window.size.seconds": "broker/quotas/test_meter.py test_window_of_clients_is_configured",
     "socket.request.max.bytes": "attacks/test_frames.py "
     "test_who_sends_nonsense_loses_the_connection_and_is_named",
 }

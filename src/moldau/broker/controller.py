@@ -178,7 +178,10 @@ class Controller:
         for topic in (*differing.created, *(after for _, after in differing.altered)):
             self._lead(topic)
         self._tell_of_cleaning({topic.name for topic in differing.created}, differing.configured)
+        if self.image.client_quotas is not before.client_quotas:
+            self._node.limit_clients(self.image.client_quotas)
         if differing.brokers_configured:
+            self._node.limit_connections(self.configs)
             expiration: Any = self.configs.values["producer.id.expiration.ms"]
             self._node.logs.expire_producers_after(expiration)
         self._reconfigure(

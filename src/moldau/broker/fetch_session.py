@@ -120,6 +120,9 @@ class Sessions:
         for session in self._sessions.values():
             session.last_used_ms += by_ms
 
+    def end(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+
     def _make(self, body: FetchRequest, by_id: bool, now_ms: int) -> Session | None:
         if len(self._sessions) >= self._slots and not self._evict(now_ms):
             return None

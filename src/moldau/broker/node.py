@@ -16,6 +16,8 @@ from moldau.broker.groups.coordinator import GroupCoordinator
 from moldau.broker.loggers import REQUEST, Loggers
 from moldau.broker.outbox import Outbox
 from moldau.broker.partition import Partition
+from moldau.broker.quotas.connections import ConnectionQuotas
+from moldau.broker.quotas.meter import Meter, Permits, client_window
 from moldau.broker.wire import Wire
 from moldau.cluster.create_topics import auto_topics
 from moldau.cluster.topic_names import CONSUMER_OFFSETS
@@ -25,6 +27,7 @@ from moldau.protocol.messages.create_topics import CreatableTopic, CreatableTopi
 
 if TYPE_CHECKING:
     from moldau.broker.request import Connection, Request
+    from moldau.cluster.client_quotas import Quotas
     from moldau.cluster.image import ClusterImage, Endpoint
     from moldau.protocol.config.layers import BrokerConfigs
     from moldau.protocol.schema import Message
@@ -83,8 +86,10 @@ class Node(Wire):
         logs: LogManager,
         rng: Dice,
         loggers: Loggers,
+        stopwatch: Callable[[], int],
         now_ms: int,
     ) -> None:
+        """`stopwatch` counts nanoseconds; it is asked only where clients' time is limited."""
         super().__init__(loggers[REQUEST].warn)
         self.loggers = loggers
         self.now_ms = now_ms
@@ -101,6 +106,9 @@ class Node(Wire):
         )
         sync = broker["moldau.sync"]
         self._synced_acks = {"never": (), "acks-all": (ALL,), "always": (ALL, 1)}[sync]
+        self._meter = Meter(self, loggers, broker, stopwatch)
+        self.connection_quotas = ConnectionQuotas(client_window(broker))
+        self.connection_quotas.configure(settings.configs)
         self.controller = Controller(self)
         self.groups = GroupCoordinator(self)
         # Ids for producers that are reserved on disk and not yet handed out.
@@ -193,6 +201,32 @@ class Node(Wire):
         own = (self.settings.node_id, self.advertised(connection))
         return View(image or self.image, connection.listener, own)
 
+    # --- measuring --------------------------------------------------------------------------
+
+    def limit_clients(self, quotas: Quotas) -> None:
+        self._meter.limit(quotas)
+        self.connection_quotas.limit(quotas)
+        self.measure_if_wanted()
+
+    def limit_connections(self, configs: BrokerConfigs) -> None:
+        """As these say; those that are too many then are closed, idle and old ones first."""
+        self.connection_quotas.configure(configs)
+        excess = self.connection_quotas.excess
+        if excess:
+            chosen = sorted(self.connections, key=lambda one: (bool(one.inflight), one.id))
+            for connection in chosen[:excess]:
+                self.close(connection, "fewer connections are allowed now (max.connections)")
+
+    def permits(self, request: Request, strict_since: int) -> Permits:
+        """How many partitions the request may create or delete."""
+        return Permits() if self.meter is None else self.meter.permits(request, strict_since)
+
+    def measure_if_wanted(self) -> None:
+        """Quotas or levels of loggers have changed."""
+        if self._meter.is_wanted != (self.meter is not None):
+            self.meter = self._meter if self._meter.is_wanted else None
+            self.generation += 1  # what connections remember to do unmeasured is over
+
     # --- durability -------------------------------------------------------------------------
 
     def sync_before_reply(self, acks: int) -> bool:
@@ -243,6 +277,8 @@ class Node(Wire):
         self.timers.clock_moved(by_ms)
         self.groups.clock_moved(by_ms)
         self.sessions.clock_moved(by_ms)
+        self._meter.clock_moved(by_ms)
+        self.connection_quotas.clock_moved(by_ms)
         self.logs.clock_moved(by_ms, self.now_ms)
 
     def tick(self, now_ms: int) -> None:

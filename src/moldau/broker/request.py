@@ -6,7 +6,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moldau.broker.quotas.meter import Cost
     from moldau.broker.repetition import Repetitions
+    from moldau.broker.timers import Timer
     from moldau.protocol.codec import Hole
 
 # A response ready to be sent: buffers, and regions of files with a `size`.
@@ -15,6 +17,8 @@ Parts = list[Any]
 # Requests that one connection may begin in a round; then it is the turn of others. Without it
 # 300 KB of pipelined Metadata requests held up all other clients for a minute.
 TURN = 256
+# Whom everybody is taken for that has not authenticated (KafkaPrincipal.ANONYMOUS).
+ANONYMOUS = "ANONYMOUS"
 
 
 class Connection:
@@ -27,7 +31,9 @@ class Connection:
         "inflight",
         "listener",
         "local_address",
+        "muted",
         "peer_host",
+        "principal",
         "repetitions",
         "software",
         "turn",
@@ -53,7 +59,10 @@ class Connection:
         self.inflight: deque[Request] = deque()  # begun and not yet sent, in order
         self.waiting: deque[bytes] = deque()  # frames whose turn has not come
         self.turn = TURN  # how many more requests may begin in this round
-        self.unsent = False  # the body still holds more than it should: begin nothing new
+        # Begin nothing new: the body still holds more than it should, or the peer is over quota.
+        self.unsent = False
+        self.muted: Timer | None = None  # until it may go on; None: it is not over quota
+        self.principal = ANONYMOUS
         self.closed = False
         self.repetitions: Repetitions | None = None  # of Produces, see broker/repetition.py
 
@@ -68,6 +77,7 @@ class Request:
         "client_id",
         "connection",
         "correlation_id",
+        "cost",
         "now_ms",
         "parts",
         "state",
@@ -92,6 +102,7 @@ class Request:
         self.body: Any = None
         self.state: Any = None  # of a handler that parks the request
         self.answered = False
+        self.cost: Cost | None = None  # where something is measured
         self.parts: Parts = []
 
     @property

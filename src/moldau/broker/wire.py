@@ -8,10 +8,12 @@ waits until all before it are answered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from moldau.broker.outbox import Outbox
+from moldau.broker.quotas.meter import Cost, Meter
 from moldau.broker.request import TURN, Connection, Parts, Request, join
 from moldau.broker.served import SERVED, Served, load
 from moldau.broker.timers import Timers
@@ -50,6 +52,7 @@ class Wire:
         self.timers = Timers()
         self.connections: set[Connection] = set()
         self.now_ms = 0
+        self.meter: Meter | None = None  # where there is something to measure
         self._apis: dict[int, Served] = {}
         # Connections on which an answer may let a waiting request begin. A list and not a call:
         # a thousand requests behind one answer must not become a thousand nested calls.
@@ -86,12 +89,16 @@ class Wire:
 
     def drained(self, connection: Connection) -> None:
         """The peer has taken most of what was sent to it."""
+        if connection.muted is not None:
+            return
         connection.unsent = False
         self._unblocked.append(connection)
 
     def closed(self, connection: Connection) -> None:
         connection.closed = True
         connection.waiting.clear()
+        if connection.muted is not None:
+            connection.muted.cancel()
         self.connections.discard(connection)
         self._took_turns.discard(connection)
         for request in connection.inflight:
@@ -103,7 +110,9 @@ class Wire:
 
     def _may_begin(self, connection: Connection, frame: bytes | bytearray) -> bool:
         """Only a Produce may begin before what came earlier is answered, and only behind
-        Produces. When the turn of a connection is over it waits for the next round."""
+        Produces; where clients are measured none, because the answer to the one before may say
+        that the next has to wait. When the turn of a connection is over it waits for the next
+        round."""
         if connection.unsent:
             return False
         inflight = connection.inflight
@@ -111,6 +120,7 @@ class Wire:
             frame[:2] != _PRODUCE
             or inflight[-1].api_key != PRODUCE
             or len(inflight) >= MAX_INFLIGHT
+            or self.meter is not None
         ):
             return False
         if connection.turn <= 0:
@@ -128,21 +138,44 @@ class Wire:
             and repetitions.handle(self, connection, frame)  # type: ignore[arg-type]
         ):
             return
+        meter = self.meter
+        began_ns = 0 if meter is None else meter.stopwatch()
         try:
             request, served = self._parse(connection, frame)
         except (BadRequest, Malformed) as error:
             self.close(connection, str(error))
             return
         connection.inflight.append(request)
+        if meter is not None:
+            request.cost = Cost(len(frame), began_ns)
         response = served.handle(self, request)  # type: ignore[arg-type]
         if response is not None:
             self.respond(request, response)
+        if meter is not None:
+            meter.handled(request)
 
     def close(self, connection: Connection, why: str) -> None:
         """The connection ends, and the log says why; nothing more is begun on it."""
         connection.waiting.clear()
         connection.unsent = True
         self.outbox.closes.append((connection, why))
+
+    def mute(self, connection: Connection, ms: int) -> None:
+        """Reads nothing more from it for so long. What it has been sent says so (KIP-219)."""
+        connection.unsent = True
+        until, earlier = self.now_ms + ms, connection.muted
+        if earlier is None or earlier.deadline_ms < until:
+            if earlier is not None:
+                earlier.cancel()
+            connection.muted = self.timers.at(until, partial(self._unmute, connection))
+
+    def _unmute(self, connection: Connection, _now_ms: int) -> None:
+        connection.muted = None
+        # The body looks whether the peer has taken what it was sent, and says so: `drained`.
+        self.outbox.sends.append((connection, []))
+
+    def name_of(self, api_key: int) -> str:
+        return SERVED[api_key][0]
 
     def _parse(self, connection: Connection, frame: bytes | bytearray) -> tuple[Request, Served]:
         if len(frame) < _HEADER.size:
@@ -179,6 +212,8 @@ class Wire:
 
     def respond(self, request: Request, response: Message | None) -> None:
         """Answers a request, once. None: it wants no answer (a Produce with acks=0)."""
+        if self.meter is not None:
+            self.meter.answered(request, response)
         if request.connection.closed or response is None:
             self.answer(request, [])
         else:

@@ -39,7 +39,10 @@ MIN_ISR: Final = "min.insync.replicas"
 _ELR: Final = "eligible.leader.replicas.version"
 # Broker configs that count at once; topics take their defaults from the first.
 _AT_ONCE: Final = frozenset(BROKER_SYNONYMS.values()) | {
+    "max.connection.creation.rate",
     "max.connections",
+    "max.connections.per.ip",
+    "max.connections.per.ip.overrides",
     "producer.id.expiration.ms",
 }
 

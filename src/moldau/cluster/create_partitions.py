@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
-from moldau.cluster.decided import MAX_RECORDS, TOO_MANY_RECORDS, Decided, Dice, Refused
+from moldau.cluster.decided import (
+    MAX_RECORDS,
+    TOO_MANY_RECORDS,
+    Charge,
+    Decided,
+    Dice,
+    Refused,
+    uncharged,
+)
 from moldau.cluster.image import ClusterImage, TopicImage
 from moldau.cluster.placement import check_assignment, chosen_in_sync, partition_record, place
 from moldau.cluster.records import Record
@@ -19,7 +27,12 @@ from moldau.protocol.messages.create_partitions import (
 )
 
 
-def create_partitions(image: ClusterImage, dice: Dice, request: CreatePartitionsRequest) -> Decided:
+def create_partitions(
+    image: ClusterImage,
+    dice: Dice,
+    request: CreatePartitionsRequest,
+    charge: Charge = uncharged,
+) -> Decided:
     refuse = partial(_refuse_all, request)
     names = Counter(topic.name for topic in request.topics)
     results = [
@@ -29,7 +42,9 @@ def create_partitions(image: ClusterImage, dice: Dice, request: CreatePartitions
     ]
     records: list[Record] = []
     results += [
-        _grow(image, dice, topic, records) for topic in request.topics if names[topic.name] == 1
+        _grow(image, dice, topic, records, charge)
+        for topic in request.topics
+        if names[topic.name] == 1
     ]
     if len(records) > MAX_RECORDS:
         return Decided([], refuse(ErrorCode.POLICY_VIOLATION, TOO_MANY_RECORDS), refuse)
@@ -51,10 +66,15 @@ def _result(
 
 
 def _grow(
-    image: ClusterImage, dice: Dice, request: CreatePartitionsTopic, records: list[Record]
+    image: ClusterImage,
+    dice: Dice,
+    request: CreatePartitionsTopic,
+    records: list[Record],
+    charge: Charge,
 ) -> CreatePartitionsTopicResult:
     try:
         topic = _growing(image, request)
+        charge(request.count - len(topic.partitions))
         replicas = _replicas(image, dice, topic, request)
     except Refused as refused:
         return _result(request.name, refused.code, refused.message)

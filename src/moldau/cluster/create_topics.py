@@ -8,7 +8,15 @@ from functools import partial
 from typing import Final
 
 from moldau.cluster.configs import check_topic_configs, creation_source
-from moldau.cluster.decided import MAX_RECORDS, TOO_MANY_RECORDS, Decided, Dice, Refused
+from moldau.cluster.decided import (
+    MAX_RECORDS,
+    TOO_MANY_RECORDS,
+    Charge,
+    Decided,
+    Dice,
+    Refused,
+    uncharged,
+)
 from moldau.cluster.image import ClusterImage, ResourceType
 from moldau.cluster.placement import check_assignment, chosen_in_sync, partition_record, place
 from moldau.cluster.records import Record
@@ -36,7 +44,11 @@ MAX_PARTITIONS: Final = 10_000  # in one request
 
 
 def create_topics(
-    image: ClusterImage, configs: BrokerConfigs, dice: Dice, request: CreateTopicsRequest
+    image: ClusterImage,
+    configs: BrokerConfigs,
+    dice: Dice,
+    request: CreateTopicsRequest,
+    charge: Charge = uncharged,
 ) -> Decided:
     names = Counter(topic.name for topic in request.topics)
     topics = [t for t in request.topics if names[t.name] == 1 and t.name != CLUSTER_METADATA]
@@ -46,7 +58,7 @@ def create_topics(
         message = "Excessively large number of partitions per request."
         return Decided([], refuse(ErrorCode.POLICY_VIOLATION, message), refuse)
     records: list[Record] = []
-    results = [_create(image, configs, dice, topic, records) for topic in topics]
+    results = [_create(image, configs, dice, topic, records, charge) for topic in topics]
     if len(records) > MAX_RECORDS:
         return Decided([], refuse(ErrorCode.POLICY_VIOLATION, TOO_MANY_RECORDS), refuse)
     results += [_refused_whole(name) for name, count in names.items() if count > 1]
@@ -98,12 +110,14 @@ def _create(
     dice: Dice,
     topic: CreatableTopic,
     records: list[Record],
+    charge: Charge,
 ) -> CreatableTopicResult:
     """One topic's result; its records are added when there is nothing to refuse."""
     try:
         _check_name(image, topic.name)
         overrides = _checked_overrides(configs, topic)
         replicas = _replicas(image, configs, dice, topic)
+        charge(len(replicas))
     except Refused as refused:
         return CreatableTopicResult(
             name=topic.name, error_code=refused.code, error_message=refused.message

@@ -7,7 +7,7 @@ the records do, when they are replayed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from moldau.cluster.records import Record
 from moldau.protocol.errors import ErrorCode
@@ -32,6 +32,15 @@ class Refused(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+# Called with the number of partitions that are to be created or deleted. Raises Refused when the
+# client may not change so many (KIP-599).
+Charge: TypeAlias = Callable[[int], None]
+
+
+def uncharged(_partitions: int) -> None:
+    """For what the broker does of itself."""
 
 
 class Decided(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import Final
 
-from moldau.cluster.decided import Decided
+from moldau.cluster.decided import Charge, Decided, Refused, uncharged
 from moldau.cluster.image import ClusterImage, TopicImage
 from moldau.protocol.config.layers import BrokerConfigs
 from moldau.protocol.errors import ErrorCode
@@ -24,7 +24,11 @@ _UNKNOWN_ID: Final = "This server does not host this topic ID."
 
 
 def delete_topics(
-    image: ClusterImage, configs: BrokerConfigs, version: int, request: DeleteTopicsRequest
+    image: ClusterImage,
+    configs: BrokerConfigs,
+    version: int,
+    request: DeleteTopicsRequest,
+    charge: Charge = uncharged,
 ) -> Decided:
     """`version` is the request's: before 3 there was no error for "deletion is switched off"."""
     refuse = partial(_refuse_all, request)
@@ -36,6 +40,7 @@ def delete_topics(
             [], refuse(ErrorCode.TOPIC_DELETION_DISABLED, "Topic deletion is disabled."), refuse
         )
     deletion = _Deletion(image, request)
+    deletion.conclude(charge)
     return Decided(
         [RemoveTopicRecord(topic_id=topic.id) for topic in deletion.doomed.values()],
         DeleteTopicsResponse(responses=deletion.results),
@@ -74,7 +79,16 @@ class _Deletion:
                 self._refuse_unclear(topic)
         self._find_ids(Counter(ids))
         self._find_names(Counter(names), {i for i, count in Counter(ids).items() if count > 1})
-        self.results += [_result(topic.name, topic.id) for topic in self.doomed.values()]
+
+    def conclude(self, charge: Charge) -> None:
+        """The rest is deleted, as far as the client may."""
+        for topic in tuple(self.doomed.values()):
+            try:
+                charge(len(topic.partitions))
+                self.results.append(_result(topic.name, topic.id))
+            except Refused as refused:
+                del self.doomed[topic.id]
+                self.results.append(_result(topic.name, topic.id, refused.code, refused.message))
 
     def _refuse_unclear(self, topic: DeleteTopicState) -> None:
         if topic.name is None:

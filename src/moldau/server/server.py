@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldau.broker.loggers import NETWORK
 from moldau.broker.request import Connection as Peer
+from moldau.broker.timers import Timers
 from moldau.cluster.image import Endpoint
 from moldau.server.connection import Connection
 from moldau.server.reactor import READ, Reactor
@@ -19,6 +20,7 @@ from moldau.server.workers import Workers
 
 if TYPE_CHECKING:
     from moldau.broker.node import Node
+    from moldau.broker.quotas.connections import Admission
     from moldau.server.listeners import Listener
     from moldau.storage.disk import Disk
     from moldau.storage.log import Log
@@ -27,6 +29,14 @@ RECEIVE_BUFFER = 1 << 18
 READ_THREADS = 4
 ACCEPTS_PER_ROUND = 256
 MAPPED_IPV4 = "::ffff:"  # how a socket for both families names an IPv4 address
+
+
+# Refused connections that are held for a while, so that their clients do not come back at once.
+MAX_HELD = 1000
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return min((deadline for deadline in (one, other) if deadline is not None), default=None)
 
 
 class BindError(Exception):
@@ -119,14 +129,17 @@ class Server:
         self._log = node.loggers[NETWORK]
         self._connections: dict[Peer, Connection] = {}
         self._listeners: list[socket.socket] = []
+        self._paused: set[socket.socket] = set()  # of the listeners
+        self._held: set[socket.socket] = set()  # accepted, and neither served nor closed yet
         self._count = 0
         self._failure: str | None = None
-        settings: Mapping[str, Any] = node.settings.broker
-        self._frame_limit: int = settings["socket.request.max.bytes"]
         # Logs need descriptors too: at the limit of the process a client is turned away, and not
         # a record that another one sends.
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._files_for_connections = limit - limit // 2
+        node.connection_quotas.possible = limit - limit // 2
+        settings: Mapping[str, Any] = node.settings.broker
+        self._frame_limit: int = settings["socket.request.max.bytes"]
+        self._timers = Timers()
         self._idle_ms: int = settings["connections.max.idle.ms"]
         self._next_idle_check: int | None = None
         self.readers = Workers("read", READ_THREADS, reactor.call_from_thread)
@@ -137,8 +150,10 @@ class Server:
     def listen(self, listener: Listener, sockets: list[socket.socket]) -> None:
         for sock in sockets:
             self._listeners.append(sock)
-            accept = partial(self._accept, listener, sock)
-            self.reactor.register(sock.fileno(), READ, accept)
+            self._watch(listener, sock)
+
+    def _watch(self, listener: Listener, sock: socket.socket) -> None:
+        self.reactor.register(sock.fileno(), READ, partial(self._accept, listener, sock))
 
     def run(self) -> None:
         """Serves until `reactor.stop`. Raises SyncFailed."""
@@ -148,7 +163,10 @@ class Server:
 
     def close(self) -> None:
         for sock in self._listeners:
-            self.reactor.unregister(sock.fileno())
+            if sock not in self._paused:
+                self.reactor.unregister(sock.fileno())
+            sock.close()
+        for sock in self._held:
             sock.close()
         self._answer_what_was_begun()
         for connection in list(self._connections.values()):
@@ -181,18 +199,52 @@ class Server:
                     )
                     return
                 continue  # the peer went away before it was accepted
-            if len(self._connections) >= self._max_connections():
-                sock.close()
-                self._log.warn(
-                    f"Refused a connection from {address[0]}: {len(self._connections)} are open "
-                    f"(max.connections, or half of the limit on open files, ulimit -n)."
-                )
-                continue
-            self._open(listener, sock, address[0])
+            host = address[0].removeprefix(MAPPED_IPV4)
+            now_ms = self.node.now_ms
+            admission = self.node.connection_quotas.arrived(listener.name, host, now_ms)
+            if admission.refused:
+                self._refuse(sock, host, admission)
+            elif admission.wait_ms:
+                self._open_later(listener, server_socket, sock, host, admission.wait_ms)
+                return
+            else:
+                self._open(listener, sock, host)
 
-    def _max_connections(self) -> int:
-        wanted: Any = self.node.controller.configs.values["max.connections"]
-        return min(int(wanted), self._files_for_connections)
+    def _refuse(self, sock: socket.socket, host: str, admission: Admission) -> None:
+        say = self._log.debug if admission.wait_ms else self._log.warn
+        say(f"Refused a connection from {host}: {admission.refused}.")
+        if admission.wait_ms and len(self._held) < MAX_HELD:
+            # A client that is closed at once comes back at once.
+            self._held.add(sock)
+            due = self.node.now_ms + admission.wait_ms
+            self._timers.at(due, lambda _now_ms: self._let_go(sock))
+        else:
+            sock.close()
+
+    def _let_go(self, sock: socket.socket) -> None:
+        self._held.discard(sock)
+        sock.close()
+
+    def _open_later(
+        self,
+        listener: Listener,
+        server_socket: socket.socket,
+        sock: socket.socket,
+        host: str,
+        wait_ms: int,
+    ) -> None:
+        """Takes no connection of that socket until it is time for this one."""
+        self.reactor.unregister(server_socket.fileno())
+        self._paused.add(server_socket)
+        self._held.add(sock)
+
+        def resume(_now_ms: int) -> None:
+            self._held.discard(sock)
+            self._open(listener, sock, host)
+            self._paused.discard(server_socket)
+            self._watch(listener, server_socket)
+
+        self._timers.at(self.node.now_ms + wait_ms, resume)
 
     def _open(self, listener: Listener, sock: socket.socket, peer_host: str) -> None:
         sock.setblocking(False)
@@ -203,13 +255,12 @@ class Server:
         advertised = listener.advertised
         if advertised and not advertised[1]:
             advertised = (advertised[0], port)
-        peer = Peer(
-            self._count, listener.name, local, peer_host.removeprefix(MAPPED_IPV4), advertised
-        )
+        peer = Peer(self._count, listener.name, local, peer_host, advertised)
         try:
             connection = Connection(self, sock, peer, self._frame_limit)
         except OSError:  # gone already
             sock.close()
+            self.node.connection_quotas.left(listener.name, peer_host)
             return
         self._connections[peer] = connection
         self.node.opened(peer)
@@ -219,14 +270,17 @@ class Server:
     def connection_closed(self, connection: Connection, why: str) -> None:
         if why:
             self._log.info(f"Closed the connection of {connection.name}: {why}.")
-        del self._connections[connection.peer]
-        self.node.closed(connection.peer)
+        peer = connection.peer
+        del self._connections[peer]
+        self.node.connection_quotas.left(peer.listener, peer.peer_host)
+        self.node.closed(peer)
 
     def _clock_moved(self, by_ms: int) -> None:
         self._log.warn(
             f"The clock was set {abs(by_ms) / 1000:.0f} s {'forward' if by_ms > 0 else 'back'}."
         )
         self.node.clock_moved(by_ms)
+        self._timers.clock_moved(by_ms)
         for connection in self._connections.values():
             connection.last_active_ms += by_ms
         if self._next_idle_check is not None:
@@ -277,6 +331,9 @@ class Server:
 
     def _deadline(self) -> int | None:
         deadline = self.node.next_deadline()
+        if self._held:
+            self._timers.run(self.node.now_ms)
+            deadline = _sooner(deadline, self._timers.next_deadline())
         idle = self._next_idle_check
         if idle is None:
             return deadline

@@ -16,7 +16,7 @@ from moldau.protocol.config.definition import InvalidConfig, Value, default_valu
 from moldau.protocol.config.effects import EFFECTIVE, REFUSED
 from moldau.protocol.config.history import HISTORIC, plug_in
 from moldau.protocol.config.layers import LISTENER_PREFIX, BrokerConfigs, base_name, synonyms
-from moldau.protocol.config.reconfiguration import unmet_by_logs
+from moldau.protocol.config.reconfiguration import unmet_by_addresses, unmet_by_logs
 from moldau.protocol.config.topic import check_compaction_lag, topic_defaults
 from moldau.server import environment, listeners
 from moldau.server.environment import NewTopic
@@ -255,6 +255,8 @@ def _judge_unknown(name: str, given: Given) -> str | None:
         # listener.name.NAME.MECHANISM.sasl.jaas.config has the mechanism in between.
         if any(f".{part}" in f".{base}" for part in _SECURITY):
             raise _refusal(name, given, "security")
+        if base in BROKER:
+            checked(base, given)
         return None
     if plug_in(name):
         return None
@@ -342,7 +344,7 @@ def _clamp(static: dict[str, str], topics: Sequence[NewTopic]) -> list[str]:
 
 def _check_together(values: Mapping[str, Value], kept: Mapping[str, Given]) -> None:
     """What Kafka's KafkaConfig.validateValues asks beyond single values."""
-    for name, why in unmet_by_logs(values):
+    for name, why in (*unmet_by_logs(values), *unmet_by_addresses(values)):
         raise _culprit(name, kept).error(why)
     try:
         check_compaction_lag(topic_defaults(values))

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -121,7 +122,7 @@ def _serve(
     logs = LogManager.open(disk, data_dir, settings, now_ms(), loggers[LOG].warn, dice.randbytes)
     ending.callback(lambda: logs.close(now_ms()))
     try:
-        node = Node(settings, logs, dice, loggers, now_ms())
+        node = Node(settings, logs, dice, loggers, time.perf_counter_ns, now_ms())
         node.start({listener.name: endpoint(listener, sockets) for listener, sockets in bound})
     except DiskError:
         logs.sync_failed = True  # a stop would try to write as well, and say so once more

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moldau.broker.fetch_session import NO_SESSION, Key, Session, asked
+from moldau.broker.fetch_session import INITIAL_EPOCH, NO_SESSION, Key, Session, asked
 from moldau.broker.partition import storage_error
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.fetch import (
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from moldau.storage.log import Log
 
 READ_COMMITTED = 1
+# What stands around a partition's records in an answer, and around all of them.
+_AROUND_RECORDS, _AROUND = 40, 20
 
 Read = list[tuple[Key, PartitionData]]
 
@@ -47,7 +49,7 @@ def handle(node: Node, request: Request) -> FetchResponse | None:
         return FetchResponse(error_code=error)
     fetch = Fetch(node, request, session)
     read, size, failed = fetch.read()
-    if failed or not read or size >= body.min_bytes or body.max_wait_ms <= 0:
+    if failed or not read or size >= min(body.min_bytes, fetch.room) or body.max_wait_ms <= 0:
         return fetch.response(read)
     fetch.park(size)
     return None
@@ -56,7 +58,7 @@ def handle(node: Node, request: Request) -> FetchResponse | None:
 class Fetch:
     """One request from its first reading to its answer."""
 
-    __slots__ = ("_asked", "_missing", "_node", "_parked", "_request", "_session", "_timer")
+    __slots__ = ("_asked", "_missing", "_node", "_parked", "_request", "_session", "_timer", "room")
 
     def __init__(self, node: Node, request: Request, session: Session | None) -> None:
         self._node = node
@@ -64,13 +66,15 @@ class Fetch:
         self._session = session
         self._asked = asked(request.body, session, request.version)
         self._parked: list[Partition] = []
+        self.room = min(request.body.max_bytes, node.fetch_max_bytes)
+        if node.meter is not None:
+            self.room = node.meter.fetch_room(request, self.room)
 
     # --- reading ----------------------------------------------------------------------------
 
     def read(self) -> tuple[Read, int, bool]:
         """The partitions, the bytes of records among them, and whether one had an error."""
-        body = self._request.body
-        room = min(body.max_bytes, self._node.fetch_max_bytes)
+        room = self.room
         size, failed = 0, False
         read: Read = []
         for key, wanted in self._asked:
@@ -131,7 +135,7 @@ class Fetch:
 
     def park(self, size: int) -> None:
         """Waits for the missing bytes, an error or the deadline."""
-        self._missing = self._request.body.min_bytes - size
+        self._missing = min(self._request.body.min_bytes, self.room) - size
         for key, wanted in self._asked:
             partition, _ = self._find(key, wanted)
             assert partition is not None, "a partition with an error is answered at once"
@@ -162,9 +166,13 @@ class Fetch:
     # --- the answer -------------------------------------------------------------------------
 
     def response(self, read: Read) -> FetchResponse:
-        session = self._session
+        session, meter = self._session, self._node.meter
+        if meter is not None:
+            throttle = meter.fetch_throttle(self._request, self._size(read))
+            if throttle:
+                return self._throttled(throttle)
         if session is not None:
-            read = _told(session, read, self._request.body.session_epoch == 0)
+            read = _told(session, read, self._is_full)
         topics: dict[str | bytes, FetchableTopicResponse] = {}
         for (topic, _), data in read:
             entry = topics.get(topic)
@@ -178,6 +186,25 @@ class Fetch:
         return FetchResponse(
             session_id=NO_SESSION if session is None else session.id,
             responses=list(topics.values()),
+        )
+
+    @property
+    def _is_full(self) -> bool:
+        return bool(self._request.body.session_epoch == INITIAL_EPOCH)
+
+    def _size(self, read: Read) -> int:
+        """Bytes that the quota counts of an answer: of its records, and about those around them."""
+        around = _AROUND + _AROUND_RECORDS * len(read)
+        return around + sum(int(data.records.size) for _, data in read)
+
+    def _throttled(self, throttle_ms: int) -> FetchResponse:
+        """Nothing, instead of more than the quota; a session that it would begin does not."""
+        session = self._session
+        if session is not None and self._is_full:
+            self._node.sessions.end(session)
+            session = None
+        return FetchResponse(
+            throttle_time_ms=throttle_ms, session_id=NO_SESSION if session is None else session.id
         )
 
 

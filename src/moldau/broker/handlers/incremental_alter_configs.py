@@ -36,3 +36,4 @@ def _set_levels(
             for config in resource.configs:
                 is_set = config.config_operation == Operation.SET
                 node.loggers.set(config.name, config.value if is_set else None)
+            node.measure_if_wanted()

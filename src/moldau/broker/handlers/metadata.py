@@ -83,12 +83,14 @@ def _may_create(name: str) -> bool:
 def _create_and_answer(node: Node, request: Request, names: Sequence[str]) -> None:
     controller = node.controller
     body = auto_topics(controller.configs, names)
-    decided = create_topics(controller.image, controller.configs, node.rng, body)
+    permits = node.permits(request, strict_since=0)
+    decided = create_topics(controller.image, controller.configs, node.rng, body, permits.take)
     for topic in decided.response.topics:
         if topic.error_code:
             node.log(f"topic {topic.name} was asked for and not created: {topic.error_message}")
     after = node.view(request.connection, controller.image.apply(decided.records))
     response = _answer(node, request, after)
+    response.throttle_time_ms = permits.throttle_ms
     refuse = partial(_refuse_creation, node, request)
     controller.submit(Decided(decided.records, response, refuse), request)
 

@@ -93,6 +93,8 @@ def _remember(
 ) -> None:
     if request.version < _ZSTD_SINCE:
         return  # each batch is asked for its codec
+    if node.meter is not None:
+        return
     connection = request.connection
     if connection.repetitions is None:
         connection.repetitions = Repetitions()

@@ -46,6 +46,8 @@ compression.type                             string producer   *codecs  cluster
 compression.zstd.level                       int    3          -131072..22 cluster
 connections.max.idle.ms                      long   600000     -
 controller.listener.names                    list   -          list!
+controller.quota.window.num                  int    11         >=1
+controller.quota.window.size.seconds         int    1          >=1
 default.replication.factor                   int    1          -
 delete.topic.enable                          bool   true       -
 fetch.max.bytes                              int    57671680   >=1024
@@ -80,7 +82,10 @@ log.roll.jitter.ms                           long   -          -        cluster
 log.roll.ms                                  long   -          -        cluster
 log.segment.bytes                            int    1073741824 >=1048576 cluster
 log.segment.delete.delay.ms                  long   60000      >=0      cluster
+max.connection.creation.rate                 int    maxint     >=0      cluster
 max.connections                              int    maxint     >=0      cluster
+max.connections.per.ip                       int    maxint     >=0      cluster
+max.connections.per.ip.overrides             string ''         -        cluster
 max.incremental.fetch.session.cache.slots    int    1000       >=0
 max.request.partition.size.limit             int    2000       >=1
 message.max.bytes                            int    1048588    >=0      cluster
@@ -100,6 +105,8 @@ offsets.topic.num.partitions                 int    50         >=1
 offsets.topic.replication.factor             short  3          >=1
 offsets.topic.segment.bytes                  int    104857600  >=1
 producer.id.expiration.ms                    int    86400000   >=1      cluster
+quota.window.num                             int    11         >=1
+quota.window.size.seconds                    int    1          >=1
 socket.listen.backlog.size                   int    50         >=1
 socket.request.max.bytes                     int    104857600  >=1
 
@@ -335,8 +342,6 @@ controller.quorum.fetch.timeout.ms           int    2000       >=0
 controller.quorum.request.timeout.ms         int    2000       >=0
 controller.quorum.retry.backoff.ms           int    20         >=0
 controller.quorum.voters                     list   ''         -
-controller.quota.window.num                  int    11         >=1
-controller.quota.window.size.seconds         int    1          >=1
 controller.socket.timeout.ms                 int    30000      -
 early.start.listeners                        list   -          list
 initial.broker.registration.timeout.ms       int    60000      -
@@ -364,13 +369,6 @@ num.recovery.threads.per.data.dir            int    2          >=1      cluster
 producer.purgatory.purge.interval.requests   int    1000       -
 queued.max.request.bytes                     long   -1         -
 queued.max.requests                          int    500        >=1
-
-[none: limits]
-max.connection.creation.rate                 int    maxint     >=0      cluster
-max.connections.per.ip                       int    maxint     >=0      cluster
-max.connections.per.ip.overrides             string ''         -        cluster
-quota.window.num                             int    11         >=1
-quota.window.size.seconds                    int    1          >=1
 
 [none: offsets-log]
 offsets.commit.timeout.ms                    int    5000       >=1

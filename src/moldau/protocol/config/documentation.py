@@ -55,6 +55,8 @@ broker.id: Older name of node.id.
 broker.rack: A name for where the broker stands; clients may prefer the near one.
 connections.max.idle.ms: A connection that is silent this long is closed.
 controller.listener.names: Listeners of these names are for controllers, and skipped here.
+controller.quota.window.num: How many samples of partitions created and deleted are kept.
+controller.quota.window.size.seconds: How long each of those samples is.
 default.replication.factor: Copies of a topic that is created without saying how many.
 delete.topic.enable: Whether topics can be deleted.
 fetch.max.bytes: Most bytes in the answer to one fetch.
@@ -76,7 +78,10 @@ log.retention.hours: As log.retention.ms, in hours.
 log.retention.minutes: As log.retention.ms, in minutes.
 log.roll.hours: As log.roll.ms, in hours.
 log.roll.jitter.hours: As log.roll.jitter.ms, in hours.
+max.connection.creation.rate: Most new connections per second; further ones are taken later.
 max.connections: Most connections at a time; further ones are closed.
+max.connections.per.ip: Most connections at a time of one address; further ones are closed.
+max.connections.per.ip.overrides: The same for single addresses, as address:count.
 max.incremental.fetch.session.cache.slots: Most fetch sessions that are remembered.
 max.request.partition.size.limit: Most partitions in one answer of DescribeTopicPartitions.
 metadata.log.max.record.bytes.between.snapshots: Bytes of metadata after which a snapshot is due.
@@ -96,6 +101,8 @@ offsets.topic.replication.factor: Copies of __consumer_offsets.
 offsets.topic.segment.bytes: Segment size of __consumer_offsets.
 producer.id.expiration.check.interval.ms: How often forgotten producers are looked for.
 producer.id.expiration.ms: How long an idle idempotent producer is remembered.
+quota.window.num: How many samples of what clients use are kept for their quotas.
+quota.window.size.seconds: How long each of those samples is.
 socket.listen.backlog.size: How many connections may wait to be accepted.
 socket.request.max.bytes: Largest request; a larger one loses its connection.
 """

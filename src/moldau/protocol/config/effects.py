@@ -27,7 +27,6 @@ NO_EFFECT: Final[Mapping[str, str]] = MappingProxyType(
         "quorum": "one process is broker and controller; there is no quorum to tune",
         "metadata-log": "the metadata log is kept as Moldau sees fit",
         "threads": "Moldau is not built from Kafka's thread pools, queues and schedules",
-        "limits": "quotas and limits per client come later",
         "offsets-log": "__consumer_offsets is written uncompressed and read when needed",
         "operating-system": "left to the operating system",
         "metrics": "Kafka's metrics reporters are Java classes",

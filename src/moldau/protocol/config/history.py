@@ -23,7 +23,7 @@ _MEANINGS: Final = {
     "controller": "the controller shares the broker's process and queue",
     "imbalance": "one broker leads every partition",
     "lag": "replicas are judged by replica.lag.time.max.ms, and one broker has none",
-    "quota": "default quotas are dynamic configs today; Moldau has none yet",
+    "quota": "default quotas are set while the broker runs: kafka-configs --client-defaults",
     "passwords": "dynamic passwords were encrypted for ZooKeeper; there is neither here",
     "acks": "offsets are always committed with acks=all",
     "metrics": "JMX is a thing of the Java machine",

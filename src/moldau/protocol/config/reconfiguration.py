@@ -38,7 +38,7 @@ def check_reconfiguration(old: Mapping[str, Value], new: Mapping[str, Value]) ->
         raise InvalidConfig(broken)
     for _, unmet in (*unmet_by_logs(new), *_unmet_by_cleaner(new)):
         raise InvalidConfig(f"requirement failed: {unmet}")
-    for broken in _addresses(new):
+    for _, broken in unmet_by_addresses(new):
         raise InvalidConfig(broken)
     changed = {name for name, value in new.items() if value != old[name]}
     for broken in (*_listeners(new, changed), *_threads(old, new, changed), *_local_parts(new)):
@@ -80,24 +80,23 @@ def _unmet_by_cleaner(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
         yield name, f"{name} must be at least 1MB per cleaner thread."
 
 
-def _addresses(values: Mapping[str, Value]) -> Iterator[str]:
-    """Limits per address. Whoever gives none to all must give some to somebody."""
+def unmet_by_addresses(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """What is wrong with limits per address. Whoever gives none to all must give some to
+    somebody."""
     name = "max.connections.per.ip.overrides"
     text = values[name]
     assert isinstance(text, str)
     try:
         overrides = connections_per_ip(text)
     except ValueError as error:
-        yield str(error)
+        yield name, str(error)
         return
     if values["max.connections.per.ip"] == 0 and not overrides:
-        yield (
-            f"requirement failed: max.connections.per.ip can be set to zero only if {name} "
-            "property is set."
-        )
+        why = f"max.connections.per.ip can be set to zero only if {name} property is set."
+        yield name, f"requirement failed: {why}"
     invalid = [address for address in overrides if not _HOST_CHARACTERS.issuperset(address)]
     if invalid:
-        yield f"{name} contains invalid addresses : {','.join(invalid)}"
+        yield name, f"{name} contains invalid addresses : {','.join(invalid)}"
 
 
 def connections_per_ip(text: str) -> dict[str, int]:
