@@ -37,7 +37,13 @@ ANSWER_S = 20.0
 # these is asked for again, for a while, when it is not yet what ours says.
 LEARNED_S = 5.0
 LEARNED = frozenset(
-    {"Metadata", "DescribeConfigs", "DescribeTopicPartitions", "ListConfigResources"}
+    {
+        "DescribeClientQuotas",
+        "DescribeConfigs",
+        "DescribeTopicPartitions",
+        "ListConfigResources",
+        "Metadata",
+    }
 )
 _RUN = f"{os.getpid():x}"
 CLOSED = "the connection is closed"

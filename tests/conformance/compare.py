@@ -54,14 +54,20 @@ KEYS = (
     ("member_id", "group_instance_id"),
     ("producer_id",),
     ("node_id", "broker_id"),
+    ("entity_type",),
 )
+# What names an element by several things.
+MANY_NAMES = frozenset({"entity"})
 UNORDERED = frozenset(
     {
+        "AlterClientQuotas.entries",
         "AlterConfigs.responses",
         "CreatePartitions.results",
         "CreateTopics.topics",
         "CreateTopics.topics.configs",
         "DeleteTopics.responses",
+        "DescribeClientQuotas.entries",
+        "DescribeClientQuotas.entries.values",
         "DescribeProducers.topics.partitions.active_producers",
         "DescribeConfigs.results.configs",
         "IncrementalAlterConfigs.responses",
@@ -248,6 +254,8 @@ def _name(item: Any, known: Mapping[Any, Any]) -> str:
     """`known` are the ids that have been met, in our spelling; others say nothing yet."""
     if not isinstance(item, Mapping):
         return ""
+    for key in MANY_NAMES.intersection(item):
+        return ", ".join(sorted("=".join(map(str, one.values())) for one in item[key]))
     given = {key for key, value in item.items() if value not in (None, "", ZERO_UUID)}
     keys = next((keys for keys in KEYS if given.intersection(keys)), ())
     return " ".join(

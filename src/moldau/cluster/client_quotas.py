@@ -29,10 +29,11 @@ OF_CLIENTS: Final[Mapping[str, ConfigType]] = {
 }
 OF_IPS: Final[Mapping[str, ConfigType]] = {CONNECTION_CREATION_RATE: ConfigType.INT}
 
-# Pairs of a type and a name, by type; the name None is the default for all that have no own one.
+# Pairs of a type and a name, in the order of _TYPES; the name None is the default for all that have no own one.
 Entity: TypeAlias = tuple[tuple[str, str | None], ...]
 Quotas: TypeAlias = Mapping[Entity, Mapping[str, float]]
 
+_TYPES: Final = (CLIENT_ID, USER, IP)  # as a hash table of Java's gives them
 _EXACT, _DEFAULT, _SPECIFIED = range(3)
 _ANY: Final = object()
 
@@ -40,7 +41,11 @@ _ANY: Final = object()
 def entity(pairs: Iterable[Any]) -> Entity:
     """That of a request or a record; of a type that comes twice the later name counts."""
     names = {pair.entity_type: pair.entity_name for pair in pairs}
-    return tuple((kind, names[kind]) for kind in sorted(names))
+    return tuple((kind, names[kind]) for kind in sorted(names, key=_place))
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return (_TYPES.index(kind), "") if kind in _TYPES else (len(_TYPES), kind)
 
 
 def matching(quotas: Quotas, components: Iterable[Any], strict: bool) -> Iterator[Entity]:

@@ -1,0 +1,200 @@
+"""Quotas of users, client ids and addresses: set, validated, described, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.conformance.both import Both, Pair
+
+pytestmark = pytest.mark.apache
+
+EXACT, DEFAULT, ANY = range(3)
+Names = Mapping[str, str | None]
+Limits = Mapping[str, float | None]
+# Two defaults for all clients and addresses would limit the stories beside this one too.
+HIGH = 1e12
+
+
+def entry(names: Names, limits: Limits) -> dict[str, Any]:
+    """None takes a limit away."""
+    return {
+        "entity": [{"entity_type": kind, "entity_name": name} for kind, name in names.items()],
+        "ops": [
+            {"key": key, "value": value or 0.0, "remove": value is None}
+            for key, value in limits.items()
+        ],
+    }
+
+
+def limit(both: Both, *entries: tuple[Names, Limits], version: int = 1) -> Pair:
+    return both.ask("AlterClientQuotas", version, entries=[entry(*one) for one in entries])
+
+
+def validate(both: Both, *entries: tuple[Names, Limits], version: int = 1) -> None:
+    wanted = [entry(*one) for one in entries]
+    both.ask("AlterClientQuotas", version, entries=wanted, validate_only=True)
+
+
+def describe(
+    both: Both, *components: tuple[str, int, str | None], strict: bool = False, version: int = 1
+) -> None:
+    asked = [
+        {"entity_type": kind, "match_type": how, "match": name} for kind, how, name in components
+    ]
+    both.ask("DescribeClientQuotas", version, components=asked, strict=strict)
+
+
+# --- validated -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"producer_byte_rate": 0.0},
+        {"producer_byte_rate": -1},
+        {"producer_byte_rate": 1.5},
+        {"producer_byte_rate": 1e19},
+        {"producer_byte_rate": float("inf")},
+        {"producer_byte_rate": float("nan")},
+        {"request_percentage": 1.5},
+        {"request_percentage": float("inf")},
+        {"controller_mutation_rate": 0.1},
+        {"connection_creation_rate": 5},
+        {"bogus": 5},
+        {"bogus": None},
+        {"producer_byte_rate": 5, "bogus": 5},
+        {},
+    ],
+    ids=str,
+)
+def test_values(both: Both, limits: Limits) -> None:
+    validate(both, ({"user": "a"}, limits))
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"connection_creation_rate": 5},
+        {"connection_creation_rate": 5e9},
+        {"connection_creation_rate": 1.5},
+        {"producer_byte_rate": 5},
+        {},
+    ],
+    ids=str,
+)
+def test_values_of_addresses(both: Both, limits: Limits) -> None:
+    for name in ("127.0.0.7", "::1", "localhost", None, "no such host", ""):
+        validate(both, ({"ip": name}, limits))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {},
+        {"user": ""},
+        {"client-id": ""},
+        {"user": "a", "client-id": ""},
+        {"bogus": "a"},
+        {"bogus": "a", "user": "b"},
+        {"ip": "127.0.0.7", "user": "a"},
+        {"ip": None, "client-id": None},
+    ],
+    ids=str,
+)
+def test_entities(both: Both, names: Names) -> None:
+    for version in (0, 1):
+        validate(both, (names, {"producer_byte_rate": 5}), version=version)
+
+
+def test_entity_twice(both: Both) -> None:
+    validate(
+        both,
+        ({"user": "a"}, {"producer_byte_rate": 5}),
+        ({"user": "a"}, {"consumer_byte_rate": 5}),
+        ({"user": "a", "client-id": None}, {"consumer_byte_rate": 5}),
+        ({"client-id": None, "user": "a"}, {"consumer_byte_rate": 5}),
+    )
+    twice = entry({"user": "a"}, {"producer_byte_rate": 5})
+    twice["ops"] *= 2
+    both.ask("AlterClientQuotas", entries=[twice], validate_only=True)
+    both.ask("AlterClientQuotas", entries=[])
+
+
+# --- described -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def limited(both: Both) -> Iterator[Both]:
+    """Quotas of every kind, as long as a story lasts."""
+    of_clients: list[Names] = [
+        {"user": "a"},
+        {"user": None},
+        {"client-id": "c"},
+        {"client-id": None},
+        {"user": "a", "client-id": "c"},
+        {"user": "a", "client-id": None},
+        {"user": None, "client-id": "c"},
+        {"user": None, "client-id": None},
+    ]
+    of_addresses: list[Names] = [{"ip": "127.0.0.7"}, {"ip": None}]
+    limit(both, *((names, {"producer_byte_rate": HIGH}) for names in of_clients))
+    limit(both, *((names, {"connection_creation_rate": 1e9}) for names in of_addresses))
+    yield both
+    limit(both, *((names, {"producer_byte_rate": None}) for names in of_clients))
+    limit(both, *((names, {"connection_creation_rate": None}) for names in of_addresses))
+    describe(both)
+
+
+def test_describe(limited: Both) -> None:
+    asked: list[list[tuple[str, int, str | None]]] = [
+        [],
+        [("user", EXACT, "a")],
+        [("user", EXACT, "nobody")],
+        [("user", DEFAULT, None)],
+        [("user", ANY, None)],
+        [("user", ANY, None), ("client-id", ANY, None)],
+        [("client-id", EXACT, "c"), ("user", DEFAULT, None)],
+        [("ip", ANY, None)],
+        [("ip", EXACT, "127.0.0.7")],
+        [("ip", DEFAULT, None)],
+    ]
+    for components in asked:
+        for strict in (False, True):
+            for version in (0, 1):
+                describe(limited, *components, strict=strict, version=version)
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        [("", ANY, None)],
+        [("bogus", ANY, None)],
+        [("user", EXACT, None)],
+        [("user", DEFAULT, "a")],
+        [("user", ANY, "a")],
+        [("user", 3, None)],
+        [("user", -1, None)],
+        [("user", ANY, None), ("user", EXACT, "a")],
+        [("ip", ANY, None), ("user", EXACT, "a")],
+        [("bogus", 9, "a"), ("", EXACT, None)],
+    ],
+    ids=str,
+)
+def test_describe_in_wrong_ways(both: Both, components: list[tuple[str, int, str | None]]) -> None:
+    for version in (0, 1):
+        describe(both, *components, version=version)
+
+
+def test_change_and_see(both: Both) -> None:
+    names = {"user": both.unused_name()}
+    for limits in (
+        {"producer_byte_rate": HIGH, "request_percentage": 1e6},
+        {"producer_byte_rate": 2 * HIGH},
+        {"producer_byte_rate": None, "consumer_byte_rate": HIGH},
+        {"request_percentage": None, "consumer_byte_rate": None},
+    ):
+        limit(both, (names, limits))
+        describe(both, ("user", EXACT, names["user"]))
