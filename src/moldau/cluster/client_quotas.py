@@ -29,11 +29,11 @@ OF_CLIENTS: Final[Mapping[str, ConfigType]] = {
 }
 OF_IPS: Final[Mapping[str, ConfigType]] = {CONNECTION_CREATION_RATE: ConfigType.INT}
 
-# Pairs of a type and a name, in the order of _TYPES; the name None is the default for all that have no own one.
+# Pairs of a type and a name, in the order of a hash table of Java's: clients see it, and the first
+# pair that is wrong is the one that an error names. The name None is the default for all.
 Entity: TypeAlias = tuple[tuple[str, str | None], ...]
 Quotas: TypeAlias = Mapping[Entity, Mapping[str, float]]
 
-_TYPES: Final = (CLIENT_ID, USER, IP)  # as a hash table of Java's gives them
 _EXACT, _DEFAULT, _SPECIFIED = range(3)
 _ANY: Final = object()
 
@@ -41,11 +41,15 @@ _ANY: Final = object()
 def entity(pairs: Iterable[Any]) -> Entity:
     """That of a request or a record; of a type that comes twice the later name counts."""
     names = {pair.entity_type: pair.entity_name for pair in pairs}
-    return tuple((kind, names[kind]) for kind in sorted(names, key=_place))
+    return tuple((kind, names[kind]) for kind in sorted(names, key=_bucket))
 
 
-def _place(kind: str) -> tuple[int, str]:
-    return (_TYPES.index(kind), "") if kind in _TYPES else (len(_TYPES), kind)
+def _bucket(kind: str) -> int:
+    """Where a HashMap for two keeps it."""
+    code = 0
+    for character in kind:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return (code ^ code >> 16) & 3
 
 
 def matching(quotas: Quotas, components: Iterable[Any], strict: bool) -> Iterator[Entity]:
