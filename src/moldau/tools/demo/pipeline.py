@@ -78,6 +78,8 @@ class Pipeline:
         self._start("processor", self._processor.work)
         self._group.start(CONSUMERS)
         generator = self._start("generator", self._generator.work)
+        while generator.is_alive() and not self._board.sent:
+            self._tick()
         self._board.phase = "producing"
         started = time.monotonic()
         replace_after = self._options.replace_consumer_after or float("inf")
