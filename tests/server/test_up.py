@@ -13,10 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ClusterMetadata
-
-import moldau
 
 UP = [sys.executable, "-P", "-m", "moldau", "up"]
 
@@ -384,22 +382,3 @@ def test_options_win_over_overrides_over_environment_over_the_file(tmp_path: Pat
         assert len(cluster(where).topics["round-trip"].partitions) == 5
     assert (tmp_path / "data" / "meta.properties").exists()
     assert not (tmp_path / "from-file").exists()
-
-
-# --- what is not served yet -----------------------------------------------------------------------
-
-
-def test_init_transactions_fails_at_once() -> None:
-    import time
-
-    with moldau.Broker() as broker:
-        settings = {"bootstrap.servers": broker.bootstrap_servers, "transactional.id": "t"}
-        producer = Producer(settings)
-        producer.list_topics(timeout=10)  # connected
-        begun = time.monotonic()
-        with pytest.raises(KafkaException) as raised:
-            producer.init_transactions(30)
-        assert time.monotonic() - begun < 10, "it must not wait for its time to run out"
-        error = raised.value.args[0]
-        assert isinstance(error, KafkaError)
-        assert not error.retriable()

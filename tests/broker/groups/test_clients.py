@@ -186,14 +186,6 @@ def test_an_administrator_sees_resets_and_deletes_groups(servers: str, topic: st
     assert topic not in [group.group_id for group in listed.valid]
 
 
-def test_a_transactional_producer_is_told_at_once_that_it_is_not_served(servers: str) -> None:
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": "x"})
-    start = time.monotonic()
-    with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
-        producer.init_transactions(PATIENCE_S)
-    assert time.monotonic() - start < 5  # not the thirty seconds that it would have tried
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # its own, on import
 def test_kafka_python_in_a_group(servers: str, topic: str) -> None:
     from kafka import KafkaConsumer
