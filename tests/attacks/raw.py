@@ -122,6 +122,16 @@ class Raw:
             data += chunk
         return bytes(data)
 
+    def receive_into(self, view: memoryview) -> memoryview:
+        """Fills it."""
+        filled = 0
+        while filled < len(view):
+            count = self.socket.recv_into(view[filled:])
+            if not count:
+                raise ConnectionResetError("the broker closed the connection")
+            filled += count
+        return view
+
     # --- whole conversations ----------------------------------------------------------------
 
     def create(self, name: str, partitions: int = 1, **config: str) -> None:

@@ -229,12 +229,13 @@ class Segment:
         Raises CorruptBatch at the first thing that is no batch.
         """
         file = self.file
-        start, view = position, memoryview(b"")
+        start, view, size = position, memoryview(b""), 0
         while position < end:
             at = position - start
             if len(view) - at < HEADER_SIZE:
                 start, at = position, 0
-                view = memoryview(file.pread(min(chunk, end - position), position))
+                piece = chunk if whole or size < SEARCH_CHUNK else min(chunk, SEARCH_CHUNK)
+                view = memoryview(file.pread(min(piece, end - position), position))
             header = self._header(view, at, position, end)
             size = header.batch_length + LOG_OVERHEAD
             if whole and len(view) - at < size:
