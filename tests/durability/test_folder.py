@@ -21,7 +21,7 @@ from moldau.protocol.messages.list_offsets import (
     ListOffsetsTopic,
 )
 from moldau.protocol.records import parse_header
-from tests.attacks.raw import NOW, Raw, batch
+from tests.attacks.raw import NOW, Raw, batch, produce_request
 from tests.attacks.test_frames import raise_limit
 from tests.durability.process import Up
 
@@ -384,3 +384,23 @@ def test_more_connections_than_file_descriptors(tmp_path: Path) -> None:
         code, said = up.stop()
     assert code == 0
     assert len(said.splitlines()) < 500, "one line for each that is turned away, at most"
+
+
+def test_more_logs_than_file_descriptors(tmp_path: Path) -> None:
+    """All are written, put on disk at once and read: files are closed and opened again."""
+    partitions = 250
+    for expected in (1, 2):
+        with Up(tmp_path / "data", preexec=few_files) as up, Raw(up.serves().address) as client:
+            if expected == 1:
+                client.create("t", partitions)
+                while client.fetch("t", partition=partitions - 1).error_code:
+                    pass  # until all are opened
+            for partition in range(partitions):
+                client.send(produce_request("t", batch(b"v"), partition=partition), 9)
+            for _ in range(partitions):
+                client.receive()
+            for partition in range(partitions):
+                assert client.values("t", partition=partition) == [b"v"] * expected
+            with Raw(up.address) as late:
+                late.ping()
+            assert up.stop() == (0, "")

@@ -46,7 +46,8 @@ def test_directories(tmp_path: Path) -> None:
     disk.mkdir(f"{tmp_path}/a/b")
     replace_file(disk, f"{tmp_path}/a/file", b"12345")
     disk.sync_dir(f"{tmp_path}/a")
-    assert disk.sync_all(str(tmp_path)) == (sys.platform == "linux")
+    if disk.syncs_volumes:
+        disk.sync_all(str(tmp_path))
     found = {entry.name: (entry.size, entry.is_directory) for entry in disk.list(f"{tmp_path}/a")}
     assert found["file"] == (5, False)
     assert found["b"][1]

@@ -69,6 +69,9 @@ class OsFile:
 
 
 class OsDisk:
+    def __init__(self) -> None:
+        self._volumes: dict[str, OsFile] = {}
+
     def open(self, path: str, *, create: bool = False) -> OsFile:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         try:
@@ -76,31 +79,33 @@ class OsDisk:
         except OSError as error:
             raise disk_error(error, path) from None
 
-    def sync_dir(self, path: str) -> None:
+    def _open_directory(self, path: str) -> OsFile:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            return OsFile(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
             raise disk_error(error, path) from None
 
-    def sync_all(self, path: str) -> bool:
-        """syncfs(2), which reports write-back errors since Linux 5.8."""
-        if sys.platform != "linux":
-            return False
+    def sync_dir(self, path: str) -> None:
+        directory = self._open_directory(path)
+        try:
+            os.fsync(directory.fileno())
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    syncs_volumes = sys.platform == "linux"
+
+    def sync_all(self, path: str) -> None:
+        """syncfs(2), which reports write-back errors since Linux 5.8: those since the last call for
+        the same descriptor, so it stays open."""
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if libc.syncfs(fd) != 0:
-                number = ctypes.get_errno()
-                raise disk_error(OSError(number, os.strerror(number)), path)
-        finally:
-            os.close(fd)
-        return True
+        directory = self._volumes.get(path)
+        if directory is None:
+            directory = self._volumes[path] = self._open_directory(path)
+        if libc.syncfs(directory.fileno()) != 0:
+            number = ctypes.get_errno()
+            raise disk_error(OSError(number, os.strerror(number)), path)
 
     def rename(self, old: str, new: str) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import resource
 import socket
 from collections.abc import Mapping
 from functools import partial
@@ -13,6 +12,7 @@ from moldau.broker.loggers import NETWORK
 from moldau.broker.request import Connection as Peer
 from moldau.broker.timers import Timers
 from moldau.cluster.image import Endpoint
+from moldau.server import descriptors
 from moldau.server.connection import Connection
 from moldau.server.reactor import READ, Reactor
 from moldau.server.syncer import Syncer
@@ -133,10 +133,7 @@ class Server:
         self._held: set[socket.socket] = set()  # accepted, and neither served nor closed yet
         self._count = 0
         self._failure: str | None = None
-        # Logs need descriptors too: at the limit of the process a client is turned away, and not
-        # a record that another one sends.
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        node.connection_quotas.possible = limit - limit // 2
+        node.connection_quotas.possible = descriptors.for_connections()
         settings: Mapping[str, Any] = node.settings.broker
         self._frame_limit: int = settings["socket.request.max.bytes"]
         self._timers = Timers()

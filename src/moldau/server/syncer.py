@@ -49,19 +49,24 @@ class Syncer:
 
     def sync(self, logs: Iterable[Log]) -> None:
         """Each log will be synced up to its end of now, or later."""
-        jobs: Jobs = []
+        free = []
         for log in logs:
             if log in self._busy:
                 self._again[log] = None
             else:
                 self._busy.add(log)
-                try:
-                    jobs.append((log, log.sync_job()))
-                except DiskError as error:
-                    self._failed(log, error)
-                    return
-        if sum(len(job.files) for _, job in jobs) >= SYNCFS_FROM:
-            self._workers.run(partial(self._sync_all, jobs), partial(self._finished, jobs))
+                free.append(log)
+        together = self._disk.syncs_volumes and sum(log.dirty_files for log in free) >= SYNCFS_FROM
+        jobs: Jobs = []
+        for log in free:
+            try:
+                jobs.append((log, log.sync_job(opened=not together)))
+            except DiskError as error:
+                self._failed(log, error)
+                return
+        if together:
+            sync_all = partial(self._disk.sync_all, self._data_dir)
+            self._workers.run(sync_all, partial(self._finished, jobs))
             return
         for log, job in jobs:
             self._workers.run(partial(self._sync, log, job), partial(self._finished, [(log, job)]))
@@ -72,12 +77,6 @@ class Syncer:
 
     def close(self) -> None:
         self._workers.close()
-
-    def _sync_all(self, jobs: Jobs) -> None:
-        """In a thread."""
-        if not self._disk.sync_all(self._data_dir):
-            for log, job in jobs:
-                self._sync(log, job)
 
     def _sync(self, log: Log, job: SyncJob) -> None:
         """In a thread. A log may be deleted meanwhile; then its directory has another name."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import resource
 import shutil
 import signal
 import sys
@@ -20,6 +19,7 @@ from moldau.broker.loggers import LOG, Loggers
 from moldau.broker.node import Node
 from moldau.protocol import instance
 from moldau.protocol.instance import Instance
+from moldau.server import descriptors
 from moldau.server.disk import OsDisk
 from moldau.server.listeners import is_loopback
 from moldau.server.parent import stop_with
@@ -76,7 +76,7 @@ def up(
     """Runs a broker until it is told to stop. Exit code 0, or 1 with one sentence on stderr.
 
     With `parent` it stops when that process ends; nobody else can then remove its `scratch`."""
-    raise_file_limit()
+    descriptors.raise_limit()
     with ExitStack() as ending:
         if scratch is not None:
             ending.callback(_remove_orphan, scratch, parent)
@@ -119,7 +119,15 @@ def _serve(
     disk = OsDisk()
     dice = random.SystemRandom()
     loggers = Loggers(warn)
-    logs = LogManager.open(disk, data_dir, settings, now_ms(), loggers[LOG].warn, dice.randbytes)
+    logs = LogManager.open(
+        disk,
+        data_dir,
+        settings,
+        now_ms(),
+        loggers[LOG].warn,
+        dice.randbytes,
+        open_files=descriptors.for_logs(),
+    )
     ending.callback(lambda: logs.close(now_ms()))
     try:
         node = Node(settings, logs, dice, loggers, time.perf_counter_ns, now_ms())
@@ -224,13 +232,3 @@ def _dial(host: str) -> str:
 def _stop_on_signals(reactor: Reactor) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: reactor.stop())
-
-
-def raise_file_limit() -> None:
-    """As many open files as the system allows: a connection or a segment each takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (ValueError, OSError):  # macOS calls a limit "unlimited" that it does not accept
-            return

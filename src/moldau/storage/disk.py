@@ -73,9 +73,13 @@ class Disk(Protocol):
     def sync_dir(self, path: str) -> None:
         """Returns when the names in the directory are on the disk."""
 
-    def sync_all(self, path: str) -> bool:
+    @property
+    def syncs_volumes(self) -> bool:
+        """Has this system what `sync_all` needs?"""
+
+    def sync_all(self, path: str) -> None:
         """Returns when everything on the volume that holds `path` is on the disk: cheaper than
-        one file after the other when there are many. False: this system has no such call."""
+        one file after the other when there are many."""
 
     def rename(self, old: str, new: str) -> None: ...
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from errno import EMFILE, ENFILE
 
-from moldau.storage.disk import Disk, File
+from moldau.storage.disk import Disk, DiskError, File
 
 
 class OpenFiles:
@@ -52,7 +53,14 @@ class OpenFiles:
             del self._directories[directory]
 
     def _opened(self, path: str, *, create: bool) -> File:
-        file = self.disk.open(path, create=create)
+        try:
+            file = self.disk.open(path, create=create)
+        except DiskError as error:
+            if error.errno not in (EMFILE, ENFILE):
+                raise
+            self._files.clear()  # the process holds too many, and these are not needed
+            self._directories.clear()
+            file = self.disk.open(path, create=create)
         self._files[path] = file
         self._directories.setdefault(path.rpartition("/")[0], set()).add(path)
         if len(self._files) > self.limit:

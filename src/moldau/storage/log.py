@@ -618,11 +618,17 @@ class Log:
 
     # --- durability -------------------------------------------------------------------------
 
-    def sync_job(self) -> SyncJob:
+    @property
+    def dirty_files(self) -> int:
+        """How many the next job has."""
+        return len(self._dirty)
+
+    def sync_job(self, *, opened: bool = True) -> SyncJob:
         """What was written since the last job. After its files and directories are synced, call
-        `synced(job.offset)`; when that fails, stop: the next sync would lie."""
+        `synced(job.offset)`; when that fails, stop: the next sync would lie. Files that need not be
+        `opened`, because their whole volume will be synced, are left out."""
         paths, self._dirty = self._dirty, set()
-        files = [self._files.get(path) for path in paths]
+        files = [self._files.get(path) for path in paths] if opened else []
         directories = [self.directory] if self._dirty_directory else []
         if self._is_new:
             directories.append(self.directory.rpartition("/")[0])

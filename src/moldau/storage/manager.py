@@ -68,6 +68,7 @@ class LogManager:
         now_ms: int,
         report: Callable[[str], None],
         broker: Mapping[str, Any],
+        open_files: int,
     ) -> None:
         self.data_dir = data_dir
         self.cluster_id = meta.cluster_id
@@ -82,7 +83,7 @@ class LogManager:
         self._lock = lock
         self._report = report
         self._now_ms = now_ms
-        self._files = OpenFiles(disk)
+        self._files = OpenFiles(disk, open_files)
         self._expiration_ms: int = broker["producer.id.expiration.ms"]
         self._checkpoint_ms: int = broker["log.flush.offset.checkpoint.interval.ms"]
         self._first_check_ms: int = now_ms + broker["log.initial.task.delay.ms"]
@@ -112,9 +113,12 @@ class LogManager:
         now_ms: int,
         report: Callable[[str], None],
         randbytes: Callable[[int], bytes],
+        *,
+        open_files: int = 2000,
     ) -> LogManager:
-        """Takes the folder for this process. Nobody has looked at what is in it yet: `begin` is
-        for when it is known that it can be used. Raises FolderError or DiskError."""
+        """Takes the folder for this process, to have at most so many of its files open. Nobody has
+        looked at what is in it yet: `begin` is for when it is known that it can be used. Raises
+        FolderError or DiskError."""
         disk.mkdir(data_dir)
         lock = disk.lock(f"{data_dir}/{LOCK_FILE}")
         if lock is None:
@@ -123,7 +127,7 @@ class LogManager:
                 f" another folder with --data."
             )
         meta = _own(disk, data_dir, settings, randbytes)
-        return cls(disk, data_dir, meta, lock, now_ms, report, settings.broker)
+        return cls(disk, data_dir, meta, lock, now_ms, report, settings.broker, open_files)
 
     def begin(self) -> None:
         """From here on, only a clean stop makes the folder clean again."""
@@ -475,7 +479,8 @@ class LogManager:
 
     def _sync_closed(self, logs: list[Log]) -> None:
         """One after the other, thousands of logs would keep a stop waiting for seconds."""
-        if len(logs) >= SYNC_TOGETHER and self.disk.sync_all(self.data_dir):
+        if len(logs) >= SYNC_TOGETHER and self.disk.syncs_volumes:
+            self.disk.sync_all(self.data_dir)
             return
         for log in logs:
             log.sync()
