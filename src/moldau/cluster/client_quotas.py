@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from moldau.cluster.decided import Refused
 from moldau.protocol.config.definition import ConfigType
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.java_maps import hash_order, string_hash
 
 USER: Final = "user"
 CLIENT_ID: Final = "client-id"
@@ -41,15 +42,7 @@ _ANY: Final = object()
 def entity(pairs: Iterable[Any]) -> Entity:
     """That of a request or a record; of a type that comes twice the later name counts."""
     names = {pair.entity_type: pair.entity_name for pair in pairs}
-    return tuple((kind, names[kind]) for kind in sorted(names, key=_bucket))
-
-
-def _bucket(kind: str) -> int:
-    """Where a HashMap for two keeps it."""
-    code = 0
-    for character in kind:
-        code = (31 * code + ord(character)) & 0xFFFFFFFF
-    return (code ^ code >> 16) & 3
+    return tuple((kind, names[kind]) for kind in hash_order(names, string_hash, 2))
 
 
 def matching(quotas: Quotas, components: Iterable[Any], strict: bool) -> Iterator[Entity]:

@@ -1,47 +1,20 @@
-"""The order in which Java's HashMap gives its keys, where a tool prints them in that order."""
+"""The orders of Java's and Scala's hash tables, where a tool prints in that order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
-K = TypeVar("K")
+from moldau.protocol.java_maps import hash_order, string_hash
+
+__all__ = ["hash_order", "partition_hash", "scala_set_order", "string_hash"]
+
 _INT = (1 << 32) - 1
-_LOAD = 0.75
-
-
-def string_hash(text: str) -> int:
-    """String.hashCode, without a sign: over UTF-16."""
-    raw = text.encode("utf-16-be", "surrogatepass")
-    result = 0
-    for high, low in zip(raw[::2], raw[1::2], strict=True):
-        result = (31 * result + (high << 8 | low)) & _INT
-    return result
 
 
 def partition_hash(place: tuple[str, int]) -> int:
     """TopicPartition.hashCode."""
     topic, partition = place
     return (31 * (31 + partition) + string_hash(topic)) & _INT
-
-
-def hash_order(keys: Iterable[K], hash_of: Callable[[K], int], capacity: int = 16) -> list[K]:
-    """The keys in the order of a HashMap to which they were added one after the other.
-
-    `capacity` is what the map was made with. Keys that share a bucket keep their order.
-    """
-    added = list(keys)
-    buckets = 1
-    while buckets < capacity:
-        buckets *= 2
-    while len(added) > buckets * _LOAD:
-        buckets *= 2
-
-    def bucket(key: K) -> int:
-        value = hash_of(key)
-        return (value ^ value >> 16) & (buckets - 1)
-
-    return sorted(added, key=bucket)
 
 
 def scala_set_order(texts: Iterable[str]) -> list[str]:

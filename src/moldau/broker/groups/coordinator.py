@@ -19,6 +19,7 @@ from moldau.broker.replicated import Decision, KeyValue, Replicated
 from moldau.cluster.topic_names import CONSUMER_OFFSETS
 from moldau.protocol import uuids
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.java_maps import string_hash
 from moldau.protocol.records import CorruptBatch
 from moldau.storage.disk import DiskError
 from moldau.storage.log import Appended, Origin
@@ -37,11 +38,8 @@ _MAX_RECORDS = 5_000
 
 
 def java_hash(text: str) -> int:
-    """String.hashCode: over UTF-16 units, as a signed 32-bit number."""
-    h = 0
-    raw = text.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(raw[::2], raw[1::2], strict=True):
-        h = (31 * h + (high << 8 | low)) & 0xFFFFFFFF
+    """String.hashCode, as a signed 32-bit number."""
+    h = string_hash(text)
     return h - (1 << 32) if h & 0x80000000 else h
 
 
