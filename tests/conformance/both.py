@@ -21,7 +21,7 @@ from moldau.protocol.codec import decode_from
 from moldau.protocol.primitives import Malformed
 from moldau.protocol.schema import Message, Struct
 from tests.attacks.raw import Raw
-from tests.conformance.compare import Difference, Ids, differences, report, tree
+from tests.conformance.compare import Difference, Ids, differences, named, report, tree
 from tests.conformance.ignored import Ledger
 from tests.conformance.requests import (
     answer_class,
@@ -114,24 +114,38 @@ class Judge:
         self.asked = 0
         self.found: list[str] = []
 
-    def new(self, asked: Message, answers: Pair, version: int) -> list[Difference]:
-        """Differences that are not on purpose."""
+    def new(self, asked: Message, answers: Pair, version: int, own: str = "") -> list[Difference]:
+        """Differences that are not on purpose. `own`: only among what is named so."""
         ids = self.ids.copy()
-        trees = answers.map(lambda answer: tree(answer, version))
+        trees = answers.map(lambda answer: named(tree(answer, version), own))
         found = differences(name_of(asked), trees.theirs, trees.ours, ids)
         fresh = [one for one in found if not self.ledger.covers(one)]
         if not fresh:
             self.ids = ids
         return fresh
 
-    def judge(self, asked: Message, answers: Pair, version: int, note: str = "") -> None:
+    def judge(
+        self, asked: Message, answers: Pair, version: int, note: str = "", own: str = ""
+    ) -> None:
         self.asked += 1
-        fresh = self.new(asked, answers, version)
+        fresh = self.new(asked, answers, version, own)
         if fresh:
             head = f"request {self.asked}{note and f', {note}'}: {said(asked, version)}"[:1500]
             text = report(fresh)
             known = any(text in one for one in self.found)
             self.found.append(f"{head}\n{'    the same' if known else text}")
+
+    def compare(self, name: str, values: Pair) -> None:
+        """Trees of another origin than answers."""
+        found = differences(name, values.theirs, values.ours, self.ids)
+        fresh = [one for one in found if not self.ledger.covers(one)]
+        if fresh:
+            self.found.append(report(fresh))
+
+    def note(self, difference: Difference) -> None:
+        """A difference that was found otherwise than in answers."""
+        if not self.ledger.covers(difference):
+            self.found.append(report([difference]))
 
     def verdict(self) -> str:
         """What the story is told when it ends; empty when all is well."""
@@ -147,7 +161,7 @@ class Both:
     def __init__(self, addresses: Pair, judge: Judge, name: str, client: str = "judge") -> None:
         self.addresses = addresses
         self.judge = judge
-        self.name = name
+        self.name = name if name.endswith(_RUN) else f"{name}-{_RUN}"
         self.client = client
         self._connections: dict[str, Raw] = {}
         self._others: list[Both] = []
@@ -176,19 +190,27 @@ class Both:
     def unused_name(self) -> str:
         """For a topic or a group of this story alone, also when it is told twice."""
         self._named += 1
-        return f"{self.name}-{_RUN}-{self._named}"
+        return f"{self.name}-{self._named}"
 
     # --- asking -----------------------------------------------------------------------------
 
     def ask(
-        self, what: str | Message, version: int | None = None, note: str = "", **fields: Any
+        self,
+        what: str | Message,
+        version: int | None = None,
+        note: str = "",
+        own: bool = False,
+        **fields: Any,
     ) -> Pair:
-        """Asks both, in the newest version that is served unless another is named."""
+        """Asks both, in the newest version that is served unless another is named.
+
+        `own`: of what is listed, topics, groups and configs of other stories are not looked at.
+        """
         waiting = self.send(what, version, **fields)
-        answers = waiting.take()
+        answers, prefix = waiting.take(), self.name if own else ""
         if name_of(waiting.asked) in LEARNED:
-            answers = self._ask_again(waiting.asked, answers, waiting.version)
-        self.judge.judge(waiting.asked, answers, waiting.version, note)
+            answers = self._ask_again(waiting.asked, answers, waiting.version, prefix)
+        self.judge.judge(waiting.asked, answers, waiting.version, note, prefix)
         return answers
 
     def send(self, what: str | Message, version: int | None = None, **fields: Any) -> Waiting:
@@ -196,21 +218,22 @@ class Both:
         asked = request(what, **fields) if isinstance(what, str) else what
         if version is None:
             version = SERVED[asked.api_key][2]
-        for side in ("theirs", "ours"):
-            self._connection(side).send(of(asked, side), version, self.client)
-        return Waiting(self, asked, version)
+        sent = {
+            side: self._connection(side).send(of(asked, side), version, self.client)
+            for side in ("theirs", "ours")
+        }
+        return Waiting(self, asked, version, sent)
 
     def quietly(self, what: str | Message, version: int | None = None, **fields: Any) -> Pair:
         """Asks both and compares nothing."""
         return self.send(what, version, **fields).take()
 
-    def _ask_again(self, asked: Message, answers: Pair, version: int) -> Pair:
+    def _ask_again(self, asked: Message, answers: Pair, version: int, own: str) -> Pair:
         deadline = time.monotonic() + (0.2 if self.judge.found else LEARNED_S)
-        while self.judge.new(asked, answers, version) and time.monotonic() < deadline:
+        while self.judge.new(asked, answers, version, own) and time.monotonic() < deadline:
             time.sleep(0.03)
-            raw = self._connection("theirs")
-            raw.send(of(asked, "theirs"), version, self.client)
-            answers = Pair(self.receive("theirs", asked, version), answers.ours)
+            sent = self._connection("theirs").send(of(asked, "theirs"), version, self.client)
+            answers = Pair(self.receive("theirs", asked, version, sent), answers.ours)
         return answers
 
     def _connection(self, side: str) -> Raw:
@@ -218,16 +241,24 @@ class Both:
             self._connections[side] = Raw(getattr(self.addresses, side), self._patience_s)
         return self._connections[side]
 
-    def receive(self, side: str, asked: Message, version: int) -> Any:
-        """The next answer of one of them, or what came instead."""
+    def receive(
+        self, side: str, asked: Message, version: int, sent: int, within_s: float | None = None
+    ) -> Any:
+        """The answer of one of them to the request `sent`, or what came instead."""
+        connection = self._connection(side)
+        connection.socket.settimeout(self._patience_s if within_s is None else within_s)
         try:
-            data = self._connection(side).receive()
+            data = connection.receive()
         except TimeoutError:
             self._forget(side)
             return SILENT
         except OSError:
             self._forget(side)
             return CLOSED
+        got = int.from_bytes(data[:4], "big")
+        assert got == sent, (
+            f"the answer to request {got} comes before that to {sent}: take it first"
+        )
         return decoded(data, type(asked), version)
 
     def is_silent(self, side: str, wait_s: float) -> bool:
@@ -296,18 +327,22 @@ class Both:
 class Waiting:
     """A request that is sent and whose answers are still to come."""
 
-    def __init__(self, both: Both, asked: Message, version: int) -> None:
+    def __init__(self, both: Both, asked: Message, version: int, sent: dict[str, int]) -> None:
         self.both = both
         self.asked = asked
         self.version = version
+        self._sent = sent  # correlation ids
 
-    def take(self) -> Pair:
-        theirs = self.both.receive("theirs", self.asked, self.version)
-        return Pair(theirs, self.both.receive("ours", self.asked, self.version))
+    def take(self, within_s: float | None = None) -> Pair:
+        theirs, ours = (
+            self.both.receive(side, self.asked, self.version, sent, within_s)
+            for side, sent in self._sent.items()
+        )
+        return Pair(theirs, ours)
 
-    def answer(self, note: str = "") -> Pair:
+    def answer(self, note: str = "", within_s: float | None = None) -> Pair:
         """Waits for both, and compares them."""
-        answers = self.take()
+        answers = self.take(within_s)
         self.both.judge.judge(self.asked, answers, self.version, note)
         return answers
 

@@ -36,7 +36,15 @@ IDS = frozenset(
     }
 )
 TIMES = frozenset(
-    {"base_timestamp", "last_timestamp", "log_append_time_ms", "max_timestamp", "timestamp"}
+    {
+        "base_timestamp",
+        "commit_timestamp",
+        "current_state_timestamp",
+        "last_timestamp",
+        "log_append_time_ms",
+        "max_timestamp",
+        "timestamp",
+    }
 )
 THROTTLING = frozenset({"throttle_time_ms"})
 ADDRESSES = frozenset({"host", "port"})
@@ -65,23 +73,32 @@ UNORDERED = frozenset(
         "CreatePartitions.results",
         "CreateTopics.topics",
         "CreateTopics.topics.configs",
+        "DeleteGroups.results",
         "DeleteTopics.responses",
         "DescribeClientQuotas.entries",
         "DescribeClientQuotas.entries.values",
         "DescribeProducers.topics.partitions.active_producers",
         "DescribeConfigs.results.configs",
+        "DescribeGroups.groups",
+        "DescribeGroups.groups.members",
+        "JoinGroup.members",
         "IncrementalAlterConfigs.responses",
         "ListConfigResources.config_resources",
         "Metadata.topics",
+        "OffsetCommit.topics",
+        "OffsetCommit.topics.partitions",
+        "OffsetDelete.topics",
         "Produce.responses",
         "Produce.responses.partition_responses",
     }
 )
 
+_NAMES = {"name", "group_id", "resource_name"}
 ABSENT = "absent"
 _NO_ID = (None, "", -1, 0, ZERO_UUID)
 _CLOCK_MS = 15 * 60 * 1000
 _TIME = re.compile(r"\b\d{13,19}\b")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"(localhost|127\.0\.0\.1):\d+")
 
 
@@ -105,6 +122,21 @@ def tree(value: Any, version: int) -> Any:
     if isinstance(value, list):
         return [tree(item, version) for item in value]
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
+
+
+def named(value: Any, prefix: str) -> Any:
+    """A tree without the topics, groups and resources that are named otherwise."""
+    if isinstance(value, dict):
+        return {key: named(item, prefix) for key, item in value.items()}
+    if isinstance(value, list):
+        return [named(item, prefix) for item in value if _is_named(item, prefix)]
+    return value
+
+
+def _is_named(item: Any, prefix: str) -> bool:
+    if not isinstance(item, dict):
+        return True
+    return all(str(item[key]).startswith(prefix) for key in _NAMES & item.keys())
 
 
 def batches(records: Any) -> list[dict[str, Any]] | None:
@@ -259,10 +291,15 @@ def _name(item: Any, known: Mapping[Any, Any]) -> str:
     given = {key for key, value in item.items() if value not in (None, "", ZERO_UUID)}
     keys = next((keys for keys in KEYS if given.intersection(keys)), ())
     return " ".join(
-        shown(key, known[item[key]] if key in IDS else item[key])
+        shown(key, known.get(item[key], _without_uuid(item[key])) if key in IDS else item[key])
         for key in keys
-        if key in given and (key not in IDS or item[key] in known)
+        if key in given
     )
+
+
+def _without_uuid(new_id: Any) -> str:
+    """What a new id says by itself: whose client it was made for."""
+    return UUID.sub("", new_id) if isinstance(new_id, str) else ""
 
 
 def _is_of_now(time_ms: int) -> bool:

@@ -180,7 +180,7 @@ def test_topics_by_id(both: Both) -> None:
 
 def test_internal_topics(both: Both) -> None:
     both.group()
-    for topic in ("__consumer_offsets", "__cluster_metadata", "__transaction_state"):
+    for topic in ("__consumer_offsets", "__cluster_metadata"):
         both.ask(produce(topic, GOOD), 12)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUP = 0
 TRANSACTION = 1
+SHARE = 2
 BATCHED = 4
 # The message that Apache Kafka sends without an error, to versions 1-3.
 _NO_ERROR = "NONE"
@@ -29,14 +30,20 @@ _REFUSED = {
         ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
         "This broker serves no transactions yet; leave transactional.id out.",
     ),
+    SHARE: (
+        ErrorCode.INVALID_REQUEST,
+        "This broker coordinates consumer groups only (key type 0).",
+    ),
 }
 _NO_OFFSETS = (
     ErrorCode.COORDINATOR_NOT_AVAILABLE,
     "The topic __consumer_offsets could not be created; the broker's log says why.",
 )
+# Kafka's words for any malformed request.
 _NO_SUCH_TYPE = (
     ErrorCode.INVALID_REQUEST,
-    "This broker coordinates consumer groups only (key type 0).",
+    "This most likely occurs because of a request being malformed by the client library or the"
+    " message was sent to an incompatible broker. See the broker logs for more details.",
 )
 
 
