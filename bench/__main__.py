@@ -1,4 +1,4 @@
-"""`make bench`: Moldau beside Apache Kafka and Tansu, in one run."""
+"""`make bench`: Moldau beside Apache Kafka, kfake and Tansu, in one run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from bench import page, table
 from bench.rivals import KINDS
 from bench.run import Options, Run
-from bench.units import ALL_NAMES, ROOT
+from bench.unit import ROOT
+from bench.units import ALL_NAMES
 
 LAST = ROOT / "bench" / "results" / "last.json"
 

@@ -37,6 +37,7 @@ class Recipe:
     version: str
     settings: Mapping[str, str]
     command: Callable[[Path, int], list[str]]
+    keeps_records: bool = True  # when its process is gone
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Kind:
 @dataclass
 class Running:
     kind: Kind
+    command: list[str]
     process: subprocess.Popen[bytes]
     address: str
     log: Path
@@ -75,15 +77,27 @@ def start(kind: Kind, recipe: Recipe, folder: Path) -> Running:
     """Starts it and waits for its first answer; preparing a folder is not part of the time."""
     folder.mkdir(parents=True)
     port = free_port()
-    command = recipe.command(folder, port)
-    log = folder / "broker.log"
+    return _started(kind, recipe.command(folder, port), port, folder / "broker.log")
+
+
+def start_again(broker: Running) -> Running:
+    """The same broker in the same folder, after it has ended."""
+    return _started(broker.kind, broker.command, int(broker.address.split(":")[1]), broker.log)
+
+
+def _started(kind: Kind, command: list[str], port: int, log: Path) -> Running:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAFKA_")}
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=log.parent,
+            env=environment,
         )
-    running = Running(kind, process, f"127.0.0.1:{port}", log, 0.0)
+    running = Running(kind, command, process, f"127.0.0.1:{port}", log, 0.0)
     try:
         _wait_for_answer(running, port)
     except BaseException:

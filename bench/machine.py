@@ -13,7 +13,7 @@ from typing import Any
 
 import confluent_kafka
 
-from bench.units import ROOT
+from bench.unit import ROOT
 
 _SYNCS = 200
 

@@ -8,7 +8,9 @@ from typing import Any
 from bench import table
 from bench.records import CONSUMER, PRODUCER
 from bench.requests import VALUE_SIZE
-from bench.units import FULL, IDLE_S, ROOT
+from bench.unit import FULL, IDLE_S, ROOT
+from bench.unit_flows import MEMBERS, READERS
+from bench.unit_restart import GIGABYTES
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -75,8 +77,9 @@ TITLES = {
 PROMISES = """\
 What an acknowledgement promises differs. Moldau by default answers acks=all when the record is on
 disk (see [durability](durability.md)). Apache Kafka answers when the record is in the page cache,
-as Moldau does with `moldau.sync=never`: that column compares like with like. Tansu keeps records
-in memory only, and promises least.
+as Moldau does with `moldau.sync=never`: that column compares like with like. kfake promises the
+same as that, and with fsync what our default promises, at every acks. Tansu keeps records in memory
+only, and promises least.
 """
 METHOD = f"""\
 ## How it is measured
@@ -94,6 +97,13 @@ METHOD = f"""\
   partitions. "16 deep": so many are under way on each connection. The CPU time of the client is
   shown, because it takes its share of the cores.
 - Acknowledgements one at a time: the same client, one connection, up to {FULL.answers:,} records.
+- End to end: one process produces at a rate, each record when it is due, and consumes; linger is 0,
+  acks=1; from before produce() to the value in the consumer's hands.
+- Compressed: hexadecimal digits, which a codec can halve. Readers behind: {READERS} topics, one
+  consumer each, at once. Groups: {MEMBERS} consumers of confluent-kafka in one process.
+- Restart: {GIGABYTES} GB in one partition, kill -9, and exec to the first answer; the end of the
+  log must be there again. Once a run.
+- Tools: from exec to exit, ours on our broker and Apache's (a JVM of 256 MB) on Apache Kafka.
 - CPU seconds are user and system time of the broker's process with all its threads.
 - Start-up is from exec to the first answer to ApiVersions, in an empty folder (Apache Kafka's has
   been formatted). Memory is the proportional set size: {IDLE_S:.0f} s after start-up, and after

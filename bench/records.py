@@ -1,7 +1,7 @@
 """A client that moves records with confluent-kafka: `python -m bench.records JOB`.
 
 JOB is JSON: {"do": "produce" | "consume", "address", "pid" (of the broker), "topic",
-"partitions", "count", "size", "acks"}. Prints one JSON line: {"seconds", "client_cpu",
+"partitions", "count", "size", "acks", "codec"}. Prints one JSON line: {"seconds", "client_cpu",
 "broker_cpu"}.
 A process of its own, so that neither the bench nor another measurement shares its interpreter.
 """
@@ -46,11 +46,14 @@ def produce(job: dict[str, Any]) -> dict[str, float]:
             "bootstrap.servers": job["address"],
             "acks": job["acks"],
             "delivery.report.only.error": True,
+            "compression.type": job.get("codec", "none"),
         }
     )
 
+    values = _compressible(job["size"]) if "codec" in job else _values(job["size"])
+
     def send(count: int) -> None:
-        _produce(producer, job["topic"], _values(job["size"]), count, failures)
+        _produce(producer, job["topic"], values, count, failures)
 
     send(job["partitions"] * 10)  # connections and metadata are there before the clock runs
     return measure(job["pid"], lambda: send(job["count"]))
@@ -59,6 +62,11 @@ def produce(job: dict[str, Any]) -> dict[str, float]:
 def _values(size: int) -> list[bytes]:
     """Values that no codec makes smaller, and that are not all the same."""
     return [os.urandom(size) for _ in range(DISTINCT_VALUES)]
+
+
+def _compressible(size: int) -> list[bytes]:
+    """Hexadecimal digits, which a good codec halves."""
+    return [os.urandom(size // 2).hex().encode() for _ in range(DISTINCT_VALUES)]
 
 
 def _produce(

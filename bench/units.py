@@ -1,117 +1,32 @@
-"""What is measured: units, each of which measures one broker once and gives some rows' figures."""
+"""What is measured: records, requests, acknowledgements, start and memory; and what the other files
+add. Each unit measures one broker once and gives some rows' figures."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
-
-from bench.brokers import Kind, Recipe, Running, start
+from bench import unit_flows, unit_restart, unit_tools
+from bench.brokers import Kind, Recipe, start
 from bench.process import memory_bytes
-
-ROOT = Path(__file__).resolve().parent.parent
-IDLE_S = 2.0  # after which a broker that was started counts as idle
-CLIENT_TIMEOUT_S = 180.0
-
-
-class Row(NamedTuple):
-    """A line of the result. `key` is unique; `better` is "more", "less" or "" for neither."""
-
-    key: str
-    title: str
-    unit: str
-    better: str
-
-
-class Effort(NamedTuple):
-    """How much is done for one measurement."""
-
-    records: int  # of 100 bytes; of 1 KiB it is a third of that
-    seconds: float  # of requests
-    warm_seconds: float
-    answers: int  # at most so many for a latency
-
-
-FULL = Effort(600_000, 0.8, 0.2, 5_000)
-WARMING = Effort(300_000, 0.5, 0.2, 1_500)
-QUICK = Effort(60_000, 0.3, 0.1, 500)
-
-Figures = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Unit:
-    """`measure` is asked with a running broker and gives a figure for each of `rows`."""
-
-    name: str
-    rows: tuple[Row, ...]
-    measure: Callable[[Target, Effort], Figures]
-
-
-@dataclass(frozen=True)
-class FreshUnit:
-    """A unit that starts a broker of its own, in a folder that is not there yet."""
-
-    name: str
-    rows: tuple[Row, ...]
-    measure: Callable[[Kind, Recipe, Path], Figures]
-
-
-class MeasureError(Exception):
-    """A broker or client failed in a measurement. The text says how."""
-
-
-class Target:
-    """A running broker, and what a unit asks of it."""
-
-    _numbers = itertools.count(1)
-
-    def __init__(self, broker: Running) -> None:
-        self.broker = broker
-        self._admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
-
-    def new_topic(self, partitions: int) -> str:
-        name = f"bench-topic-{next(self._numbers)}"
-        try:
-            self._admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
-        except (KafkaException, TimeoutError) as error:
-            raise MeasureError(f"CreateTopics: {error!r}") from None
-        return name
-
-    def drop_topic(self, name: str) -> None:
-        try:
-            self._admin.delete_topics([name])[name].result(30)
-        except (KafkaException, TimeoutError) as error:
-            raise MeasureError(f"DeleteTopics: {error!r}") from None
-
-    def client(self, module: str, **job: Any) -> Figures:
-        """Runs a client of this package in a process of its own, for its JSON."""
-        job |= {"address": self.broker.address, "pid": self.broker.pid}
-        command = [sys.executable, "-m", f"bench.{module}", json.dumps(job)]
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S
-            )
-        except subprocess.TimeoutExpired:
-            raise MeasureError(f"the client was not done in {CLIENT_TIMEOUT_S:.0f} s") from None
-        if done.returncode:
-            raise MeasureError((done.stderr.strip().splitlines() or ["no word"])[-1])
-        figures: Figures = json.loads(done.stdout)
-        return figures
+from bench.unit import (
+    IDLE_S,
+    Effort,
+    Figures,
+    FreshUnit,
+    Row,
+    Target,
+    Unit,
+    acks_text,
+    count_text,
+    size_text,
+)
 
 
 def _records_unit(size: int, partitions: int, acks: str) -> Unit:
     """Produces into a new topic; with acks=1 (what is read does not depend on it) reads it too."""
-    label = f"{_size_text(size)}, {_count(partitions, 'partition')}"
+    label = f"{size_text(size)}, {count_text(partitions, 'partition')}"
     key = f"{size}B-{partitions}p"
     rows = list(_record_rows(f"produce-{key}-acks-{acks}", f"produce {label}, acks={acks}", "in"))
     if acks == "1":
@@ -151,10 +66,10 @@ def _record_figures(key: str, count: int, size: int, figures: Figures) -> Figure
 
 def _requests_unit(connections: int, depth: int, acks: int) -> Unit:
     """Connections write to up to six partitions, as those of several applications do."""
-    name = f"requests-{connections}c-{depth}deep-acks-{_acks_text(acks)}"
+    name = f"requests-{connections}c-{depth}deep-acks-{acks_text(acks)}"
     pipelined = f", {depth} deep" if depth > 1 else ""
-    title = f"requests, {_count(connections, 'connection')}{pipelined}"
-    title += f", acks={_acks_text(acks)}"
+    title = f"requests, {count_text(connections, 'connection')}{pipelined}"
+    title += f", acks={acks_text(acks)}"
 
     def measure(target: Target, effort: Effort) -> Figures:
         partitions = min(connections, 6)
@@ -174,7 +89,7 @@ def _requests_unit(connections: int, depth: int, acks: int) -> Unit:
 
 
 def _latency_unit(acks: int) -> Unit:
-    name = f"latency-acks-{_acks_text(acks)}"
+    name = f"latency-acks-{acks_text(acks)}"
 
     def measure(target: Target, effort: Effort) -> Figures:
         topic = target.new_topic(1)
@@ -185,7 +100,7 @@ def _latency_unit(acks: int) -> Unit:
         target.drop_topic(topic)
         return {f"{name}-{part}": value for part, value in figures.items()}
 
-    title = f"ack of one record at a time, acks={_acks_text(acks)}"
+    title = f"ack of one record at a time, acks={acks_text(acks)}"
     parts = ("p50", "p99", "p99.9")
     rows = tuple(Row(f"{name}-{part}", f"{title}, {part}", "ms", "less") for part in parts)
     return Unit(name, rows, measure)
@@ -212,18 +127,6 @@ def _start(kind: Kind, recipe: Recipe, folder: Path) -> Figures:
     return {"start-up": broker.seconds_to_answer * 1e3, "memory-idle": memory / 1e6}
 
 
-def _size_text(size: int) -> str:
-    return f"{size // 1024} KiB" if size % 1024 == 0 else f"{size} B"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _acks_text(acks: int) -> str:
-    return "all" if acks == -1 else str(acks)
-
-
 FRESH_UNITS = (
     FreshUnit(
         "start",
@@ -233,6 +136,7 @@ FRESH_UNITS = (
         ),
         _start,
     ),
+    *unit_restart.FRESH_UNITS,
 )
 UNITS = (
     *(
@@ -243,6 +147,7 @@ UNITS = (
         _requests_unit(connections, depth, acks)
         for acks, depth, connections in itertools.product((1, -1), (1, 16), (1, 10, 100))
     ),
+    _requests_unit(1000, 1, 1),
     _latency_unit(1),
     _latency_unit(-1),
     Unit(
@@ -250,6 +155,8 @@ UNITS = (
         (Row("memory-loaded", "memory (PSS), after a load", "MB", "less"),),
         _memory_loaded,
     ),
+    *unit_flows.UNITS,
+    *unit_tools.UNITS,
 )
 ALL_NAMES = [unit.name for unit in FRESH_UNITS] + [unit.name for unit in UNITS]
 ALL_ROWS = [row for unit in FRESH_UNITS for row in unit.rows]
