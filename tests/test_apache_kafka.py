@@ -193,3 +193,25 @@ def test_by_hand() -> None:
     finally:
         assert by_hand("stop") == (0, "Apache Kafka is stopped\n")
     assert by_hand("status")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["tool"], "kafka-topics, "),
+        (["tool", "kafka-nonsense"], "'kafka-nonsense' is no tool"),
+        (["start", "-o", "num.partitions"], "write it as -o num.partitions=6"),
+        (["begin"], "invalid choice: 'begin'"),
+    ],
+)
+def test_by_hand_wrong_words_are_told_without_a_trace(words: list[str], says: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.apache_kafka", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert run.returncode in (1, 2)
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr

@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.apache_kafka import jvm
 from tests.apache_kafka.cluster import STOP_LIMIT_S, ApacheKafka, prepared, wait_until_ready
 from tests.apache_kafka.jars import VERSION, home, java_missing
-from tests.apache_kafka.tools import main_class
+from tests.apache_kafka.tools import TOOLS, main_class
 
 
 def main(argv: list[str]) -> int:
@@ -33,6 +33,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--brokers", type=int, default=1, choices=[1, 3])
     parser.add_argument("-o", dest="config", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args(argv)
+    for pair in options.config:
+        if "=" not in pair:
+            parser.error(f"-o {pair}: write it as -o num.partitions=6")
     if reason := java_missing():
         print(f"make kafka: {reason}", file=sys.stderr)
         return 1
@@ -40,8 +43,7 @@ def main(argv: list[str]) -> int:
         return _stop()
     if options.action == "status":
         return _status()
-    config = dict(pair.split("=", 1) for pair in options.config)
-    return _start(options.brokers, config)
+    return _start(options.brokers, dict(pair.split("=", 1) for pair in options.config))
 
 
 def _state() -> Path:
@@ -152,6 +154,13 @@ def _stop() -> int:
 
 
 def _tool(argv: list[str]) -> int:
+    if not argv or argv[0].removesuffix(".sh") not in TOOLS:
+        print(
+            f"make kafka: {argv[0] if argv else ''!r} is no tool of Apache Kafka; these are:\n"
+            f"  {', '.join(TOOLS)}",
+            file=sys.stderr,
+        )
+        return 1
     if reason := java_missing():
         print(f"make kafka: {reason}", file=sys.stderr)
         return 1
