@@ -330,3 +330,37 @@ def test_a_failed_sync_is_an_error() -> None:
     with pytest.raises(DiskError, match="Input/output error"):
         log.sync()
     assert log.synced_offset == 0
+
+
+def test_a_full_disk_keeps_no_old_segment_from_going() -> None:
+    """Or it would stay full: what is to make room needs none."""
+    disk = memory()
+    log = filled(disk)
+    bases = list(log._bases)
+    log.reconfigure(LogConfig(segment_bytes=600, retention_bytes=0, file_delete_delay_ms=0))
+    disk.room = 0
+    with pytest.raises(DiskError, match="No space"):
+        log.apply_retention(NOW)  # the newest needs a successor
+    log.remove_doomed(NOW)
+    assert log._bases == bases[-1:]
+    assert log.log_start_offset == bases[-1]
+    assert not [one.name for one in disk.list(DIRECTORY) if one.name.startswith(f"{bases[0]:020d}")]
+    assert contents(open_log(disk.kill(), SMALL)) == contents(log)
+    disk.room = None
+    log.apply_retention(NOW)
+    log.remove_doomed(NOW)
+    assert (log.log_start_offset, log.size) == (24, 0)
+
+
+def test_files_that_cannot_be_removed_are_tried_again() -> None:
+    disk = memory()
+    log = filled(disk)
+    log.reconfigure(LogConfig(segment_bytes=600, retention_bytes=0, file_delete_delay_ms=0))
+    log.apply_retention(NOW)
+    disk.fails = lambda name, path: name == "remove" and path.endswith(".log.deleted")
+    for _ in range(3):
+        with pytest.raises(DiskError):
+            log.remove_doomed(NOW)
+    disk.fails = lambda _name, _path: False
+    assert log.remove_doomed(NOW) is None
+    assert not [one.name for one in disk.list(DIRECTORY) if one.name.endswith(".deleted")]

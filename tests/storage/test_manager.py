@@ -10,7 +10,7 @@ import pytest
 from moldau.protocol.files import read_offsets
 from moldau.sim.disk import MemoryDisk
 from moldau.storage.config import LogConfig
-from moldau.storage.disk import read_file
+from moldau.storage.disk import DiskError, read_file
 from moldau.storage.log import Log
 from moldau.storage.manager import FolderError, LogManager
 from tests.storage.logs import NOW, append, contents, ignore
@@ -274,6 +274,21 @@ def test_a_log_that_begins_anew_takes_nothing_from_the_checkpoints_of_the_old(st
     disk.open(f"{DATA}/t-0/{0:020d}.log").truncate(30)  # what a loss of power may leave
     again = start(disk).open_or_create("t", 0, bytes(16), LogConfig(), NOW)
     assert (again.log_start_offset, again.log_end_offset) == (0, 0), "the torn batch is cut"
+
+
+def test_deleting_records_makes_the_room_that_it_takes() -> None:
+    disk = MemoryDisk()
+    manager = start(disk)
+    log = create(manager, config=LogConfig(segment_bytes=300))
+    for _ in range(20):
+        append(log, [b"x"])
+    disk.room = 0
+    log.delete_records(15)
+    manager.checkpoint_start_offsets()
+    assert read_offsets(read_file(disk, f"{DATA}/log-start-offset-checkpoint")) == {("t", 0): 15}
+    log.delete_records(16)
+    with pytest.raises(DiskError, match="No space"):
+        manager.checkpoint_start_offsets()  # nothing whole lies before it
 
 
 def test_a_start_of_a_log_that_is_not_open_is_not_forgotten() -> None:

@@ -176,8 +176,11 @@ class MemoryDisk:
 
     def remove(self, path: str) -> None:
         self.step("remove", path)
-        if self._names.pop(path, None) is None:
+        inode = self._names.pop(path, None)
+        if inode is None:
             raise DiskError(errno.ENOENT, "No such file or directory", path)
+        if self.room is not None:
+            self.room += len(inode.data)
 
     def remove_dir(self, path: str) -> None:
         self.step("remove_dir", path)

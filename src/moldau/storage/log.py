@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EIO
 from struct import Struct
 from zlib import crc32
@@ -524,47 +524,59 @@ class Log:
         caller writes the checkpoint of start offsets before it answers anybody."""
         if offset > self.log_start_offset:
             self.log_start_offset = min(offset, self.log_end_offset)
-            if self._epochs.cut_before(self.log_start_offset):
-                self._write_epochs()
+            self._cut_epochs()
             self.changed(self, self._now_ms)
+
+    def _cut_epochs(self) -> None:
+        """Forgets the epochs before the start. A checkpoint that tells of them does no harm, and a
+        disk that is full must not keep old segments from going."""
+        if self._epochs.cut_before(self.log_start_offset):
+            with suppress(DiskError):
+                self._write_epochs()
 
     def apply_retention(self, now_ms: int) -> int | None:
         """Renames what has served its time to .deleted, as Kafka does. When the next segment will
-        have served, ms, or None; a change before that is told by `changed`."""
+        have served, ms, or None; a change before that is told by `changed`. Raises DiskError."""
         self._is_changed = False
         self._producers.expire(now_ms, self.producer_expiration_ms)
         count = retention.expired(
             self._segments, self.config, self.log_start_offset, self.log_end_offset, now_ms
         )
-        if count == len(self._segments):
-            self._roll(now_ms)
+        is_all = count == len(self._segments)
+        if is_all:
+            count -= 1  # a new one takes room, which the others make
         if count:
             self._drop_segments(count, now_ms)
+        if is_all:
+            self._roll(now_ms)
+            self._drop_segments(1, now_ms)
         return retention.deadline_ms(self._segments, self.config)
 
     def remove_doomed(self, now_ms: int) -> int | None:
         """Removes renamed files after file.delete.delay.ms. When the next are due, ms, or None."""
         while self._doomed and self._doomed[0][0] <= now_ms:
-            for path in self._doomed.pop(0)[1]:
-                self._files.disk.remove(path)
+            paths = self._doomed[0][1]
+            while paths:
+                self._files.disk.remove(paths[-1])
+                paths.pop()
+            del self._doomed[0]
         return self._doomed[0][0] if self._doomed else None
 
     def _drop_segments(self, count: int, now_ms: int) -> None:
         going = self._segments[:count]
         del self._segments[:count], self._bases[:count]
         self.log_start_offset = max(self.log_start_offset, self._bases[0])
-        if self._epochs.cut_before(self.log_start_offset):
-            self._write_epochs()
-        doomed = []
+        doomed: list[str] = []
+        self._doomed.append((now_ms + self.config.file_delete_delay_ms, doomed))
         for segment in going:
             for path in segment.paths():
                 self._files.forget(path)
                 self._dirty.discard(path)
                 self._files.disk.rename(path, f"{path}.deleted")
                 doomed.append(f"{path}.deleted")
+        self._cut_epochs()
         self._snapshots.forget(segment.base_offset for segment in going)
         self._dirty_directory = True
-        self._doomed.append((now_ms + self.config.file_delete_delay_ms, doomed))
 
     def truncate_to(self, offset: int) -> None:
         """Drops everything from the batch that holds `offset` on, as a follower does whose leader

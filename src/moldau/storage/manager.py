@@ -22,7 +22,7 @@ from moldau.protocol.files import (
     write_partition_metadata,
 )
 from moldau.storage.config import FOREVER, LogConfig
-from moldau.storage.disk import Disk, DiskError, read_file, replace_file
+from moldau.storage.disk import Disk, DiskError, DiskFull, read_file, replace_file
 from moldau.storage.handles import OpenFiles
 from moldau.storage.log import Log
 
@@ -432,6 +432,17 @@ class LogManager:
 
     def checkpoint_start_offsets(self) -> None:
         """After it returns, records that were deleted do not come back. Raises DiskError."""
+        try:
+            self._write_start_offsets()
+        except DiskFull:
+            # Who deletes records may do so to make room: their segments go first, and at once.
+            for log in self.logs.values():
+                if log.log_start_offset > log.first_segment_offset:
+                    self.apply_retention(log, self._now_ms)
+                    self._remove_files(log, self._now_ms + log.config.file_delete_delay_ms)
+            self._write_start_offsets()
+
+    def _write_start_offsets(self) -> None:
         starts = self._start_offsets | {
             key: log.log_start_offset
             for key, log in self.logs.items()
