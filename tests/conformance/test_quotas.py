@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from moldau.protocol.records import Record, build
 from tests.conformance.both import Both, Pair
+from tests.conformance.requests import fetch, produce
 
 pytestmark = pytest.mark.apache
 
@@ -198,3 +201,83 @@ def test_change_and_see(both: Both) -> None:
     ):
         limit(both, (names, limits))
         describe(both, ("user", EXACT, names["user"]))
+
+
+# --- what they do --------------------------------------------------------------------------------
+
+
+def client_with(both: Both, **limits: float) -> Both:
+    """A client of its own, over whom both have these quotas in force."""
+    name = both.unused_name()
+    limit(both, ({"client-id": name}, limits))
+    describe(both, ("client-id", EXACT, name))
+    time.sleep(0.5)  # Apache Kafka's brokers put in force what they have learnt
+    return both.connect(name)
+
+
+def of(size: int) -> bytes:
+    return build([Record(0, 1_700_000_000_000, None, b"x" * size)])
+
+
+def assert_about_equal(times: Pair) -> None:
+    """Each has its own clock running meanwhile, and counts a few bytes more or less."""
+    assert abs(times.theirs - times.ours) < 200, times
+
+
+def test_producer_over_quota(both: Both) -> None:
+    topic = both.topic()
+    client = client_with(both, producer_byte_rate=1000)
+    for acks in (1, -1):
+        client.ask(produce(topic, of(100), acks=acks), 12)
+    answer = client.ask(produce(topic, of(12_000), acks=1), 12)
+    assert answer.map(bool).agreed
+    assert_about_equal(answer.throttle_time_ms)
+    waiting = client.send("Metadata", 12, topics=[{"name": topic}])
+    assert waiting.is_parked().agreed  # it is not read from
+    both.ask("Metadata", 12, topics=[{"name": topic}])  # nobody else waits
+    waiting.take()
+
+
+def test_producer_without_answers_over_quota(both: Both) -> None:
+    topic = both.topic()
+    client = client_with(both, producer_byte_rate=1000)
+    asked = produce(topic, of(12_000), acks=0)
+    for side in ("theirs", "ours"):
+        client._connection(side).send(asked, 12, client.client)
+    waiting = client.send("Metadata", 12, topics=[{"name": topic}])
+    assert waiting.is_parked().agreed
+    waiting.take()
+
+
+def test_consumer_over_quota(both: Both) -> None:
+    topic = both.topic()
+    for _ in range(2):
+        both.ask(produce(topic, of(9_000), acks=1), 12)
+    client = client_with(both, consumer_byte_rate=1000)
+    asked = fetch(topic, max_wait_ms=0, max_bytes=9_100, partition_max_bytes=1 << 20)
+    client.ask(asked, 12)
+    over = client.quietly(asked, 12)
+    assert over.responses.map(bool).agreed is False
+    assert_about_equal(over.throttle_time_ms)
+
+
+def test_mutations_over_quota(both: Both) -> None:
+    client = client_with(both, controller_mutation_rate=1)
+
+    def create(partitions: int, version: int) -> Pair:
+        wanted = {"name": both.unused_name(), "num_partitions": partitions}
+        return client.ask("CreateTopics", version, topics=[wanted | {"replication_factor": 1}])
+
+    create(12, 7)
+    refused = create(1, 7)
+    assert refused.topics[0].error_code.agreed == 89
+    client.close()
+    create(2, 5)
+    client.close()
+
+
+def test_time_over_quota(both: Both) -> None:
+    """So little that the first request is too much. How long it took is each one's own."""
+    client = client_with(both, request_percentage=0.0001)
+    for _ in range(2):
+        client.ask("Metadata", 12, topics=[])

@@ -35,8 +35,8 @@ class Watched:
         self.log_start_offset = -1
 
     def changed(self, data: PartitionData) -> bool:
-        """Has the partition something to say? Remembers what is said."""
-        changed = (
+        """Has the partition something to say?"""
+        return (
             data.error_code != 0
             or (data.records is not None and data.records.size > 0)
             or data.high_watermark != self.high_watermark
@@ -44,13 +44,15 @@ class Watched:
             or data.preferred_read_replica != -1
             or data.diverging_epoch.epoch != -1
         )
+
+    def told(self, data: PartitionData) -> None:
+        """The consumer is told so."""
         if data.error_code:
             # An error is repeated in the next answer, whatever the watermark will be.
             self.high_watermark = -1
         else:
             self.high_watermark = data.high_watermark
             self.log_start_offset = data.log_start_offset
-        return changed
 
 
 class Session:

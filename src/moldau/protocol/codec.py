@@ -51,6 +51,13 @@ def encode_into(out: bytearray, message: Message, version: int, holes: list[Hole
     encoder(message, out, holes)
 
 
+def size_of(message: Message, version: int) -> int:
+    """Bytes of the message, with what its holes stand for."""
+    out, holes = bytearray(), list[Hole]()
+    encode_into(out, message, version, holes)
+    return len(out) + sum(int(value.size) for _, value in holes)
+
+
 def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
     return decode_from(cls, version, buffer, offset)[0]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from moldau.broker.fetch_session import INITIAL_EPOCH, NO_SESSION, Key, Session, asked
 from moldau.broker.partition import storage_error
+from moldau.protocol.codec import size_of
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.fetch import (
     AbortedTransaction,
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
     from moldau.storage.log import Log
 
 READ_COMMITTED = 1
-# What stands around a partition's records in an answer, and around all of them.
-_AROUND_RECORDS, _AROUND = 40, 20
+_FRAME_LENGTH = 4  # counts as a part of an answer for the quota of its consumer
 
 Read = list[tuple[Key, PartitionData]]
 
@@ -167,14 +167,21 @@ class Fetch:
 
     def response(self, read: Read) -> FetchResponse:
         session, meter = self._session, self._node.meter
+        told = read if session is None else _told(session, read, self._is_full)
+        response = self._response(told)
         if meter is not None:
-            throttle = meter.fetch_throttle(self._request, self._size(read))
+            size = _FRAME_LENGTH + size_of(response, self._request.version)
+            throttle = meter.fetch_throttle(self._request, size)
             if throttle:
                 return self._throttled(throttle)
         if session is not None:
-            read = _told(session, read, self._is_full)
+            _remember(session, read)
+        return response
+
+    def _response(self, told: Read) -> FetchResponse:
+        session = self._session
         topics: dict[str | bytes, FetchableTopicResponse] = {}
-        for (topic, _), data in read:
+        for (topic, _), data in told:
             entry = topics.get(topic)
             if entry is None:
                 entry = topics[topic] = FetchableTopicResponse()
@@ -192,11 +199,6 @@ class Fetch:
     def _is_full(self) -> bool:
         return bool(self._request.body.session_epoch == INITIAL_EPOCH)
 
-    def _size(self, read: Read) -> int:
-        """Bytes that the quota counts of an answer: of its records, and about those around them."""
-        around = _AROUND + _AROUND_RECORDS * len(read)
-        return around + sum(int(data.records.size) for _, data in read)
-
     def _throttled(self, throttle_ms: int) -> FetchResponse:
         """Nothing, instead of more than the quota; a session that it would begin does not."""
         session = self._session
@@ -209,18 +211,23 @@ class Fetch:
 
 
 def _told(session: Session, read: Read, everything: bool) -> Read:
-    """What an answer of a session says: at its beginning everything, then what changed. What got
-    records goes to the end of the queue."""
+    """What an answer of a session says: at its beginning everything, then what changed."""
     told = []
     for key, data in read:
         watched = session.watched.get(key)
-        if watched is None:
-            continue
-        if watched.changed(data) or everything:
+        if watched is not None and (everything or watched.changed(data)):
             told.append((key, data))
-        if data.records.size:
-            session.rotate(key)
     return told
+
+
+def _remember(session: Session, read: Read) -> None:
+    """What the consumer knows now. What got records goes to the end of the queue."""
+    for key, data in read:
+        watched = session.watched.get(key)
+        if watched is not None:
+            watched.told(data)
+            if data.records.size:
+                session.rotate(key)
 
 
 def _failed(index: int, error: ErrorCode) -> PartitionData:

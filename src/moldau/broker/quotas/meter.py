@@ -217,10 +217,7 @@ class Permits:
             throttle = stat.throttle_ms(limit, self._now_ms)
             if throttle:
                 self.throttle_ms = throttle
-                raise Refused(
-                    ErrorCode.THROTTLING_QUOTA_EXCEEDED,
-                    "The throttling quota has been exceeded.",
-                )
+                raise Refused(ErrorCode.THROTTLING_QUOTA_EXCEEDED)
         stat.record(partitions, limit, self._now_ms)
         if not self._is_strict:
             self.throttle_ms = stat.throttle_ms(limit, self._now_ms)
