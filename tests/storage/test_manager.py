@@ -286,6 +286,7 @@ def test_deleting_records_makes_the_room_that_it_takes() -> None:
     log.delete_records(15)
     manager.checkpoint_start_offsets()
     assert read_offsets(read_file(disk, f"{DATA}/log-start-offset-checkpoint")) == {("t", 0): 15}
+    disk.room = 0
     log.delete_records(16)
     with pytest.raises(DiskError, match="No space"):
         manager.checkpoint_start_offsets()  # nothing whole lies before it
