@@ -185,7 +185,7 @@ class Node(Wire):
 
     def fenced(self, partition: Partition, epoch: int) -> ErrorCode:
         """Does the client know another leader epoch (-1: it does not say)? KIP-320."""
-        if epoch < 0 or epoch == partition.leader_epoch:
+        if epoch in (-1, partition.leader_epoch):
             return ErrorCode.NONE
         if epoch < partition.leader_epoch:
             return ErrorCode.FENCED_LEADER_EPOCH

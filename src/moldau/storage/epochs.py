@@ -38,7 +38,7 @@ class LeaderEpochs:
     def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
         """(epoch, end offset) of the largest known epoch that is at most `epoch`; -1, -1 when it
         is newer than all (KIP-101, KIP-279)."""
-        if epoch < 0:
+        if epoch == -1 or not self.entries:
             return UNDEFINED
         if epoch == self.latest:
             return epoch, log_end_offset

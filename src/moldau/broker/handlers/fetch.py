@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 READ_COMMITTED = 1
 _FRAME_LENGTH = 4  # counts as a part of an answer for the quota of its consumer
+# They come last in an answer, as in Kafka.
+_UNKNOWN = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
 
 Read = list[tuple[Key, PartitionData]]
 
@@ -77,12 +79,13 @@ class Fetch:
         room = self.room
         size, failed = 0, False
         read: Read = []
+        unknown: Read = []
         for key, wanted in self._asked:
             data = self._read_partition(key, wanted, max(room - size, 0), size == 0)
             size += data.records.size
             failed = failed or data.error_code != 0 or data.diverging_epoch.epoch >= 0
-            read.append((key, data))
-        return read, size, failed
+            (unknown if data.error_code in _UNKNOWN else read).append((key, data))
+        return read + unknown, size, failed
 
     def _read_partition(
         self, key: Key, wanted: FetchPartition, room: int, at_least_one: bool
@@ -103,8 +106,11 @@ class Fetch:
         if self._request.body.isolation_level == READ_COMMITTED:
             data.aborted_transactions = []
             up_to = partition.last_stable_offset
-        if wanted.last_fetched_epoch >= 0 and _diverges(partition, wanted, data):
-            return data
+        if wanted.last_fetched_epoch >= 0:
+            if log.end_offset_for_epoch(wanted.last_fetched_epoch)[0] == -1:
+                return _failed(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE)
+            if _diverges(partition, wanted, data):
+                return data
         limit = min(wanted.partition_max_bytes, room)
         try:
             found = log.read(wanted.fetch_offset, limit, up_to, at_least_one)
@@ -128,7 +134,8 @@ class Fetch:
             return None, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         if self._request.body.replica_id >= 0 or self._request.body.replica_state.replica_id >= 0:
             return None, ErrorCode.NOT_LEADER_OR_FOLLOWER
-        error = self._node.fenced(partition, wanted.current_leader_epoch)
+        # Any negative epoch says nothing here (FetchRequest.optionalEpoch), elsewhere only -1.
+        error = self._node.fenced(partition, max(wanted.current_leader_epoch, -1))
         return (None, error) if error else (partition, ErrorCode.NONE)
 
     # --- waiting ----------------------------------------------------------------------------
@@ -235,7 +242,8 @@ def _failed(index: int, error: ErrorCode) -> PartitionData:
         partition_index=index,
         error_code=error,
         high_watermark=-1,
-        aborted_transactions=None,
+        # Kafka finds the unknown before it looks at any log, and says then that there are none.
+        aborted_transactions=[] if error in _UNKNOWN else None,
         records=Slice.EMPTY,
     )
 

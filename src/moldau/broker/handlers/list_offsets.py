@@ -44,24 +44,23 @@ READ_COMMITTED = 1
 
 
 def handle(node: Node, request: Request) -> ListOffsetsResponse:
-    seen: set[tuple[str, int]] = set()
-    twice: set[tuple[str, int]] = set()
+    asked: dict[str, dict[int, list[ListOffsetsPartition]]] = {}
     for topic in request.body.topics:
+        partitions = asked.setdefault(topic.name, {})
         for wanted in topic.partitions:
-            key = (topic.name, wanted.partition_index)
-            (twice if key in seen else seen).add(key)
+            partitions.setdefault(wanted.partition_index, []).append(wanted)
     return ListOffsetsResponse(
         topics=[
             ListOffsetsTopicResponse(
-                name=topic.name,
+                name=name,
                 partitions=[
-                    _error(wanted, ErrorCode.INVALID_REQUEST)
-                    if (topic.name, wanted.partition_index) in twice
-                    else _answer(node, request, topic.name, wanted)
-                    for wanted in topic.partitions
+                    _answer(node, request, name, several[0])
+                    if len(several) == 1
+                    else _error(several[0], ErrorCode.INVALID_REQUEST)
+                    for several in partitions.values()
                 ],
             )
-            for topic in request.body.topics
+            for name, partitions in asked.items()
         ]
     )
 
