@@ -1,7 +1,7 @@
 """The entry point: the one place that sees both wings.
 
-`moldau up` and `moldau demo` are assembled here; the other subcommands are `tools`'. Only the
-subcommand that is asked for is imported.
+`moldau up`, `moldau demo` and `moldau folder` are assembled here; the other subcommands are
+`tools`'. Only the subcommand that is asked for is imported.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ Kafka for Python people: a broker and the kafka-* tools.
   status      the brokers that run here
   down        stop a broker that runs here
   demo        the main job: orders, shipments, revenue per minute, checked to the cent
+  folder      what is in a data folder, and whether Moldau and Apache Kafka can go on with it
 {others}
   completion  for bash, zsh and fish
 
 moldau COMMAND --help says more. The kafka-* tools (kafka-topics, kafka-console-consumer, ...)
 are commands of their own.
 """
-_COMMANDS = {"up", "status", "down", "demo", "completion"}
+_COMMANDS = {"up", "status", "down", "demo", "folder", "completion"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +47,10 @@ def _run(words: list[str]) -> int:
         from moldau.tools import instances
 
         return (instances.status if words[0] == "status" else instances.down)(words[1:])
+    if words and words[0] == "folder":
+        from moldau.server.folder import check
+
+        return check.main(words[1:])
     if words and words[0] == "completion":
         return completion(words[1:])
     if words and words[0] in ("--version", "version"):
@@ -165,9 +170,10 @@ def _demo_parser() -> argparse.ArgumentParser:
 
 
 def completion(argv: list[str]) -> int:
+    from moldau.server.folder import options
     from moldau.tools import completion as tool
 
-    return tool.main(argv, {"up": _up_parser, "demo": _demo_parser})
+    return tool.main(argv, {"up": _up_parser, "demo": _demo_parser, "folder": options.parser})
 
 
 if __name__ == "__main__":

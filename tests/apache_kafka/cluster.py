@@ -32,7 +32,8 @@ class ApacheKafka:
     `config` is added to server.properties. In `folder` (default: a new one in the system's
     temporary folder) are `data-N`, `logs/broker-N.log` and `server-N.properties`, N = 1..brokers;
     a `data-N` that holds a `meta.properties` is taken as it is. After the block the data of a
-    folder of our own are removed; the logs stay.
+    folder of our own are removed; the logs stay. With `dynamic` the one broker finds its voters in
+    the folder (KIP-853) and not in its configuration.
     """
 
     def __init__(
@@ -40,8 +41,11 @@ class ApacheKafka:
         brokers: int = 1,
         config: Mapping[str, object] | None = None,
         folder: Path | None = None,
+        dynamic: bool = False,
     ) -> None:
+        assert brokers == 1 or not dynamic
         self.brokers = brokers
+        self.dynamic = dynamic
         self.config = dict(config or {})
         self.own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="apache-kafka-"))
@@ -106,8 +110,9 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
     """The server.properties of each node: folders formatted, ports chosen and held until the
     block ends (when the brokers listen), so that nobody else is given them."""
     cluster_id = _short_uuid()
-    for node, data in enumerate(kafka.data_dirs, 1):
-        _format(data, node, cluster_id)
+    if not kafka.dynamic:
+        for node, data in enumerate(kafka.data_dirs, 1):
+            _format(data, node, cluster_id)
     kafka.logs[0].parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         sockets = [held.enter_context(_bound()) for _ in range(2 * kafka.brokers)]
@@ -115,7 +120,10 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
         if sys.platform != "linux":
             held.close()
         kafka.bootstrap_servers = ",".join(f"127.0.0.1:{port}" for port in ports[::2])
-        yield [_write_properties(kafka, node, ports) for node in range(1, kafka.brokers + 1)]
+        paths = [_write_properties(kafka, node, ports) for node in range(1, kafka.brokers + 1)]
+        if kafka.dynamic:
+            _format_standalone(kafka.data_dirs[0], paths[0], cluster_id)
+        yield paths
 
 
 def _bound() -> socket.socket:
@@ -131,10 +139,13 @@ def _write_properties(kafka: ApacheKafka, node: int, ports: Sequence[int]) -> Pa
     client, controller = ports[2 * node - 2 : 2 * node]
     replicas, in_sync = min(3, kafka.brokers), min(2, kafka.brokers)
     voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(ports[1::2], 1))
+    quorum = ("controller.quorum.voters", voters)
+    if kafka.dynamic:
+        quorum = ("controller.quorum.bootstrap.servers", f"127.0.0.1:{controller}")
     config: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": node,
-        "controller.quorum.voters": voters,
+        quorum[0]: quorum[1],
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
         "log.dirs": kafka.data_dirs[node - 1],
@@ -171,6 +182,16 @@ def _format_once(folder: Path) -> None:
     )
     done = run_tool("kafka-storage", "format", "-t", _short_uuid(), "-c", str(properties))
     properties.unlink()
+    if done.returncode:
+        raise RuntimeError(f"kafka-storage format failed:\n{done.stdout}{done.stderr}")
+
+
+def _format_standalone(data: Path, properties: Path, cluster_id: str) -> None:
+    if (data / "meta.properties").exists():
+        return
+    done = run_tool(
+        "kafka-storage", "format", "--standalone", "-t", cluster_id, "-c", str(properties)
+    )
     if done.returncode:
         raise RuntimeError(f"kafka-storage format failed:\n{done.stdout}{done.stderr}")
 

@@ -271,6 +271,17 @@ def test_other_voters_static_or_dynamic() -> None:
     )
 
 
+def test_other_voters_that_only_the_last_election_names() -> None:
+    apache = Apache()
+    disk = apache.left()
+    for one in disk.list("/data/__cluster_metadata-0"):
+        disk.remove(f"/data/__cluster_metadata-0/{one.name}")
+    state = b'{"leaderEpoch":4,"currentVoters":[{"voterId":1},{"voterId":3}],"data_version":0}'
+    disk.open("/data/__cluster_metadata-0/quorum-state", create=True).append((state,), 0)
+    disk.remove("/data/recovery-point-offset-checkpoint")
+    assert "know what this one may not: node 3." in refusal(disk)
+
+
 def test_logs_in_other_directories() -> None:
     apache = Apache()
     topic = apache.node.image.topics["orders"]

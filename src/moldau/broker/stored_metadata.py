@@ -87,12 +87,16 @@ class _Loading:
         self._end = start = used.end_offset if used else 0
         stored = committed(self._records(start) if start < log.log_end_offset else ())
         image = ClusterImage().apply(snapshot.records if snapshot else ()).apply(stored.records)
+        epoch, voters = self._election()
+        quorum = self._quorum
+        if not quorum.voter_ids:  # the log may be cut behind the last election
+            quorum = quorum._replace(leaders=voters)
         bootstrap = None
         if METADATA_VERSION_FEATURE not in image.features:
             bootstrap = _bootstrap(self._disk, self._data_dir, formatted)
         return Stored(
             image,
-            self._quorum,
+            quorum,
             bootstrap,
             stored.in_transaction,
             self._snapshots,
@@ -103,7 +107,7 @@ class _Loading:
             self._end,
             self._bytes,
             log.size,
-            max(log.latest_epoch, used.epoch if used else -1, self._voted_epoch()),
+            max(log.latest_epoch, used.epoch if used else -1, epoch),
         )
 
     def _records(self, start: int) -> Iterator[Record]:
@@ -142,19 +146,19 @@ class _Loading:
             f"{self._log.directory}"
         )
 
-    def _voted_epoch(self) -> int:
-        """The epoch of the last election that Apache Kafka took part in: it may have ended with a
-        crash before the log had a record of it. -1: none, or not to be read."""
+    def _election(self) -> tuple[int, tuple[int, ...]]:
+        """Epoch and voters of the last election that Apache Kafka took part in: it may have ended
+        with a crash before the log had a record of it. Epoch -1: none, or not to be read."""
         if QUORUM_STATE not in self._log.entries:
-            return -1
+            return -1, ()
         import json  # only Apache Kafka leaves such a file
 
         try:
-            content = read_file(self._disk, f"{self._log.directory}/{QUORUM_STATE}")
-            epoch = json.loads(content)["leaderEpoch"]
-        except (ValueError, KeyError, TypeError):
-            return -1
-        return epoch if isinstance(epoch, int) else -1
+            state = json.loads(read_file(self._disk, f"{self._log.directory}/{QUORUM_STATE}"))
+            voters = tuple(int(one["voterId"]) for one in state.get("currentVoters") or ())
+            return int(state["leaderEpoch"]), voters
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return -1, ()
 
 
 def _bootstrap(disk: Disk, data_dir: str, formatted: Snapshot | None) -> list[Record] | None:

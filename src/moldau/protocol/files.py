@@ -80,7 +80,10 @@ def _write_checkpoint(lines: list[str]) -> bytes:
 
 
 def _read_checkpoint(content: bytes, fields: int) -> list[list[str]]:
-    """Lines of `fields` words after version and count (CheckpointFile.java)."""
+    """Lines of `fields` words after version and count (CheckpointFile.java). Apache Kafka makes
+    empty files at its start, which say nothing yet."""
+    if not content:
+        return []
     try:
         lines = content.decode().splitlines()
         version, count = int(lines[0]), int(lines[1])

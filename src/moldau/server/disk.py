@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from moldau.storage.disk import Buffer, Entry, disk_error
+from moldau.storage.disk import Buffer, DiskError, Entry, disk_error
 
 
 class OsFile:
@@ -168,6 +168,60 @@ class OsDisk:
         except OSError as error:
             raise disk_error(error, path) from None
         return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+
+
+class ReadOnlyDisk(OsDisk):
+    """For who must not change anything: whatever would is refused before it reaches the system."""
+
+    def open(self, path: str, *, create: bool = False) -> OsFile:
+        if create:
+            raise _read_only(path)
+        try:
+            return OsFile(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def rename(self, old: str, new: str) -> None:
+        raise _read_only(old)
+
+    def remove(self, path: str) -> None:
+        raise _read_only(path)
+
+    def remove_dir(self, path: str) -> None:
+        raise _read_only(path)
+
+    def mkdir(self, path: str) -> None:
+        raise _read_only(path)
+
+    def lock(self, path: str) -> BinaryIO | None:
+        raise _read_only(path)
+
+
+def _read_only(path: str) -> DiskError:
+    return disk_error(OSError(errno.EROFS, os.strerror(errno.EROFS)), path)
+
+
+def lock_holder(path: str) -> int | None:
+    """The process that holds the lock of a folder, 0 when it is one whose number is not known
+    here, None when nobody does. The lock is asked for and not taken."""
+    import fcntl
+    import struct
+
+    # struct flock: type, whence, start, length, process; the order is the system's.
+    layout = struct.Struct("hhqqi" if sys.platform == "linux" else "qqihh")
+    write_lock, whole = fcntl.F_WRLCK, os.SEEK_SET
+    fields = (
+        (write_lock, whole, 0, 0, 0) if sys.platform == "linux" else (0, 0, 0, write_lock, whole)
+    )
+    try:
+        with open(path, "rb") as file:
+            answer = layout.unpack(fcntl.fcntl(file, fcntl.F_GETLK, layout.pack(*fields)))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise disk_error(error, path) from None
+    kind, process = (answer[0], answer[4]) if sys.platform == "linux" else (answer[3], answer[2])
+    return None if kind == fcntl.F_UNLCK else max(process, 0)
 
 
 def _entry(name: str, found: os.stat_result, is_directory: bool) -> Entry:

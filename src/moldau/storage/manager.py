@@ -147,18 +147,9 @@ class LogManager:
     def get(self, topic: str, partition: int) -> Log | None:
         return self.logs.get((topic, partition))
 
-    def check_end(self, topic: str, partition: int, end_offset: int) -> None:
-        """Is everything there that was known to be on the disk? Raises FolderError: what a log of
-        the cluster's metadata no longer names would be set aside."""
-        was_on_disk = self._recovery_points.get((topic, partition), 0)
-        if end_offset < was_on_disk:
-            directory = self._path(f"{topic}-{partition}")
-            raise FolderError(
-                f"{directory} has lost its end: {was_on_disk} records of the cluster's metadata"
-                f" were on the disk, and {end_offset} are sound. Restore the directory from"
-                f" a copy; to go on without the topics that only the others name, remove"
-                f" {self._path(RECOVERY_FILE)}."
-            )
+    def was_synced(self, topic: str, partition: int) -> int:
+        """Up to where that log was on the disk, as the last checkpoint knows."""
+        return self._recovery_points.get((topic, partition), 0)
 
     def metadata_log(self, topic: str, config: LogConfig) -> Log:
         """The log of the cluster's metadata."""

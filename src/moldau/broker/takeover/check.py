@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from moldau.broker.stored_metadata import METADATA_DIRECTORY, Stored
-from moldau.broker.takeover.verdict import Reason, is_foreign, of_contents, of_metadata
-from moldau.cluster.boot import ForeignFolder
+from moldau.broker.takeover.verdict import (
+    Reason,
+    is_foreign,
+    metadata_damage,
+    of_contents,
+    of_metadata,
+)
 from moldau.cluster.topic_names import CLUSTER_METADATA
 from moldau.storage.manager import FolderError, LogManager
 
@@ -28,15 +33,13 @@ def check_metadata_are_there(logs: LogManager) -> None:
 
 
 def check_contents(logs: LogManager, node_id: int, stored: Stored) -> None:
-    """Raises FolderError with all reasons why this release does not go on with the folder, and
-    ForeignFolder when the metadata are not all there. What lies beside the metadata is looked at
-    once, after somebody else has written it."""
-    if stored.damage is not None and logs.was_clean:
-        raise ForeignFolder(
-            f"their log is damaged, although the last stop was a clean one ({stored.damage}); "
-            "restore the folder from a copy"
-        )
-    logs.check_end(CLUSTER_METADATA, 0, stored.end_offset)
+    """Raises FolderError with all reasons why this release does not go on with the folder. What
+    lies beside the metadata is looked at once, after somebody else has written it."""
+    damage = metadata_damage(
+        logs.data_dir, stored, logs.was_clean, logs.was_synced(CLUSTER_METADATA, 0)
+    )
+    if damage is not None:
+        raise FolderError(damage)
     reasons = of_metadata(stored, node_id)
     if is_foreign(stored, node_id):
         from moldau.broker.takeover.contents import look

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from moldau.broker.stored_metadata import METADATA_DIRECTORY, Stored, load_metadata
 from moldau.broker.takeover.coordinated import Group, Transactional, groups_in, transactional_in
-from moldau.cluster.topic_names import CONSUMER_OFFSETS, TRANSACTION_STATE
+from moldau.cluster.topic_names import CLUSTER_METADATA, CONSUMER_OFFSETS, TRANSACTION_STATE
 from moldau.protocol.files import CorruptFile, MetaProperties, read_meta, read_offsets
 from moldau.storage.at_rest import LogAtRest
-from moldau.storage.disk import Disk, DiskError, read_file
+from moldau.storage.disk import Disk, read_file
 from moldau.storage.handles import OpenFiles
-from moldau.storage.manager import CLEAN_FILE, META_FILE, START_FILE
+from moldau.storage.manager import CLEAN_FILE, META_FILE, RECOVERY_FILE, START_FILE
 
 # What is no partition that counts: being deleted, set aside, or on its way from another directory.
 ASIDE = ("delete", "stray", "future")
@@ -46,11 +46,13 @@ class PartitionContents(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """`others` are directories that belong to no partition that the metadata name."""
+    """`metadata_synced` is up to where the metadata were known to be on the disk; `others` are
+    directories that belong to no partition that the metadata name."""
 
     data_dir: str
     meta: MetaProperties | None
     metadata: Stored
+    metadata_synced: int
     is_clean: bool
     partitions: list[PartitionContents]
     groups: list[Group]
@@ -75,6 +77,7 @@ def look(disk: Disk, data_dir: str, stored: Stored | None = None) -> Contents:
         data_dir,
         _meta(disk, data_dir),
         stored,
+        _offsets(disk, data_dir, RECOVERY_FILE).get((CLUSTER_METADATA, 0), 0),
         disk.stat(f"{data_dir}/{CLEAN_FILE}") is not None,
         partitions,
         reading.groups,
@@ -90,7 +93,7 @@ class _Reading:
         self._files = OpenFiles(disk)
         self._data_dir = data_dir
         self._names = names
-        self._starts = _start_offsets(disk, data_dir)
+        self._starts = _offsets(disk, data_dir, START_FILE)
         self.groups: list[Group] = []
         self.transactional: list[Transactional] = []
 
@@ -139,9 +142,10 @@ def _meta(disk: Disk, data_dir: str) -> MetaProperties | None:
     return read_meta(read_file(disk, path))
 
 
-def _start_offsets(disk: Disk, data_dir: str) -> dict[tuple[str, int], int]:
-    path = f"{data_dir}/{START_FILE}"
+def _offsets(disk: Disk, data_dir: str, name: str) -> dict[tuple[str, int], int]:
+    """An offset checkpoint; one that is damaged counts as empty, as at a start."""
+    path = f"{data_dir}/{name}"
     try:
         return read_offsets(read_file(disk, path)) if disk.stat(path) is not None else {}
-    except (CorruptFile, DiskError):
+    except CorruptFile:
         return {}

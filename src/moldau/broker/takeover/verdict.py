@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from moldau.broker.stored_metadata import Stored
+from moldau.broker.stored_metadata import METADATA_DIRECTORY, Stored
 from moldau.broker.takeover.contents import Contents
 from moldau.broker.takeover.coordinated import CLASSIC
 from moldau.cluster.boot import FEATURES, ForeignFolder, check_features
@@ -23,6 +23,7 @@ from moldau.protocol.messages.metadata_log import (
     DelegationTokenRecord,
     UserScramCredentialRecord,
 )
+from moldau.storage.manager import RECOVERY_FILE
 
 _SHOWN: Final = 10
 # Ids that say nothing of where a log lies: not assigned, lost, or not yet known (DirectoryId).
@@ -50,6 +51,25 @@ def of_metadata(stored: Stored, node_id: int) -> list[Reason]:
 def of_contents(contents: Contents) -> list[Reason]:
     """Why Moldau does not take over what somebody else wrote beside the metadata."""
     return [reason for check in _CONTENT_CHECKS for reason in check(contents)]
+
+
+def metadata_damage(data_dir: str, stored: Stored, is_clean: bool, was_synced: int) -> str | None:
+    """Is a part of the metadata lost? What they no longer name would be set aside. After a crash a
+    torn tail is no loss, as long as everything is there that was known to be on the disk."""
+    directory = f"{data_dir}/{METADATA_DIRECTORY}"
+    if stored.damage is not None and is_clean:
+        return (
+            f"{directory} is damaged, although the last stop was a clean one: {stored.damage}. "
+            "Restore the directory from a copy."
+        )
+    if stored.end_offset < was_synced:
+        return (
+            f"{directory} has lost its end: {was_synced} records of the cluster's metadata were on"
+            f" the disk, and {stored.end_offset} are sound. Restore the directory from a copy; to"
+            f" go on without the topics that only the others name, remove"
+            f" {data_dir}/{RECOVERY_FILE}."
+        )
+    return None
 
 
 def is_foreign(stored: Stored, node_id: int) -> bool:

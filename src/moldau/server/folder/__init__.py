@@ -1,0 +1,1 @@
+"""`moldau folder`: what a data folder holds, told without a broker."""
