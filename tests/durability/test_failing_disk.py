@@ -16,6 +16,7 @@ from tests.attacks.raw import Raw, batch, create_request, errors_of, produce_req
 from tests.durability.faults import Disk
 from tests.durability.process import Up
 from tests.durability.promises import DURABLE, prepare
+from tests.durability.test_syncs import listens
 
 CLEAN = ".kafka_cleanshutdown"
 
@@ -53,6 +54,29 @@ def test_a_failed_sync_acknowledges_nothing_and_stops_the_broker(
         values = client.values("t")
         assert values[:10] == [b"%d" % i for i in range(10)]
         assert client.produce("t", batch(b"goes on")).base_offset == len(values)
+
+
+def test_a_sync_that_fails_during_the_stop_makes_it_no_clean_one(
+    disk: Disk, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with Up(data, environment=disk.environment) as up, Raw(up.serves().address) as client:
+        client.create("t")
+        disk.order("hold")
+        before = disk.syncs
+        client.send(produce_request("t", batch(b"never acknowledged")), 9)
+        while disk.syncs == before:
+            pass
+        up.process.terminate()
+        while listens(up.port):
+            pass
+        disk.order("fail")
+        assert closed_without_answer(client)
+        code, said = up.ended()
+    assert code == 1
+    assert "The disk refused to keep t-0" in said
+    assert "Traceback" not in said
+    assert not (data / CLEAN).exists()
 
 
 @pytest.mark.parametrize("name", DURABLE)

@@ -155,25 +155,32 @@ class Server:
     def run(self) -> None:
         """Serves until `reactor.stop`. Raises SyncFailed."""
         self.reactor.run(self.node.tick, self._settle, self._clock_moved)
+        self._stop_listening()
+        self._answer_what_was_begun()
         if self._failure:
             raise SyncFailed(self._failure)
 
     def close(self) -> None:
+        self._stop_listening()
+        for connection in list(self._connections.values()):
+            connection.close("")
+        self._syncer.close()
+        self.readers.close()
+
+    def _stop_listening(self) -> None:
         for sock in self._listeners:
             if sock not in self._paused:
                 self.reactor.unregister(sock.fileno())
             sock.close()
         for sock in self._held:
             sock.close()
-        self._answer_what_was_begun()
-        for connection in list(self._connections.values()):
-            connection.close("")
-        self._syncer.close()
-        self.readers.close()
+        self._listeners.clear()
+        self._held.clear()
 
     def _answer_what_was_begun(self) -> None:
         """What is in a log and waits for the disk is answered: a client that is not told sends it
-        again, and one without idempotence then has it twice."""
+        again, and one without idempotence then has it twice. And a sync that fails must be heard
+        of, or the folder would pass for one that was stopped cleanly."""
         for peer in self._connections:
             peer.waiting.clear()
         while self._syncer.is_busy and self._failure is None:
