@@ -520,7 +520,7 @@ def _own(
     if settings.cluster_id not in (None, meta.cluster_id):
         raise FolderError(
             f"The folder {data_dir} belongs to cluster {meta.cluster_id}, not to"
-            f" {settings.cluster_id}. Choose another folder with --data."
+            f" {settings.cluster_id}. Leave CLUSTER_ID out, or choose another folder with --data."
         )
     if meta.directory_id is None:
         meta = meta._replace(directory_id=uuids.to_text(uuids.draw(randbytes)))
