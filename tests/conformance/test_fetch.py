@@ -172,6 +172,23 @@ def test_sessions_that_are_not(both: Both) -> None:
     session.ask()
 
 
+def test_a_new_session_forgets_nothing(both: Both) -> None:
+    topic = filled(both, 10, partitions=2)
+    session = Session(both)
+    session.ask(of(topic, 0, 0), forgotten_topics_data=[{"topic": topic, "partitions": [0, 1]}])
+    session.ask(of(topic, 2))
+
+
+def test_a_session_without_partitions_ends(both: Both) -> None:
+    topic = filled(both, 10)
+    for first in ([of(topic, 0)], []):
+        session = Session(both)
+        session.ask(*first)
+        session.ask(forgotten_topics_data=[{"topic": topic, "partitions": [0]}])
+        session.ask()
+        session.ask(of(topic, 0))
+
+
 def test_a_session_sees_records_deleted(both: Both) -> None:
     topic = filled(both, 10, 10)
     session = Session(both)

@@ -97,6 +97,14 @@ def test_lists(both: Both) -> None:
 
 
 @pytest.mark.apache
+def test_a_refused_member_leaves_no_group(both: Both) -> None:
+    group = both.group()
+    both.ask("JoinGroup", group_id=group, protocol_type="", protocols=[{"name": "range"}])
+    both.ask("DescribeGroups", groups=[group], include_authorized_operations=True)
+    both.ask("DeleteGroups", groups_names=[group])
+
+
+@pytest.mark.apache
 def test_coordinators(both: Both) -> None:
     group = both.group()
     for version in range(7):

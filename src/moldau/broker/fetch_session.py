@@ -66,16 +66,19 @@ class Session:
         self.watched: dict[Key, Watched] = {}
 
     def merge(self, body: FetchRequest) -> None:
+        self.watch(body)
+        for topic in body.forgotten_topics_data:
+            name = topic.topic_id if self.by_id else topic.topic
+            for index in topic.partitions:
+                self.watched.pop((name, index), None)
+
+    def watch(self, body: FetchRequest) -> None:
         for key, partition in _partitions(body, self.by_id):
             known = self.watched.get(key)
             if known is None:
                 self.watched[key] = Watched(partition)
             else:
                 known.request = partition
-        for topic in body.forgotten_topics_data:
-            name = topic.topic_id if self.by_id else topic.topic
-            for index in topic.partitions:
-                self.watched.pop((name, index), None)
 
     def rotate(self, last: Key) -> None:
         """The partition that got data goes behind the others, so that none starves."""
@@ -113,6 +116,9 @@ class Sessions:
         if session.epoch != body.session_epoch:
             return None, ErrorCode.INVALID_FETCH_SESSION_EPOCH
         session.merge(body)
+        if not session.watched:  # nothing to watch any more: it ends, as in FetchManager.newContext
+            del self._sessions[session.id]
+            return None, ErrorCode.NONE
         session.epoch = 1 if session.epoch == 0x7FFFFFFF else session.epoch + 1
         session.last_used_ms = now_ms
         self._sessions[session.id] = self._sessions.pop(session.id)
@@ -132,7 +138,7 @@ class Sessions:
         while id in self._sessions or id == NO_SESSION:
             id = self._draw()
         session = Session(id, now_ms, by_id)
-        session.merge(body)
+        session.watch(body)  # what is to be forgotten is not looked at yet, as in Kafka
         self._sessions[id] = session
         return session
 
