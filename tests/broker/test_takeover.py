@@ -20,6 +20,12 @@ from moldau.protocol.messages.control_records import (
     VotersRecord,
     VotersRecordVoter,
 )
+from moldau.protocol.messages.fetch import (
+    FetchPartition,
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+)
 from moldau.protocol.messages.transaction_log import TransactionLogKey, TransactionLogValue
 from moldau.protocol.records import Record, build
 from moldau.sim.disk import MemoryDisk
@@ -137,6 +143,34 @@ def test_transactions_that_have_ended_are_no_reason(status: int) -> None:
     Stage(disk=apache.left())
 
 
+@pytest.mark.parametrize(("isolation", "told"), [(0, None), (1, [(7, 1)])])
+def test_who_reads_committed_records_is_told_of_the_aborted(
+    isolation: int, told: list[tuple[int, int]] | None
+) -> None:
+    apache = Apache()
+    apache.append("orders", [(None, b"before")])
+    begin(apache, 7)
+    begin(apache, 8)
+    end(apache, 7, b"\0\0\0\0")
+    end(apache, 8)
+    disk = apache.left()
+    disk.remove("/data/.kafka_cleanshutdown")  # the writer of this test writes no index
+    stage = Stage(disk=disk)
+    wanted = FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=1 << 20)
+    request = FetchRequest(
+        isolation_level=isolation,
+        max_bytes=1 << 20,
+        topics=[FetchTopic(topic="orders", partitions=[wanted])],
+    )
+    response = stage.ask(request, 12, FetchResponse)
+    assert response is not None
+    data = response.responses[0].partitions[0]
+    assert (data.high_watermark, data.last_stable_offset) == (5, 5)
+    aborted = data.aborted_transactions
+    found = None if aborted is None else [(one.producer_id, one.first_offset) for one in aborted]
+    assert found == told
+
+
 def test_controllers_and_unknown_records_are_kept() -> None:
     apache = Apache()
     controller = m.RegisterControllerRecord(controller_id=1, incarnation_id=ID)
@@ -210,10 +244,11 @@ def begin(apache: Apache, producer: int) -> None:
     )
 
 
-def end(apache: Apache, producer: int) -> None:
+def end(apache: Apache, producer: int, kind: bytes = b"\0\0\0\1") -> None:
+    """With a commit, or an abort (type 0)."""
     apache.append(
         "orders",
-        [(b"\0\0\0\1", b"\0\0\0\0\0\1")],
+        [(kind, b"\0\0\0\0\0\1")],
         producer_id=producer,
         producer_epoch=0,
         transactional=True,

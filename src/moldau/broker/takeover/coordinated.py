@@ -55,6 +55,10 @@ class Group(NamedTuple):
     offsets: int
     where: str
 
+    @property
+    def is_classic(self) -> bool:
+        return self.kind == CLASSIC
+
 
 class Transactional(NamedTuple):
     """A transactional id. `partitions` are those of its transaction, where it has one."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from moldau.broker.stored_metadata import METADATA_DIRECTORY, Stored
-from moldau.broker.takeover.contents import Contents
-from moldau.broker.takeover.coordinated import CLASSIC
 from moldau.cluster.boot import FEATURES, ForeignFolder, check_features
 from moldau.cluster.image import ResourceType
 from moldau.cluster.records import METADATA_VERSION_FEATURE, UnknownRecord
@@ -24,6 +22,9 @@ from moldau.protocol.messages.metadata_log import (
     UserScramCredentialRecord,
 )
 from moldau.storage.manager import RECOVERY_FILE
+
+if TYPE_CHECKING:
+    from moldau.broker.takeover.contents import Contents
 
 _SHOWN: Final = 10
 # Ids that say nothing of where a log lies: not assigned, lost, or not yet known (DirectoryId).
@@ -183,7 +184,7 @@ _METADATA_CHECKS: Final[Sequence[Callable[[Stored, int], Iterable[Reason]]]] = (
 def _groups(contents: Contents) -> Iterator[Reason]:
     kinds: dict[str, list[str]] = defaultdict(list)
     for group in contents.groups:
-        if group.kind != CLASSIC:
+        if not group.is_classic:
             kinds[group.kind].append(f"{group.id} ({group.where})")
     for kind, found in sorted(kinds.items()):
         yield Reason(f"Groups of the {kind} protocol", tuple(found), _GROUP_ADVICE[kind])
