@@ -215,3 +215,24 @@ def test_by_hand_wrong_words_are_told_without_a_trace(words: list[str], says: st
     assert run.returncode in (1, 2)
     assert says in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(("ci", "code", "says"), [("true", 1, "may not be skipped"), ("", 0, "")])
+def test_where_there_is_java_ci_skips_nothing(
+    tmp_path: Path, ci: str, code: int, says: str
+) -> None:
+    """Here a java without a compiler stands for one whose registry does not answer."""
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\n")
+    java.chmod(0o755)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-rs", "-k", "three_brokers", __file__],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PATH": str(tmp_path), "CI": ci},
+        timeout=100,
+    )
+    assert run.returncode == code
+    assert "no `javac` on the PATH" in run.stdout
+    assert says in run.stdout

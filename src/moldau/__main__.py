@@ -113,7 +113,11 @@ def up(argv: Sequence[str]) -> int:
 
 def _up_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "moldau up", description="Starts one broker.", allow_abbrev=False
+        "moldau up",
+        description="Starts one broker.",
+        epilog="Exit code: 0 when it was told to stop, 1 when it could not start or its disk "
+        "failed, 2 when the options make no sense. --detach returns when the broker serves.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--host", help="the address to listen on (default: localhost, this machine only)")

@@ -16,6 +16,16 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from moldau.client.connection import Connection
+from moldau.protocol.messages.describe_cluster import (
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+)
+from moldau.protocol.messages.find_coordinator import (
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+
 UP = [sys.executable, "-P", "-m", "moldau", "up"]
 
 
@@ -277,6 +287,16 @@ def advertised(where: str) -> set[str]:
     return {f"{b.host}:{b.port}" for b in cluster(where).brokers.values()}
 
 
+def told_to_admins(port: int) -> set[str]:
+    """The addresses in FindCoordinator and DescribeCluster."""
+    connection = Connection("127.0.0.1", port, "test", 10)
+    coordinator = FindCoordinatorRequest(key="g", coordinator_keys=["g"])
+    found = connection.ask(coordinator, FindCoordinatorResponse).coordinators[0]
+    (broker,) = connection.ask(DescribeClusterRequest(), DescribeClusterResponse).brokers
+    connection.close()
+    return {f"{found.host}:{found.port}", f"{broker.host}:{broker.port}"}
+
+
 def round_trip(where: str) -> None:
     producer = Producer({"bootstrap.servers": where})
     producer.produce("round-trip", b"value")
@@ -349,8 +369,9 @@ def test_each_listener_is_answered_with_its_own_address(tmp_path: Path) -> None:
         assert f"on 127.0.0.1:{outer} and 127.0.0.1:{inner}, " in first_line(process)
         assert process.stdout is not None
         assert f"127.0.0.1:{outer} --create" in process.stdout.readline()
-        assert advertised(f"127.0.0.1:{inner}") == {f"kafka:{inner}"}
-        assert advertised(f"127.0.0.1:{outer}") == {f"localhost:{outer}"}
+        for port, address in ((inner, f"kafka:{inner}"), (outer, f"localhost:{outer}")):
+            assert advertised(f"127.0.0.1:{port}") == {address}
+            assert told_to_admins(port) == {address}
         topics = cluster(f"127.0.0.1:{outer}").topics
         assert {name: len(t.partitions) for name, t in topics.items()} == {
             "made": 3,
