@@ -369,14 +369,14 @@ def test_each_listener_is_answered_with_its_own_address(tmp_path: Path) -> None:
         assert f"on 127.0.0.1:{outer} and 127.0.0.1:{inner}, " in first_line(process)
         assert process.stdout is not None
         assert f"127.0.0.1:{outer} --create" in process.stdout.readline()
-        for port, address in ((inner, f"kafka:{inner}"), (outer, f"localhost:{outer}")):
-            assert advertised(f"127.0.0.1:{port}") == {address}
-            assert told_to_admins(port) == {address}
         topics = cluster(f"127.0.0.1:{outer}").topics
         assert {name: len(t.partitions) for name, t in topics.items()} == {
             "made": 3,
             "compacted": 1,
         }
+        for port, address in ((inner, f"kafka:{inner}"), (outer, f"localhost:{outer}")):
+            assert advertised(f"127.0.0.1:{port}") == {address}
+            assert told_to_admins(port) == {address}
         round_trip(f"localhost:{outer}")
 
 
