@@ -25,6 +25,8 @@ from confluent_kafka.admin import (
 
 from moldau.client.connection import Connection
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.messages import alter_client_quotas as alter
+from moldau.protocol.messages import describe_client_quotas as describe
 from moldau.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
@@ -256,6 +258,27 @@ def new_producer_id(servers: str) -> int:
             if answer.error_code != ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
                 assert answer.error_code == 0
                 return int(answer.producer_id)
+
+
+def limit(servers: str, client: str, rate: float) -> None:
+    """A quota of bytes for what a client produces."""
+    entity = alter.EntityData(entity_type="client-id", entity_name=client)
+    operation = alter.OpData(key="producer_byte_rate", value=rate)
+    entry = alter.EntryData(entity=[entity], ops=[operation])
+    request = alter.AlterClientQuotasRequest(entries=[entry])
+    with connection(servers) as opened:
+        answer = opened.ask(request, alter.AlterClientQuotasResponse)
+    assert answer.entries[0].error_code == 0, answer
+
+
+def limits(servers: str) -> dict[str, float]:
+    """Those quotas, by client."""
+    with connection(servers) as opened:
+        request = describe.DescribeClientQuotasRequest(components=[])
+        answer = opened.ask(request, describe.DescribeClientQuotasResponse)
+    return {
+        str(entry.entity[0].entity_name): entry.values[0].value for entry in answer.entries or ()
+    }
 
 
 def send(servers: str, topic: str, producer_id: int, sequence: int) -> tuple[ErrorCode, int]:

@@ -25,6 +25,8 @@ from tests.broker.folder_life import (
     create,
     create_many,
     delete,
+    limit,
+    limits,
     new_producer_id,
     produce,
     read,
@@ -120,6 +122,7 @@ def test_out_to_apache_kafka_and_in_again(tmp_path: Path) -> None:
         servers = broker.bootstrap_servers
         create(servers, "orders", 3, retention_ms="999999999999")
         create(servers, "packed", 1, compression_type="zstd", max_message_bytes="500000")
+        limit(servers, "slow", 5000.0)
         create(servers, "stamped", 1, message_timestamp_type="LogAppendTime")
         create_many(servers, 40)
         delete(servers, "many-7")
@@ -142,6 +145,8 @@ def test_out_to_apache_kafka_and_in_again(tmp_path: Path) -> None:
         assert topics(servers) == before
         assert {name: read(servers, name) for name in records} == records
         assert committed(servers, "app") == offsets
+        assert limits(servers) == {"slow": 5000.0}
+        limit(servers, "slower", 50.0)
         assert send(servers, "orders", producer_id, 2) == sent[2], "known as sent before"
         sent.append(send(servers, "orders", producer_id, 3))
         assert sent[3] == (ErrorCode.NONE, sent[2][1] + 1)
@@ -160,6 +165,7 @@ def test_out_to_apache_kafka_and_in_again(tmp_path: Path) -> None:
         assert topics(servers) == before
         assert {name: read(servers, name) for name in records} == records
         assert committed(servers, "app") == offsets
+        assert limits(servers) == {"slow": 5000.0, "slower": 50.0}
         assert send(servers, "orders", producer_id, 3) == sent[3]
         assert send(servers, "orders", producer_id, 4)[0] == ErrorCode.NONE
         assert new_producer_id(servers) > newest_id

@@ -52,6 +52,11 @@ def rich_image() -> ClusterImage:
             m.FeatureLevelRecord(name="metadata.version", feature_level=30),
             m.ConfigRecord(resource_type=4, resource_name="", name="x", value="1"),
             m.ProducerIdsRecord(broker_id=1, broker_epoch=101, next_producer_id=3000),
+            m.ClientQuotaRecord(
+                entity=[m.EntityData(entity_type="user", entity_name=None)],
+                key="producer_byte_rate",
+                value=1000.0,
+            ),
             m.RegisterControllerRecord(controller_id=1, incarnation_id=ID),
             m.AccessControlEntryRecord(id=ID, principal="User:alice", host="*"),
             m.BrokerRegistrationChangeRecord(broker_id=2, broker_epoch=102, fenced=1),
@@ -66,6 +71,8 @@ def content(image: ClusterImage, quorum: Quorum = STATIC) -> bytes:
 
 def test_snapshot_makes_the_image_again() -> None:
     image = rich_image()
+    empty = [name for name, field in image._asdict().items() if not field]
+    assert not empty, f"something of everything: {empty}"
     snapshot = read_snapshot(content(image))
     assert ClusterImage().apply(snapshot.records) == image
     assert snapshot.timestamp_ms == 1234

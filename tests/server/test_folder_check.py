@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import moldau
-from tests.broker.folder_life import consume_in_group, create, produce
+from tests.broker.folder_life import consume_in_group, create, limit, produce
 
 CHECK = (sys.executable, "-P", "-m", "moldau", "folder", "check")
 
@@ -49,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "data"
     with moldau.Broker(data=folder, config={"offsets.topic.num.partitions": 2}) as broker:
         create(broker.bootstrap_servers, "orders", 2, retention_ms="123456")
+        limit(broker.bootstrap_servers, "slow", 5000.0)
         produce(broker.bootstrap_servers, "orders", 20)
         consume_in_group(broker.bootstrap_servers, "app", "orders", 5)
     return folder
@@ -77,6 +78,12 @@ def test_it_says_what_is_there_and_changes_nothing(folder: Path) -> None:
     (group,) = report["groups"]
     assert (group["group"], group["protocol"], group["members"]) == ("app", "classic", 0)
     assert group["committed_offsets"] in (1, 2)
+    assert report["client_quotas"] == [
+        {"entity": {"client-id": "slow"}, "limits": {"producer_byte_rate": 5000.0}}
+    ]
+    assert report["other_configs"] == [
+        {"resource_type": "BROKER", "resource": "", "configs": {"min.insync.replicas": "1"}}
+    ]
     assert report["other_directories"] == []
 
 
@@ -87,6 +94,8 @@ def test_people_get_a_page(folder: Path) -> None:
     assert lines[0].startswith(f"{folder}: node 1 of cluster ")
     assert lines[0].endswith("stopped cleanly")
     assert lines[1:3] == ["Moldau can go on with it.", "Apache Kafka 4.3 can go on with it."]
+    assert "Quota of client-id slow: producer_byte_rate=5000" in lines
+    assert "Configs of broker (all): min.insync.replicas=1" in lines
     assert any(line.split()[:3] == ["orders", "2", "20"] for line in lines)
     assert any(line.split()[:3] == ["app", "classic", "0"] for line in lines)
 

@@ -12,6 +12,9 @@ from moldau.cluster.records import UnknownRecord
 from moldau.protocol import uuids
 from moldau.server.folder.check import Findings
 
+_RESOURCES = {kind.value: kind.name for kind in ResourceType}
+_SECRET = ("password", "secret", "jaas", "keystore.key")
+
 
 def as_json(findings: Findings) -> dict[str, Any]:
     found: dict[str, Any] = {
@@ -51,6 +54,11 @@ def contents_as_json(contents: Contents) -> dict[str, Any]:
             "next_producer_id": stored.image.next_producer_id,
             "not_interpreted": _kept(contents),
         },
+        "client_quotas": [
+            {"entity": dict(whom), "limits": dict(limits)}
+            for whom, limits in stored.image.client_quotas.items()
+        ],
+        "other_configs": _other_configs(contents),
         "topics": _topics(contents),
         "groups": [
             {
@@ -84,6 +92,23 @@ def _kept(contents: Contents) -> dict[str, int]:
         for record in contents.metadata.image.others.values()
     )
     return dict(Counter(names))
+
+
+def _other_configs(contents: Contents) -> list[dict[str, Any]]:
+    """Dynamic configs of what is no topic: brokers (without a name: all of them), groups, ...
+    Passwords among them are in the metadata as they are, and not shown."""
+    return [
+        {
+            "resource_type": _RESOURCES.get(kind, str(kind)),
+            "resource": name,
+            "configs": {
+                key: None if any(word in key for word in _SECRET) else value
+                for key, value in values.items()
+            },
+        }
+        for (kind, name), values in contents.metadata.image.configs.items()
+        if kind != ResourceType.TOPIC
+    ]
 
 
 def _topics(contents: Contents) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from moldau.broker.takeover.contents import Contents
 from moldau.broker.takeover.verdict import Reason
@@ -51,7 +52,9 @@ def _contents(contents: Contents) -> Iterator[str]:
     yield f"Quorum: {quorum}, voters {voters or 'not yet known'}"
     snapshots = f"{len(stored.snapshots)} snapshots" if stored.snapshots else "no snapshot"
     yield f"Metadata: up to offset {stored.end_offset}, {size(stored.size)} of log, {snapshots}"
-    kept = contents_as_json(contents)["metadata"]["not_interpreted"]
+    report = contents_as_json(contents)
+    yield from _settings(report)
+    kept = report["metadata"]["not_interpreted"]
     if kept:
         named = ", ".join(f"{name} ({count})" for name, count in sorted(kept.items()))
         yield f"Kept as it is: {named}"
@@ -62,6 +65,20 @@ def _contents(contents: Contents) -> Iterator[str]:
     yield from _transactional(contents)
     if contents.others:
         yield f"\nDirectories that no topic has: {', '.join(contents.others)}"
+
+
+def _settings(report: dict[str, Any]) -> Iterator[str]:
+    for quota in report["client_quotas"]:
+        whom = ", ".join(f"{kind} {name or '(all)'}" for kind, name in quota["entity"].items())
+        limits = ", ".join(f"{key}={limit:g}" for key, limit in quota["limits"].items())
+        yield f"Quota of {whom}: {limits}"
+    for one in report["other_configs"]:
+        kind = one["resource_type"].lower().replace("_", " ")
+        values = ", ".join(
+            f"{key}={'(hidden)' if value is None else value}"
+            for key, value in one["configs"].items()
+        )
+        yield f"Configs of {kind} {one['resource'] or '(all)'}: {values}"
 
 
 def _topics(contents: Contents) -> Iterator[str]:
