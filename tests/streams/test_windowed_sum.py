@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
@@ -82,7 +82,9 @@ def read(bootstrap_servers: str, topic: str) -> list[Any]:
     while True:
         message = consumer.poll(30)
         assert message is not None
-        if message.error():
+        error = message.error()
+        if error is not None:
+            assert error.code() == KafkaError._PARTITION_EOF, error
             break
         data = message.value()
         assert data is not None

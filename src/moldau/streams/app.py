@@ -87,6 +87,13 @@ class App:
         node = Source(self.name_for("source"), (), topic.type, topic.key, topic=topic)
         return Stream(self, self.add(node))
 
+    def run(self) -> None:
+        """One worker in this process, until SIGINT or SIGTERM, or until the end of the input with
+        until="end". `moldau worker` runs several. Raises StreamsError."""
+        from moldau.streams.worker import run
+
+        run(self)
+
     # --- for the verbs ----------------------------------------------------------------------
 
     def add(self, node: Node) -> Node:

@@ -99,13 +99,48 @@ class Stream:
         return self
 
 
-class Grouped:
-    """Records of each key together."""
+class _Aggregating:
+    """What can be added up: by key, and by window where there is one."""
 
-    def __init__(self, app: App, node: Node, label: str) -> None:
+    def __init__(self, app: App, node: Node, label: str, window: windows.Window | None) -> None:
         self._app = app
         self._node = node
         self._label = label
+        self._window = window
+
+    def _agg(self, name: str | None, aggregates: dict[str, Aggregate]) -> Stream:
+        if not aggregates:
+            raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
+        taken = {self._label, "window_start", "window_end"} & aggregates.keys()
+        if taken:
+            raise DefinitionError(f"agg: {', '.join(sorted(taken))} is in the result already")
+        for one in aggregates.values():
+            asked = one.field if isinstance(one.field, tuple) else (one.field, one.by)
+            for field in asked:
+                if field is not None:
+                    fields.getter(self._node.type, field, "agg")
+        node = Aggregated(
+            name or self._app.name_for("agg"),
+            (self._node,),
+            dict,
+            self._label,
+            window=self._window,
+            aggregates=aggregates,
+            label=self._label,
+        )
+        return Stream(self._app, self._app.add(node))
+
+
+class Grouped(_Aggregating):
+    """Records of each key together."""
+
+    def __init__(self, app: App, node: Node, label: str) -> None:
+        super().__init__(app, node, label, None)
+
+    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
+        """Over all records of a key: a result whenever one changes, with the key and each
+        aggregate under its name."""
+        return self._agg(name, aggregates)
 
     def tumbling(self, size: Duration) -> Windowed:
         """In windows one behind the other."""
@@ -140,35 +175,10 @@ class Grouped:
         return Windowed(self._app, self._node, self._label, window)
 
 
-class Windowed:
+class Windowed(_Aggregating):
     """Records of each key and window together."""
-
-    def __init__(self, app: App, node: Node, label: str, window: windows.Window) -> None:
-        self._app = app
-        self._node = node
-        self._label = label
-        self._window = window
 
     def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
         """One result for each key and window, once, when the window closes: the key,
         `window_start`, `window_end` (UTC), and each aggregate under its name."""
-        if not aggregates:
-            raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
-        taken = {self._label, "window_start", "window_end"} & aggregates.keys()
-        if taken:
-            raise DefinitionError(f"agg: {', '.join(sorted(taken))} is in the result already")
-        for one in aggregates.values():
-            asked = one.field if isinstance(one.field, tuple) else (one.field, one.by)
-            for field in asked:
-                if field is not None:
-                    fields.getter(self._node.type, field, "agg")
-        node = Aggregated(
-            name or self._app.name_for("agg"),
-            (self._node,),
-            dict,
-            self._label,
-            window=self._window,
-            aggregates=aggregates,
-            label=self._label,
-        )
-        return Stream(self._app, self._app.add(node))
+        return self._agg(name, aggregates)

@@ -10,8 +10,10 @@ group deals out one topic of each stage, and its siblings are assigned beside it
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -78,7 +80,7 @@ class Worker:
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end"."""
         if self._transactional:
-            self._producer.init_transactions(TIMEOUT_S)
+            self._init_transactions()
         self._consumer.subscribe(
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
@@ -89,6 +91,17 @@ class Worker:
             self._checkpoint()
         finally:
             self._consumer.close()
+
+    def _init_transactions(self) -> None:
+        try:
+            self._producer.init_transactions(TIMEOUT_S)
+        except KafkaException as error:
+            why = error.args[0].str()
+            raise StreamsError(
+                f"{self._app.id}: guarantee='exactly_once' needs Kafka transactions, which "
+                f"{self._app.bootstrap_servers} refuses ({why}): take 'at_least_once', or Apache "
+                f"Kafka"
+            ) from None
 
     def stop(self) -> None:
         """Ends after this round. May be called by a signal handler."""
@@ -283,3 +296,20 @@ def _records(messages: list[Message]) -> Records:
         [message.key() for message in messages],
         [message.value() for message in messages],
     )
+
+
+def run(app: App, *, slot: int = 0) -> None:
+    """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
+    second signal ends it at once; what was not checkpointed is done again."""
+    worker = Worker(app, slot=slot)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        worker.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -24,5 +24,6 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "groups": ("consumer groups: lag, members, reset, delete", _lazily("cli_groups")),
     "produce": ("records from stdin", _lazily("cli_records", "produce")),
     "consume": ("records to stdout", _lazily("cli_records", "consume")),
+    "worker": ("run a program of streams", _lazily("worker")),
     "mirror": ("copy topics and group offsets to another Kafka", _lazily("mirror.command")),
 }

@@ -10,6 +10,7 @@ from moldau.streams.engine import operators
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.running import RunningAggregates
 from moldau.streams.engine.sessions import SessionAggregates
 from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
@@ -72,7 +73,11 @@ Maker = Callable[[Any, list[Operator], Built], Operator]
 
 
 def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Operator:
-    kinds = {Session: SessionAggregates, Sliding: SlidingAggregates}
+    kinds = {
+        type(None): RunningAggregates,
+        Session: SessionAggregates,
+        Sliding: SlidingAggregates,
+    }
     kind: Any = kinds.get(type(node.window), WindowedAggregates)
     made: Operator = kind(node, node.parents[0].type, built.state.table(node.name), following)
     return made

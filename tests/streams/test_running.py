@@ -1,0 +1,63 @@
+"""Aggregates of all time, and state over a restart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import moldau
+from moldau.streams.engine.state import State
+from moldau.streams.engine.task import Records, Task
+from moldau.streams.topology import topology
+from tests.streams.sales import Sale, revenue, row, sale
+
+
+def test_the_last_result_of_a_key_holds_all_its_records() -> None:
+    app = moldau.App("running")
+    sales = app.topic("sales", Sale, event_time="timestamp")
+    app.stream(sales).group_by("category").agg(
+        total=moldau.sum("amount"), latest=moldau.last("amount"), mean=moldau.mean("amount")
+    ).to("totals")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["sales"].send(sale(5, amount="3.00"), partition=0)
+        t["sales"].send(sale(1, amount="1.00"), sale(2, "toys"), partition=1)
+        last = {one["category"]: one for one in t["totals"].values()}
+    assert last["books"] == {
+        "category": "books",
+        "total": "4.00",
+        "latest": "3.00",
+        "mean": "2.00",
+    }
+    assert last["toys"]["total"] == "1.10"
+
+
+def test_promise_08_a_task_goes_on_from_its_last_marker() -> None:
+    """What was written to the changelog behind the last marker was never checkpointed."""
+    import msgspec
+
+    app = revenue(key="category")
+    made = topology(app.id, app.nodes)
+    (stage,) = made.stages
+    counts = {"sales": 1, "revenue-per-minute": 1}
+
+    def feed(task: Task, first: int, seconds: list[float]) -> None:
+        values = [msgspec.json.encode(sale(second)) for second in seconds]
+        count = len(values)
+        offsets = range(first, first + count)
+        task.feed("sales", Records(offsets, [0] * count, [b"books"] * count, values), 0)
+
+    task = Task(made, stage, 0, counts, State())
+    feed(task, 0, [1, 2, 69])
+    changelog = [(one.key or b"", one.value) for one in task.checkpoint()]
+    feed(task, 3, [3])  # and killed before the next marker
+    lost = [(key, value) for key, value in task._state.save()]
+
+    state = State()
+    marker = state.restore([*changelog, *lost])
+    again = Task(made, stage, 0, counts, state, marker)
+    assert again.positions == {"sales": 3}
+    feed(again, 3, [3, 80])
+    again.ended("sales")
+    results: list[Any] = [msgspec.json.decode(one.value) for one in again.outputs if one.value]
+    assert results == [row(0, "books", "3.30", 3), row(1, "books", "2.20", 2)]
+    assert Decimal(results[0]["revenue"]) == Decimal("3.30")
