@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+import moldau
+from moldau.client.connection import Connection
 from moldau.cluster.checkpoint import SnapshotId, read_snapshot, snapshot_id
 from moldau.cluster.quorum import Control, Quorum, control
 from moldau.protocol.messages import metadata_log as m
@@ -15,6 +20,12 @@ from moldau.protocol.messages.control_records import (
     VotersRecord,
     VotersRecordVoter,
 )
+from moldau.protocol.messages.create_topics import (
+    CreatableTopic,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from moldau.protocol.records import Record, build
 from moldau.sim.disk import MemoryDisk
 from moldau.storage.disk import DiskError
@@ -285,3 +296,39 @@ def test_epoch_is_above_the_last_election_that_apache_kafka_noted() -> None:
     state = b'{"leaderId":1,"leaderEpoch":41,"votedId":-1,"data_version":0}'
     disk.open(f"{FOLDER}/quorum-state", create=True).append((state,), 0)
     assert Stage(disk=disk).node.controller.epoch == 42
+
+
+@pytest.mark.slow
+def test_killed_for_real_in_the_middle_of_snapshots(tmp_path: Path) -> None:
+    """Topics are created as fast as it goes, a snapshot every few of them, until kill -9."""
+    often = {
+        "metadata.log.max.record.bytes.between.snapshots": 400,
+        "internal.metadata.log.segment.bytes": 3000,
+        "metadata.max.retention.bytes": 20_000,
+    }
+    acknowledged: list[str] = []
+    dice = Random(7)
+    for round_ in range(5):
+        broker = moldau.Broker(data=tmp_path, config=often)
+        broker.start()
+        host, _, port = broker.bootstrap_servers.rpartition(":")
+        connection = Connection(host, int(port), "creator", 30)
+        for number in range(dice.randrange(10, 30)):
+            name = f"t-{round_}-{number}"
+            topic = CreatableTopic(name=name, num_partitions=1, replication_factor=1)
+            answer = connection.ask(CreateTopicsRequest(topics=[topic]), CreateTopicsResponse)
+            assert answer.topics[0].error_code == 0, answer
+            acknowledged.append(name)
+        os.kill(broker.pid, signal.SIGKILL)
+        connection.close()
+        broker.stop()
+    with moldau.Broker(data=tmp_path) as broker:
+        host, _, port = broker.bootstrap_servers.rpartition(":")
+        connection = Connection(host, int(port), "reader", 30)
+        metadata = connection.ask(MetadataRequest(topics=None), MetadataResponse)
+        connection.close()
+    assert {topic.name for topic in metadata.topics} >= set(acknowledged)
+    directory = tmp_path / "__cluster_metadata-0"
+    assert list(directory.glob("*.checkpoint"))
+    assert not list(directory.glob("*.part"))
+    assert not list(directory.glob("*.damaged"))

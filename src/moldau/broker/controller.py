@@ -93,7 +93,9 @@ class Controller:
         node, settings = self._node, self._node.settings
         check_metadata_are_there(node.logs)
         stored = load_metadata(node.logs.disk, node.logs.data_dir)
-        check_contents(node.logs, settings.node_id, stored)
+        taken = check_contents(node.logs, settings.node_id, stored)
+        if taken is not None:
+            self._log.info(taken)
         node.logs.begin()
         self._journal = MetadataJournal(node, stored)
         self.metadata = self._journal.partition

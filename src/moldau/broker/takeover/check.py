@@ -32,21 +32,30 @@ def check_metadata_are_there(logs: LogManager) -> None:
         )
 
 
-def check_contents(logs: LogManager, node_id: int, stored: Stored) -> None:
+def check_contents(logs: LogManager, node_id: int, stored: Stored) -> str | None:
     """Raises FolderError with all reasons why this release does not go on with the folder. What
-    lies beside the metadata is looked at once, after somebody else has written it."""
+    lies beside the metadata is looked at once, after somebody else has written it: then a sentence
+    tells what is taken over."""
     damage = metadata_damage(
         logs.data_dir, stored, logs.was_clean, logs.was_synced(CLUSTER_METADATA, 0)
     )
     if damage is not None:
         raise FolderError(damage)
     reasons = of_metadata(stored, node_id)
+    taken = None
     if is_foreign(stored, node_id):
         from moldau.broker.takeover.contents import look
 
-        reasons += of_contents(look(logs.disk, logs.data_dir, stored))
+        contents = look(logs.disk, logs.data_dir, stored)
+        reasons += of_contents(contents)
+        taken = (
+            f"Another Kafka was last on this folder; what it left is taken over: "
+            f"{len(stored.image.topics)} topics, {len(contents.groups)} groups, "
+            f"{len(contents.transactional)} transactional ids."
+        )
     if reasons:
         raise FolderError(refusal(logs.data_dir, reasons))
+    return taken
 
 
 def refusal(data_dir: str, reasons: list[Reason]) -> str:
