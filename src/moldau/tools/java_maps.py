@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from moldau.protocol.java_maps import hash_order, string_hash
 
-__all__ = ["hash_order", "partition_hash", "scala_set_order", "string_hash"]
+__all__ = ["copied_order", "hash_order", "partition_hash", "scala_set_order", "string_hash"]
 
+K = TypeVar("K")
 _INT = (1 << 32) - 1
 
 
@@ -15,6 +17,12 @@ def partition_hash(place: tuple[str, int]) -> int:
     """TopicPartition.hashCode."""
     topic, partition = place
     return (31 * (31 + partition) + string_hash(topic)) & _INT
+
+
+def copied_order(keys: Iterable[K], hash_of: Callable[[K], int]) -> list[K]:
+    """The order of a HashMap that was made of another one with these keys."""
+    added = list(keys)
+    return hash_order(added, hash_of, int(len(added) / 0.75 + 1))
 
 
 def scala_set_order(texts: Iterable[str]) -> list[str]:

@@ -29,6 +29,7 @@ from moldau.client.topics import describe_topics
 from moldau.protocol.errors import ErrorCode
 from moldau.tools import group_tables as tables
 from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.java_maps import copied_order, hash_order, string_hash
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 from moldau.tools.reset_offsets import (
     SCENARIOS,
@@ -282,7 +283,7 @@ class Command:
             return
         states = _chosen(options.value("state"), _STATES, "state list", "states")
         types = _chosen(options.value("type"), _TYPES, "types list", "types")
-        groups = self._listed(states, types)
+        groups = hash_order(self._listed(states, types), lambda group: string_hash(group.id))
         tables.print_listing(groups, options.has("type"), options.has("state"))
 
     def _listed(self, states: list[str], types: list[str]) -> list[Group]:
@@ -296,16 +297,17 @@ class Command:
             groups = list_consumer_groups(self._admin, timeout_ms=self._timeout_ms)
         except KafkaError as error:
             raise wrapped(error) from None
-        return [group.id for group in groups]
+        return hash_order([group.id for group in groups], string_hash)
 
     def _chosen_groups(self) -> list[str]:
-        if self._options.has("all-groups"):
-            return self._all_groups()
-        return sorted(set(self._options.values("group")))
+        """In the order in which Java's client gives them: what is wrong with the first is told."""
+        everyone = self._options.has("all-groups")
+        groups = self._all_groups() if everyone else self._options.values("group")
+        return copied_order(dict.fromkeys(groups), string_hash)
 
     def describe(self) -> None:
         options, verbose = self._options, self._options.has("verbose")
-        groups = [self._described(group) for group in self._chosen_groups()]
+        groups = sorted(self._described(group) for group in self._chosen_groups())
         if options.has("members"):
             for group in groups:
                 # Kafka's tool shows the head of this table for an empty group, too.
@@ -377,7 +379,8 @@ class Command:
         return list_offsets(self._admin, led, LATEST, self._timeout_ms)
 
     def delete(self) -> None:
-        results = delete_groups(self._admin, self._chosen_groups(), self._timeout_ms)
+        found = delete_groups(self._admin, self._chosen_groups(), self._timeout_ms)
+        results = {group: found[group] for group in hash_order(found, string_hash)}
         done = ", ".join(f"'{group}'" for group, error in results.items() if error is None)
         failed = {group: error for group, error in results.items() if error is not None}
         if not failed:
@@ -411,6 +414,7 @@ class Command:
                 )
                 plans[group] = {}
                 live.append(group)
+        plans = {group: plans[group] for group in hash_order(plans, string_hash)}
         if self._options.has("export"):
             print(export_csv(plans, len(self._options.values("group")) == 1))
         else:

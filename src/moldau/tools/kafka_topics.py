@@ -14,6 +14,7 @@ from moldau.client.errors import BadSettings, KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import ZERO, to_text
 from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.java_maps import hash_order, string_hash
 from moldau.tools.java_text import parse_int, split
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 
@@ -264,10 +265,13 @@ def _describe(admin: Admin, options: Parsed) -> None:
     moving = client.list_reassignments(
         admin, [(t.name, p.id) for t in topics for p in t.partitions]
     )
-    for topic in topics:
+    for topic in hash_order(topics, lambda topic: string_hash(topic.name), len(topics)):
         entries = configs[topic.name]
         partitions = sorted(topic.partitions)
-        if not any(options.has(report) for report in _REPORTS):
+        is_wanted = not options.has("topics-with-overrides") or any(
+            not e.is_default for e in entries
+        )
+        if is_wanted and not any(options.has(report) for report in _REPORTS):
             _print_topic(topic, entries, moving.get((topic.name, partitions[0].id)))
         if options.has("topics-with-overrides"):
             continue

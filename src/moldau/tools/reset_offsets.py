@@ -16,7 +16,8 @@ from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offs
 from moldau.client.topics import describe_topics
 from moldau.protocol.errors import ErrorCode
 from moldau.tools.frame import nearest
-from moldau.tools.java_text import split
+from moldau.tools.java_maps import copied_order, hash_order, partition_hash, string_hash
+from moldau.tools.java_text import parse_int, split
 from moldau.tools.java_time import BadTime, parse_duration, parse_moment
 from moldau.tools.options import Parsed
 
@@ -82,7 +83,7 @@ class Reset:
             "to-current",
         ):
             if self._options.has(scenario):
-                return dict(sorted(self._ways()[scenario](group, partitions).items()))
+                return self._ways()[scenario](group, partitions)
         listed = ", ".join(f"[{scenario}]" for scenario in SCENARIOS)
         raise BadArgument(
             f"Option '[reset-offsets]' requires one of the following scenarios: [{listed}]"
@@ -91,8 +92,8 @@ class Reset:
     def _ways(self) -> Mapping[str, Callable[[str, list[TopicPartition]], Plan]]:
         return {
             "to-offset": self._to_offset,
-            "to-earliest": lambda _, partitions: self._at(partitions, EARLIEST),
-            "to-latest": lambda _, partitions: self._at(partitions, LATEST),
+            "to-earliest": lambda _, partitions: self._to_end(partitions, EARLIEST),
+            "to-latest": lambda _, partitions: self._to_end(partitions, LATEST),
             "shift-by": self._shift_by,
             "to-datetime": self._to_datetime,
             "by-duration": self._by_duration,
@@ -115,9 +116,11 @@ class Reset:
     def _of_topics(self, arguments: list[str]) -> list[TopicPartition]:
         chosen = [tp for a in arguments if ":" in a for tp in parse_topic_partitions(a)]
         whole = [a for a in arguments if ":" not in a]
-        described = describe_topics(self._admin, whole, timeout_ms=self._timeout_ms)
-        chosen += [(topic.name, p.id) for topic in described for p in topic.partitions]
-        return sorted(set(chosen))
+        described = describe_topics(
+            self._admin, list(dict.fromkeys(whole)), timeout_ms=self._timeout_ms
+        )
+        topics = hash_order(described, lambda topic: string_hash(topic.name), len(described))
+        return chosen + [(topic.name, p.id) for topic in topics for p in topic.partitions]
 
     def _check(self, partitions: list[TopicPartition]) -> None:
         """Every partition must be there and have a leader."""
@@ -153,8 +156,13 @@ class Reset:
         except KafkaError as error:
             raise wrapped(error) from None
 
+    def _to_end(self, partitions: list[TopicPartition], which: int) -> Plan:
+        _refuse_twice(partitions, lambda _: "its offset")
+        return _ordered(self._at(partitions, which))
+
     def _to_offset(self, _: str, partitions: list[TopicPartition]) -> Plan:
         offset = self._options.numbers("to-offset")[0]
+        _refuse_twice(partitions, lambda _: str(offset))
         return self._within_log(dict.fromkeys(partitions, offset))
 
     def _shift_by(self, group: str, partitions: list[TopicPartition]) -> Plan:
@@ -166,6 +174,7 @@ class Reset:
                     f"Cannot shift offset for partition {topic}-{partition} "
                     "since there is no current committed offset"
                 )
+        _refuse_twice(partitions, lambda tp: str(committed[tp] + by))
         return self._within_log({tp: committed[tp] + by for tp in partitions})
 
     def _to_datetime(self, _: str, partitions: list[TopicPartition]) -> Plan:
@@ -187,20 +196,31 @@ class Reset:
         return self._at_time(partitions, time.time_ns() // 1_000_000 - ago)
 
     def _at_time(self, partitions: list[TopicPartition], when: int) -> Plan:
+        _refuse_twice(partitions, lambda _: "its offset")
         found = self._at(partitions, when)
-        behind = sorted(partition for partition, offset in found.items() if offset < 0)
-        for topic, partition in behind:
+        behind = [partition for partition, offset in found.items() if offset < 0]
+        for topic, partition in hash_order(behind, partition_hash):
             print(
                 f"\nWarn: Partition {partition} from topic {topic} is empty. "
                 "Falling back to latest known offset."
             )
-        return found | self._at(behind, LATEST)
+        return _ordered(found | self._at(behind, LATEST))
 
     def _to_current(self, group: str, partitions: list[TopicPartition]) -> Plan:
         committed = self._committed(group)
+        kept = [partition for partition in partitions if partition in committed]
+        _refuse_twice(
+            kept,
+            lambda tp: (
+                f"OffsetAndMetadata{{offset={committed[tp]}, leaderEpoch=null, metadata=''}}"
+            ),
+        )
         without = [partition for partition in partitions if partition not in committed]
-        kept = {tp: committed[tp] for tp in partitions if tp in committed}
-        return kept | self._at(without, LATEST)
+        _refuse_twice(without, lambda _: "its offset")
+        ends = _ordered(self._at(without, LATEST))
+        if not kept:
+            return {tp: ends[tp] for tp in copied_order(ends, partition_hash)}
+        return _ordered({tp: committed[tp] for tp in kept} | ends)
 
     def _from_file(self, group: str, _: list[TopicPartition]) -> Plan:
         plans = self._read_file(self._options.values("from-file")[0])
@@ -227,7 +247,7 @@ class Reset:
                     f"{moved[partition]} is taken.",
                     file=sys.stderr,
                 )
-        return moved
+        return _ordered(moved)
 
     # --- plans in files
 
@@ -249,6 +269,25 @@ class Reset:
         return plans
 
 
+def _ordered(plan: Plan) -> Plan:
+    """In the order in which Java's hash map gives it."""
+    return {tp: plan[tp] for tp in hash_order(plan, partition_hash)}
+
+
+def _refuse_twice(partitions: list[TopicPartition], value: Callable[[TopicPartition], str]) -> None:
+    """A partition that is named twice is an error in Java; the text has both values."""
+    seen: set[TopicPartition] = set()
+    for topic, partition in partitions:
+        if (topic, partition) in seen:
+            text = value((topic, partition))
+            raise KafkaError(
+                f"Duplicate key {topic}-{partition} (attempted merging values {text} and {text})",
+                "Name each partition once.",
+                java_class="java.lang.IllegalStateException",
+            )
+        seen.add((topic, partition))
+
+
 def parse_topic_partitions(argument: str) -> list[TopicPartition]:
     """`topic:0,1`. Raises BadArgument."""
     parts = split(argument, ":")
@@ -256,14 +295,14 @@ def parse_topic_partitions(argument: str) -> list[TopicPartition]:
         raise BadArgument(f"Invalid topic arg '{argument}', expected topic name and partitions")
     topic, partitions = parts
     chosen = []
-    for partition in partitions.split(","):
-        try:
-            chosen.append((topic, int(partition)))
-        except ValueError:
+    for partition in split(partitions, ","):
+        number = parse_int(partition)
+        if number is None:
             # The two quotes at the end are Kafka's.
             raise BadArgument(
                 f"Invalid partition '{partition}' specified in topic arg '{argument}''"
-            ) from None
+            )
+        chosen.append((topic, number))
     return chosen
 
 
