@@ -273,6 +273,9 @@ def _producer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str
 
 # --- sending
 
+_FIRST_ANSWER_S = 0.5
+_LONGEST_ANSWER_S = 4.0
+
 
 class Sender:
     """A producer that waits for its topic before the first record, as Java's does."""
@@ -293,6 +296,7 @@ class Sender:
         config = librdkafka_config(typed, java, "producer", self._say)
         self._servers = merged["bootstrap.servers"]
         self._is_ready = False
+        self._has_told = False
         self._failed: list[str] = []
         try:
             self._producer = Producer({**config, "error_cb": self._on_error})
@@ -337,15 +341,19 @@ class Sender:
         from confluent_kafka import KafkaError, KafkaException
 
         deadline = time.monotonic() + self._max_block_s
+        # Between two questions errors are told, and Ctrl-C is heard; a slow cluster gets time.
+        patience = _FIRST_ANSWER_S
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 wait_ms = round(self._max_block_s * 1000)
                 return f"Topic {self._topic} not present in metadata after {wait_ms} ms."
             try:
-                error = self._producer.list_topics(self._topic, left).topics[self._topic].error
+                known = self._producer.list_topics(self._topic, min(patience, left)).topics
+                error = known[self._topic].error
             except KafkaException:
                 self._producer.poll(0)
+                patience = min(2 * patience, _LONGEST_ANSWER_S)
                 continue
             if error is None:
                 self._is_ready = True
@@ -368,7 +376,9 @@ class Sender:
     def _on_error(self, error: Any) -> None:
         from confluent_kafka import KafkaError
 
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._is_ready:
+        is_silent = error.code() == KafkaError._ALL_BROKERS_DOWN and not self._is_ready
+        if is_silent and not self._has_told:
+            self._has_told = True
             self._say(
                 f"Nothing answers on {self._servers}; trying for {self._max_block_s:.0f} s. "
                 "Start a broker (`moldau up`), or name another with --bootstrap-server."
