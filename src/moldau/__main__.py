@@ -144,7 +144,13 @@ def demo(argv: Sequence[str]) -> int:
     from moldau.tools import demo as job
     from moldau.tools.demo.options import from_arguments
 
-    arguments = _demo_parser().parse_args(argv)
+    parser = _demo_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.keep and not arguments.bootstrap_server:
+        parser.error(
+            "--keep needs --bootstrap-server: the demo's own broker is gone at the end, and its "
+            "topics with it"
+        )
     options = from_arguments(arguments)
     if arguments.bootstrap_server:
         return job.run(arguments.bootstrap_server, options)

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from moldau.__main__ import main
 from moldau.tools import demo
 from moldau.tools.demo import DemoOptions
 from moldau.tools.demo.check import Check
@@ -294,6 +295,13 @@ def test_the_defaults_of_the_command_line() -> None:
     demo.add_arguments(parser)
     assert demo.from_arguments(parser.parse_args([])) == DemoOptions()
     assert demo.from_arguments(parser.parse_args(["--data", "grocery"])).rate == 0
+
+
+def test_nothing_is_kept_of_a_broker_that_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--keep"])
+    assert ended.value.code == 2
+    assert "--keep needs --bootstrap-server" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
