@@ -29,11 +29,12 @@ _METADATA_V0 = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
 class ApacheKafka:
     """Brokers that run inside the `with` block and are gone with this process.
 
-    `config` is added to server.properties. In `folder` (default: a new one in the system's
-    temporary folder) are `data-N`, `logs/broker-N.log` and `server-N.properties`, N = 1..brokers;
-    a `data-N` that holds a `meta.properties` is taken as it is. After the block the data of a
-    folder of our own are removed; the logs stay. With `dynamic` the one broker finds its voters in
-    the folder (KIP-853) and not in its configuration.
+    `config` is added to server.properties; `{port}` in it is the port for clients. In `folder`
+    (default: a new one in the system's temporary folder) are `data-N`, `logs/broker-N.log` and
+    `server-N.properties`, N from `first_node` on; a `data-N` that holds a `meta.properties` is
+    taken as it is. After the block the data of a folder of our own are removed; the logs stay.
+    With `dynamic` the one broker finds its voters in the folder (KIP-853) and not in its
+    configuration.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ApacheKafka:
         config: Mapping[str, object] | None = None,
         folder: Path | None = None,
         dynamic: bool = False,
+        first_node: int = 1,
     ) -> None:
         assert brokers == 1 or not dynamic
         self.brokers = brokers
@@ -49,9 +51,9 @@ class ApacheKafka:
         self.config = dict(config or {})
         self.own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="apache-kafka-"))
-        nodes = range(1, brokers + 1)
-        self.data_dirs = [self.folder / f"data-{node}" for node in nodes]
-        self.logs = [self.folder / "logs" / f"broker-{node}.log" for node in nodes]
+        self.nodes = range(first_node, first_node + brokers)
+        self.data_dirs = [self.folder / f"data-{node}" for node in self.nodes]
+        self.logs = [self.folder / "logs" / f"broker-{node}.log" for node in self.nodes]
         self.bootstrap_servers = ""
         self.processes: list[jvm.Java] = []
 
@@ -111,7 +113,7 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
     block ends (when the brokers listen), so that nobody else is given them."""
     cluster_id = _short_uuid()
     if not kafka.dynamic:
-        for node, data in enumerate(kafka.data_dirs, 1):
+        for node, data in zip(kafka.nodes, kafka.data_dirs, strict=True):
             _format(data, node, cluster_id)
     kafka.logs[0].parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
@@ -120,7 +122,7 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
         if sys.platform != "linux":
             held.close()
         kafka.bootstrap_servers = ",".join(f"127.0.0.1:{port}" for port in ports[::2])
-        paths = [_write_properties(kafka, node, ports) for node in range(1, kafka.brokers + 1)]
+        paths = [_write_properties(kafka, node, ports) for node in kafka.nodes]
         if kafka.dynamic:
             _format_standalone(kafka.data_dirs[0], paths[0], cluster_id)
         yield paths
@@ -136,9 +138,11 @@ def _bound() -> socket.socket:
 
 
 def _write_properties(kafka: ApacheKafka, node: int, ports: Sequence[int]) -> Path:
-    client, controller = ports[2 * node - 2 : 2 * node]
+    index = kafka.nodes.index(node)
+    client, controller = ports[2 * index : 2 * index + 2]
     replicas, in_sync = min(3, kafka.brokers), min(2, kafka.brokers)
-    voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(ports[1::2], 1))
+    places = zip(kafka.nodes, ports[1::2], strict=True)
+    voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in places)
     quorum = ("controller.quorum.voters", voters)
     if kafka.dynamic:
         quorum = ("controller.quorum.bootstrap.servers", f"127.0.0.1:{controller}")
@@ -148,7 +152,7 @@ def _write_properties(kafka: ApacheKafka, node: int, ports: Sequence[int]) -> Pa
         quorum[0]: quorum[1],
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
-        "log.dirs": kafka.data_dirs[node - 1],
+        "log.dirs": kafka.data_dirs[index],
         "offsets.topic.replication.factor": replicas,
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": in_sync,
@@ -158,7 +162,8 @@ def _write_properties(kafka: ApacheKafka, node: int, ports: Sequence[int]) -> Pa
         "group.initial.rebalance.delay.ms": 0,
     }
     path = kafka.folder / f"server-{node}.properties"
-    path.write_text("".join(f"{k}={v}\n" for k, v in (config | kafka.config).items()))
+    text = "".join(f"{k}={v}\n" for k, v in (config | kafka.config).items())
+    path.write_text(text.replace("{port}", str(client)))
     return path
 
 

@@ -19,7 +19,7 @@ class Entry(NamedTuple):
     `fields` are those of answers (patterns with `*`), `at` their places, `theirs` and `ours` the
     values. `story` is the test that finds every one of them, and fails when it does not; in the
     stories of `also` they may occur. An entry without fields is about what no answer shows: `test`
-    shows it.
+    shows it. `kafka_python` names tests of kafka-python that fail on ours because of it.
     """
 
     says: str
@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     theirs: str = "*"
     ours: str = "*"
     test: str = ""
+    kafka_python: tuple[str, ...] = ()
 
     def field_of(self, difference: Difference) -> str | None:
         """Which of the fields this is a difference of."""
@@ -63,6 +64,7 @@ def read(text: str) -> tuple[Entry, ...]:
         for entry in section.get("difference", []):
             entry["fields"] = tuple(f for one in entry.get("fields", ()) for f in spread(one))
             entry["also"] = tuple(entry.get("also", ()))
+            entry["kafka_python"] = tuple(entry.get("kafka_python", ()))
             found.append(Entry(section=section["title"], **entry))
     return tuple(found)
 
