@@ -153,11 +153,13 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
             "",
             [
                 "completion",
+                "configs",
                 "consume",
                 "demo",
                 "down",
                 "groups",
                 "mirror",
+                "offsets",
                 "produce",
                 "status",
                 "topics",
@@ -175,6 +177,9 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
         ("demo --data ", ["grocery", "made-up"]),
         ("down --", ["--all", "--data", "--help", "--port"]),
         ("groups reset g --to ", ["earliest", "latest"]),
+        ("configs s", ["set", "show"]),
+        ("configs show b", ["broker"]),
+        ("offsets delete t --p", ["--partition"]),
         ("nonsense ", []),
     ],
 )
@@ -188,6 +193,57 @@ def test_names_to_complete(bootstrap_servers: str, topic: str) -> None:
     assert topic in completion.words(["consume", *server, ""], {})
     assert topic in completion.words(["groups", "reset", *server, "g", "--topic", ""], {})
     assert completion.words(["consume", "-b", "127.0.0.1:1", ""], {}) == []
+
+
+def test_offsets_are_shown_and_records_deleted(moldau: Moldau, topic: str) -> None:
+    assert moldau("produce", topic, "--partition", "0", stdin="a\nb\nc\n").returncode == 0
+    first = {"topic": topic, "partition": 0, "begin": 0, "end": 3, "records": 3}
+    second = {"topic": topic, "partition": 1, "begin": 0, "end": 0, "records": 0}
+    assert json.loads(moldau("offsets", "list", topic, "--json").stdout) == [first, second]
+    late = moldau("offsets", "list", topic, "--at", "2999-01-01T00:00:00.000", "--json")
+    assert [row["at"] for row in json.loads(late.stdout)] == [3, 0]
+    assert moldau("offsets", "delete", topic, "--before", "2", "-p", "0").returncode == 0
+    after = json.loads(moldau("offsets", "list", topic, "--json").stdout)
+    assert [row["begin"] for row in after] == [2, 0]
+    beyond = moldau("offsets", "delete", topic, "--before", "99")
+    assert beyond.returncode == 1
+    assert "not within the range" in beyond.stdout
+    assert moldau("offsets", "delete", topic, "--before", "1", "-p", "7").returncode == 1
+
+
+def test_configs_are_set_shown_and_unset(moldau: Moldau, topic: str) -> None:
+    done = moldau("configs", "set", "topic", topic, "retention.ms=5000", "segment.bytes=2000000")
+    assert done.returncode == 0, done.stderr
+    assert moldau("configs", "unset", "topic", topic, "segment.bytes").returncode == 0
+    own = json.loads(moldau("configs", "show", "topic", topic, "--json").stdout)
+    entry = {"name": "retention.ms", "value": "5000", "source": "DYNAMIC_TOPIC_CONFIG"}
+    assert entry in own
+    assert "segment.bytes" not in [row["name"] for row in own]
+    every = json.loads(moldau("configs", "show", "topic", topic, "--all", "--json").stdout)
+    assert "segment.bytes" in [row["name"] for row in every]
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("show topic nothing-of-that-name", "There is no topic"),
+        ("show broker 77", "There is no broker '77'; there are 1."),
+        ("set broker default nonsense", "write it as NAME=VALUE"),
+        ("set client c producer_byte_rate=fast", "a quota is a number"),
+    ],
+)
+def test_bad_configs_are_told(moldau: Moldau, words: str, advice: str) -> None:
+    ran = moldau("configs", *words.split())
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert advice in ran.stderr
+
+
+def test_quotas_are_configs_of_clients(moldau: Moldau) -> None:
+    assert moldau("configs", "set", "client", "cli", "producer_byte_rate=1024").returncode == 0
+    shown = json.loads(moldau("configs", "show", "client", "cli", "--json").stdout)
+    assert shown == [{"name": "producer_byte_rate", "value": 1024.0, "source": "QUOTA"}]
+    assert moldau("configs", "unset", "client", "cli", "producer_byte_rate").returncode == 0
+    assert json.loads(moldau("configs", "show", "client", "cli", "--json").stdout) == []
 
 
 def test_bash_completes(moldau: Moldau) -> None:

@@ -22,6 +22,8 @@ def _lazily(module: str, function: str = "main") -> Command:
 SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "topics": ("list, create, describe, grow and delete topics", _lazily("cli_topics")),
     "groups": ("consumer groups: lag, members, reset, delete", _lazily("cli_groups")),
+    "configs": ("what is set: topics, brokers, groups, quotas; set, unset", _lazily("cli_configs")),
+    "offsets": ("where logs begin and end; delete old records", _lazily("cli_offsets")),
     "produce": ("records from stdin", _lazily("cli_records", "produce")),
     "consume": ("records to stdout", _lazily("cli_records", "consume")),
     "worker": ("run a program of streams", _lazily("worker")),

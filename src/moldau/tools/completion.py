@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 from moldau.client.errors import KafkaError
-from moldau.tools import cli_groups, cli_records, cli_topics, instances
+from moldau.tools import (
+    cli_configs,
+    cli_groups,
+    cli_offsets,
+    cli_records,
+    cli_topics,
+    instances,
+)
 from moldau.tools.cli_frame import DEFAULT_SERVERS, SERVERS_VARIABLE, admin
 from moldau.tools.mirror import options as mirror_options
 
@@ -53,6 +60,8 @@ _PARSERS: Parsers = {
     "down": instances.down_options,
     "topics": cli_topics.options,
     "groups": cli_groups.options,
+    "configs": cli_configs.options,
+    "offsets": cli_offsets.options,
     "produce": cli_records.produce_options,
     "consume": cli_records.consume_options,
     "mirror": mirror_options.options,
@@ -135,9 +144,22 @@ def _names(command: str, action: str, before: list[str]) -> list[str]:
         return _asked(_topics, before)
     if command == "topics" and action in ("describe", "grow", "delete"):
         return _asked(_topics, before)
+    if command == "offsets":
+        return _asked(_topics, before)
+    if command == "configs":
+        return _config_names(before)
     if command == "groups" and action in ("describe", "reset", "delete"):
         return _asked(_groups, before)
     return []
+
+
+def _config_names(before: list[str]) -> list[str]:
+    """Behind the action what it is about, then its name."""
+    if before[-1] in ("show", "set", "unset"):
+        return list(cli_configs.WHAT)
+    if before[-1] == "topic":
+        return _asked(_topics, before)
+    return _asked(_groups, before) if before[-1] == "group" else []
 
 
 def _asked(ask: Callable[[str], list[str]], before: list[str]) -> list[str]:
