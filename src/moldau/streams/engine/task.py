@@ -7,18 +7,17 @@ of the batches. The worker (`worker.py`) is its body, `testing.py` another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
 from moldau.streams.engine.build import Built
 from moldau.streams.engine.coding import encode
+from moldau.streams.engine.columns import Keys, event_times
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state import MARKER, State
-from moldau.streams.errors import BadRecord
 from moldau.streams.program import Topic
 from moldau.streams.topology import Repartition, Stage, Topology
 
@@ -173,7 +172,7 @@ class _SourceInput:
         self._origin = Origin(topic.name, partition)
         self._repartitionings = repartitionings
         self._decode = topic.format.decode
-        self._decode_key = topic.key_format.decode
+        self._keys = Keys(topic.key_format)
         self._last_ms = 0  # when its last record came, by the wall clock
         self.roots: list[Operator] = []
 
@@ -185,8 +184,8 @@ class _SourceInput:
         self._last_ms = now_ms
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
         read = self._topic.event_time
-        times = records.timestamps if read is None else [_time(read(one)) for one in values]
-        keys = [None if key is None else self._decode_key(key) for key in records.keys]
+        times = records.timestamps if read is None else event_times(read, values)
+        keys = list(map(self._keys.__getitem__, records.keys))
         if self._clock.is_idle:  # what the others have closed meanwhile is closed
             self._clock.raise_to(self._task_clock.watermark)
         floors = self._clock.pass_over(times)
@@ -282,16 +281,3 @@ class _FrameInput:
             if clock is not None:
                 clock.watermark, clock.is_idle = watermark, idle
                 self._seen[name, partition] = seen
-
-
-def _time(value: Any) -> int:
-    """Event time in ms since 1970. Naive times are UTC. Raises BadRecord."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=UTC)
-        seconds: float = value.timestamp()
-        return round(seconds * 1000)
-    if isinstance(value, int) and not isinstance(value, bool):
-        number: int = value
-        return number
-    raise BadRecord(f"its event time {value!r} is neither a time nor a number of milliseconds")

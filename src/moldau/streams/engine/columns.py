@@ -1,0 +1,56 @@
+"""From what a topic's records hold to columns: event times and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moldau.streams.errors import BadRecord
+from moldau.streams.fields import Getter
+from moldau.streams.formats import Format
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_KEYS = 100_000
+
+
+def event_times(read: Getter, values: Sequence[Any]) -> list[int]:
+    """In ms since 1970, rounded down: what is finer must not put a record into the next window.
+    Naive times are UTC. Raises BadRecord."""
+    times: list[int] = []
+    add = times.append
+    try:
+        for value in values:
+            since = read(value) - _EPOCH
+            add((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
+    except (TypeError, AttributeError):  # not all of them are times with a zone
+        return [_event_time(read(value)) for value in values]
+    return times
+
+
+def _event_time(value: Any) -> int:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)
+        since = value - _EPOCH
+        return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    if isinstance(value, int) and not isinstance(value, bool):
+        number: int = value
+        return number
+    raise BadRecord(f"its event time {value!r} is neither a time nor a number of milliseconds")
+
+
+class Keys(dict[bytes | None, Any]):
+    """Decoded keys by their bytes: most come again and again."""
+
+    def __init__(self, format: Format) -> None:
+        super().__init__({None: None})
+        self._decode = format.decode
+
+    def __missing__(self, data: bytes | None) -> Any:
+        assert data is not None
+        if len(self) > _MOST_KEYS:
+            self.clear()
+            self[None] = None
+        key = self[data] = self._decode(data)
+        return key
