@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moldau.streams.errors import BadRecord
@@ -32,7 +32,7 @@ def _event_time(value: Any) -> int:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             value = value.replace(tzinfo=UTC)
-        since = value - _EPOCH
+        since: timedelta = value - _EPOCH
         return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     if isinstance(value, int) and not isinstance(value, bool):
         number: int = value
