@@ -43,3 +43,19 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKaf
     folder = tmp_path_factory.mktemp("apache-kafka")
     with ApacheKafka(config=CONFIG, folder=folder) as kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session")
+def apache_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """Three brokers, where topics have three replicas of which two must be in sync, as where
+    people go when one machine is not enough. Use topics of your own."""
+    config = {
+        "default.replication.factor": 3,
+        "min.insync.replicas": 2,
+        "offsets.topic.num.partitions": 6,
+        "transaction.state.log.num.partitions": 6,
+        "log.cleaner.backoff.ms": 200,
+    }
+    folder = tmp_path_factory.mktemp("apache-cluster")
+    with ApacheKafka(brokers=3, config=config, folder=folder, heap="512M") as kafka:
+        yield kafka

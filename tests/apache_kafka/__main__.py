@@ -99,7 +99,7 @@ def _start(brokers: int, config: dict[str, str]) -> int:
 
 def _start_detached(properties: Path, log: Path) -> subprocess.Popen[bytes]:
     command = jvm.java_command(
-        "kafka.Kafka", jvm.BROKER_FLAGS, log_level="INFO", log_to="SYSTEM_OUT"
+        "kafka.Kafka", jvm.broker_flags(), log_level="INFO", log_to="SYSTEM_OUT"
     )
     with log.open("wb") as output:
         return subprocess.Popen(

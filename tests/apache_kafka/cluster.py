@@ -34,7 +34,7 @@ class ApacheKafka:
     `server-N.properties`, N from `first_node` on; a `data-N` that holds a `meta.properties` is
     taken as it is. After the block the data of a folder of our own are removed; the logs stay.
     With `dynamic` the one broker finds its voters in the folder (KIP-853) and not in its
-    configuration.
+    configuration. `heap` is what each JVM takes.
     """
 
     def __init__(
@@ -44,11 +44,13 @@ class ApacheKafka:
         folder: Path | None = None,
         dynamic: bool = False,
         first_node: int = 1,
+        heap: str = "1G",
     ) -> None:
         assert brokers == 1 or not dynamic
         self.brokers = brokers
         self.dynamic = dynamic
         self.config = dict(config or {})
+        self.heap = heap
         self.own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="apache-kafka-"))
         self.nodes = range(first_node, first_node + brokers)
@@ -91,7 +93,7 @@ class ApacheKafka:
             fresh.unlink()
 
     def _start(self, properties: Path, log: Path) -> jvm.Java:
-        flags = list(jvm.BROKER_FLAGS)
+        flags = jvm.broker_flags(self.heap)
         if not jvm.archive().exists() and log is self.logs[0]:
             flags.append(jvm.archive_flag(self.folder / "classes.jsa"))
         with log.open("ab") as output:
@@ -207,7 +209,8 @@ def _short_uuid() -> str:
 
 def wait_until_ready(kafka: ApacheKafka, processes: Sequence[subprocess.Popen[Any]]) -> None:
     """Returns when every broker lists all of them; raises with the end of the log otherwise."""
-    deadline = time.monotonic() + START_LIMIT_S
+    # On one machine several take turns.
+    deadline = time.monotonic() + START_LIMIT_S * kafka.brokers
     for address, process, log in zip(
         kafka.bootstrap_servers.split(","), processes, kafka.logs, strict=True
     ):

@@ -18,10 +18,14 @@ appender.c.target={target}
 appender.c.layout.type=PatternLayout
 appender.c.layout.pattern=[%d] %p %m (%c)%n
 """
-# Kafka's scripts give a broker 1 GB at once and a tool at most 256 MB.
-BROKER_FLAGS = ("-Xms1G", "-Xmx1G", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+# Kafka's scripts give a tool at most 256 MB.
 # A tool lives for a second: the quick compiler and the simple collector halve that.
 TOOL_FLAGS = ("-Xmx256M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
+def broker_flags(heap: str = "1G") -> list[str]:
+    """As Kafka's scripts: all of the heap at once."""
+    return [f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
 
 
 def java_command(main: str, flags: Sequence[str], *, log_level: str, log_to: str) -> list[str]:
