@@ -18,7 +18,7 @@ from moldau.tools.demo import DemoOptions
 from moldau.tools.demo.check import Check
 from moldau.tools.demo.generator import Ledger
 from moldau.tools.demo.grocery import grocery_orders
-from moldau.tools.demo.orders import Order, encode_order, encode_shipment
+from moldau.tools.demo.orders import PARTITIONS, Order, encode_order, encode_shipment
 from moldau.tools.demo.reader import Reader
 from moldau.tools.demo.topics import Topics, create, remove, unique_prefix
 from tests.apache_kafka import ApacheKafka
@@ -259,6 +259,27 @@ def test_where_no_kafka_answers_a_sentence_says_so(
 def test_the_same_on_apache_kafka(apache_kafka: ApacheKafka, spoiled: bool) -> None:
     spoil = partial(change_window, by_cents=int(spoiled))
     assert run(apache_kafka.bootstrap_servers, spoil) == int(spoiled)
+
+
+@pytest.mark.slow
+@pytest.mark.apache
+@pytest.mark.timeout(300)
+def test_three_brokers_with_three_replicas(apache_cluster: ApacheKafka) -> None:
+    servers = apache_cluster.bootstrap_servers
+    topics = Topics(unique_prefix())
+
+    def look(address: str, _: Topics) -> None:
+        there = AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
+        counts.extend(
+            len(partition.replicas)
+            for name in topics.names
+            for partition in there[name].partitions.values()
+        )
+
+    counts: list[int] = []
+    assert run(servers, look, prefix=topics.prefix) == 0
+    assert set(counts) == {3}
+    assert len(counts) == 4 * PARTITIONS
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(
