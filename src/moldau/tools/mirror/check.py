@@ -50,21 +50,28 @@ class Compared:
 
 
 class Comparison:
-    """Compares one lane after the other. `cleaned`: may the target have deleted single records?
-    `tick` takes the number of records that were compared."""
+    """Compares one lane after the other. `tick` takes the number of records that were compared."""
 
-    def __init__(self, source: Side, target: Side, tick: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        source: Side,
+        target: Side,
+        places: list[TopicPartition],
+        tick: Callable[[int], None],
+    ) -> None:
         self._source = source
         self._target = target
+        self._starts_here = list_offsets(source.admin, places, EARLIEST)
+        self._starts_there = list_offsets(target.admin, places, EARLIEST)
         self._tick = tick
 
     def compare(self, lane: Lane, *, cleaned: bool) -> Compared:
+        """`cleaned`: may the target have deleted single records?"""
         place, progress = lane.place, lane.progress
         found = Compared(lane.name)
-        start_here = max(lane.start, list_offsets(self._source.admin, [place], EARLIEST)[place])
-        start_there = list_offsets(self._target.admin, [place], EARLIEST)[place]
-        end_here = progress.map.next_source
-        here = self._mapped(lane, found, start_here, end_here)
+        start_here = max(lane.start, self._starts_here[place])
+        start_there = self._starts_there[place]
+        here = self._mapped(lane, found, start_here, lane.covered)
         there = self._read(
             self._target, place, max(start_there, progress.map.base), progress.end, READ_UNCOMMITTED
         )

@@ -76,6 +76,7 @@ class Lane:
         self.quiet_until: float | None = None  # then look at the log before anything is sent
         self.records = self.bytes = 0  # copied in this run
         self._most_records: int | None = None
+        self._most_bytes = _FAR
         self._empty_answers = 0
         self.reread()
 
@@ -177,7 +178,7 @@ class Lane:
             # Perhaps one that was killed announced something else for this place.
             most_records = min(most_records or _COMPARED, _COMPARED)
         while self.pieces:
-            payload = take(self.pieces, most_bytes, most_records)
+            payload = take(self.pieces, min(most_bytes, self._most_bytes), most_records)
             if payload is not None:
                 return payload
         return None
@@ -250,10 +251,13 @@ class Lane:
         self.position = max(self.progress.map.next_source, self.start)
 
     def _split(self) -> bool:
-        """Too large for the target: half of it, if that is possible."""
+        """Too large for the target: half of it, if that is possible, and no more than that is
+        joined from now on."""
         assert self.window is not None
+        assert self.payload is not None
         if self.window.count == 1:
             return False
+        self._most_bytes = min(self._most_bytes, len(self.payload.records) // 2)
         self._most_records = max(1, self.window.count // 2)
         self.reread()
         return True

@@ -99,9 +99,7 @@ def plan(entries: Sequence[ConfigEntry], known: Mapping[str, str | None]) -> Top
 def hold(known: Mapping[str, str | None], largest_batch: int) -> dict[str, str]:
     """The held configs that the target knows."""
     held = {name: value for name, value in _HELD.items() if name in known}
-    theirs = int(known.get(_LARGEST) or 0)
-    if largest_batch > theirs:
-        held[_LARGEST] = str(largest_batch)
+    held[_LARGEST] = str(max(largest_batch, int(known.get(_LARGEST) or 0)))
     return held
 
 

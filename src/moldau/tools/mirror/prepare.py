@@ -175,11 +175,15 @@ class Preparation:
         state = self._state(name)
         assert state is not None
         if not state.waiting:
-            entries = describe_topic_configs(self._target, [name])[name]
-            own = {entry.name: entry.value for entry in entries if entry.is_own}
+            own = self._own_configs(name)
             waiting: Configs = {config: own.get(config) for config in held}
             self._write(self._notebook.journal.topic(name, state._replace(waiting=waiting)))
         alter_topic_configs(self._target, name, dict(held))
+
+    def _own_configs(self, name: str) -> Configs:
+        """What the topic at the target says itself."""
+        entries = describe_topic_configs(self._target, [name])[name]
+        return {entry.name: entry.value for entry in entries if entry.is_own}
 
     # --- making
 
@@ -196,6 +200,10 @@ class Preparation:
         state = self._state(name)
         if state is not None and state.target_id == "":
             made = made._replace(waiting=state.waiting)
+        elif existing is not None:
+            own = self._own_configs(name)
+            waiting = {c: own.get(c) if v is None else v for c, v in made.waiting.items()}
+            made = made._replace(waiting=waiting)
         self._write(
             self._notebook.journal.topic(
                 name, TopicState(topic_id(name, topic.id), "", made.waiting, False)

@@ -253,7 +253,7 @@ class Run:
         self._done_before = 0
         for side in self._sides:
             side.refresh(self._pairs)
-        comparison = Comparison(*self._sides, self._checked)
+        comparison = Comparison(*self._sides, list(self._copier.lanes), self._checked)
         differences: list[str] = []
         for lane in self._lanes:
             cleaned = self._notebook.journal.topics[lane.place[0]].cleaned
@@ -286,14 +286,14 @@ class Run:
                 )
 
     def _tell_open_transactions(self) -> None:
-        ends = list_offsets(self._source, self._copier.lanes, LATEST)
-        for place, end in ends.items():
+        places = list(self._copier.lanes)
+        stable = list_offsets(self._source, places, LATEST, isolation=READ_COMMITTED)
+        for place, end in list_offsets(self._source, places, LATEST).items():
             lane = self._copier.lanes[place]
-            stable = list_offsets(self._source, [place], LATEST, isolation=READ_COMMITTED)[place]
-            if stable < end and lane.goal <= stable:
+            if stable[place] < end and lane.goal <= stable[place]:
                 self._view.tell(
-                    f"{lane.name}: a transaction is open since offset {stable}; what is behind it "
-                    f"(up to {end}) is not copied yet"
+                    f"{lane.name}: a transaction is open since offset {stable[place]}; what is "
+                    f"behind it (up to {end}) is not copied yet"
                 )
 
     def _summary(self) -> None:
