@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import (
@@ -25,7 +26,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-WAIT_S = 30
+WAIT_S = 120
 MIRROR = [sys.executable, "-m", "moldau", "mirror", "--plain"]
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -72,6 +73,7 @@ class Cluster:
         config: Mapping[str, object] | None = None,
     ) -> None:
         producer = self.producer(config)
+        refused: list[KafkaError] = []
         for value in values:
             producer.produce(
                 topic,
@@ -80,9 +82,11 @@ class Cluster:
                 partition,
                 headers=list(headers),
                 timestamp=timestamp,
+                on_delivery=lambda error, _: refused.append(error) if error else None,
             )
             producer.poll(0)
         assert producer.flush(WAIT_S) == 0
+        assert refused == []
 
     def read(self, topic: str, partition: int = 0) -> list[Seen]:
         """All records of a partition that a consumer sees."""
@@ -148,6 +152,10 @@ class Cluster:
             if entry.source == dynamic_topic
         }
 
+    def replicas(self, topic: str) -> int:
+        described = self.admin.list_topics(topic, timeout=WAIT_S).topics[topic]
+        return min(len(partition.replicas) for partition in described.partitions.values())
+
     def configure(self, topic: str, name: str, value: str) -> None:
         entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
@@ -174,11 +182,18 @@ def mirror(
     source: Cluster, target: Cluster, *words: str, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     run = subprocess.run(
-        mirror_command(source, target, *words), capture_output=True, text=True, timeout=100
+        mirror_command(source, target, *words), capture_output=True, text=True, timeout=300
     )
     assert run.returncode == code, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
     return run
+
+
+def wait_for(wanted: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not wanted():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
 
 
 def without_offsets(records: Iterable[Seen]) -> list[tuple[object, ...]]:

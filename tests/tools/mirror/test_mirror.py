@@ -18,6 +18,7 @@ from tests.tools.mirror.stage import (
     mirror,
     mirror_command,
     unique,
+    wait_for,
 )
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -128,10 +129,36 @@ def test_what_is_not_this_mirror_s_is_refused(source: Cluster, target: Cluster) 
 def test_an_empty_topic_that_is_there_is_taken(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), 3, {"retention.ms": "7200000"})
     source.produce(topic, [b"v"], 2)
-    target.create(topic, 2)
+    target.create(topic, 2, {"retention.bytes": "123456789", "max.message.bytes": "20000"})
+    source.produce(topic, [b"x" * 30_000] * 2)
     mirror(source, target, "--topics", topic)
     assert_same(source, target, topic, 3)
-    assert target.configs(topic)["retention.ms"] == "7200000"
+    there = target.configs(topic)
+    assert there["retention.ms"] == "7200000"
+    assert (there["retention.bytes"], there["max.message.bytes"]) == ("123456789", "20000")
+    assert "cleanup.policy" not in there
+
+
+def test_batches_and_records_that_are_too_large_for_the_target(
+    source: Cluster, target: Cluster
+) -> None:
+    """They were written when the source's topic took more than it takes now."""
+    topic = source.create(unique(), 1, {"max.message.bytes": "3000000"})
+    large = {"message.max.bytes": 3_000_000, "batch.size": 3_000_000, "linger.ms": 500}
+    source.produce(topic, [b"%d" % i + bytes(400_000) for i in range(5)], config=large)
+    source.configure(topic, "max.message.bytes", "1000000")
+    mirror(source, target, "--topics", topic)
+    assert assert_same(source, target, topic) == 5
+    source.configure(topic, "max.message.bytes", "3000000")
+    source.produce(topic, [b"small", bytes(2_000_000), b"behind it"], config=large)
+    source.configure(topic, "max.message.bytes", "1000000")
+    run = mirror(source, target, "--topics", topic, code=1)
+    assert "the record at offset 6 is 2,000,0" in run.stdout
+    assert "raise max.message.bytes of the topic there" in run.stdout
+    target.configure(topic, "max.message.bytes", "3000000")
+    source.configure(topic, "max.message.bytes", "3000000")
+    mirror(source, target, "--topics", topic)
+    assert assert_same(source, target, topic) == 8
 
 
 def test_more_partitions_at_the_target_are_refused(source: Cluster, target: Cluster) -> None:
@@ -226,7 +253,7 @@ def consume(cluster: Cluster, group: str, topic: str, count: int) -> list[tuple[
     consumer.subscribe([topic])
     found: list[tuple[int, bytes]] = []
     while len(found) < count:
-        messages = consumer.consume(count - len(found), 30)
+        messages = consumer.consume(count - len(found), 60)
         assert messages, f"only {len(found)} of {count} records came"
         found += [(message.partition(), message.value()) for message in messages]
     # One more would be one too many.
@@ -291,13 +318,6 @@ def start(source: Cluster, target: Cluster) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate()
-
-
-def wait_for(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not wanted():
-        assert time.monotonic() < deadline, "did not happen within a minute"
-        time.sleep(0.02)
 
 
 def line_with(process: subprocess.Popen[str], text: str) -> str:
