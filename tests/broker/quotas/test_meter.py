@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pytest
 
 from moldau.broker.request import Connection
@@ -230,6 +232,18 @@ def wait_and_fetch(stage: Stage, topic_id: bytes, told: FetchResponse) -> FetchR
     answer = stage.ask(fetch(topic_id), 13, FetchResponse)
     assert answer is not None
     return answer
+
+
+def test_limit_that_is_no_number_limits_nobody() -> None:
+    stage = Stage()
+    topic_id = stage.topic("t")
+    limit(stage, producer_byte_rate=nan, consumer_byte_rate=nan, request_percentage=nan)
+    produced = stage.ask(produce(topic_id, 9_000), 13, ProduceResponse)
+    fetched = stage.ask(fetch(topic_id), 13, FetchResponse)
+    assert produced is not None
+    assert fetched is not None
+    assert (produced.throttle_time_ms, fetched.throttle_time_ms) == (0, 0)
+    assert fetched.responses
 
 
 def test_sessions_of_throttled_consumers() -> None:

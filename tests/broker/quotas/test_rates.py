@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
+import pytest
+
 from moldau.broker.quotas.rates import Rate, TokenBucket, Window
 
 WINDOW = Window(11, 1000)
@@ -23,6 +27,18 @@ def test_throttle_brings_the_rate_down_to_the_limit() -> None:
     assert rate.throttle_ms(1000, NOW) == 10_000
     assert rate.throttle_ms(1999, NOW) == 5
     assert rate.throttle_ms(1e-9, NOW) == 2**31 - 1  # all that an answer can say
+
+
+@pytest.mark.parametrize(
+    ("limit", "wait_ms"), [(nan, 0), (inf, 0), (5e-324, 2**31 - 1), (1e308, 0)]
+)
+def test_limits_that_are_hardly_numbers(limit: float, wait_ms: int) -> None:
+    """Apache Kafka takes them, and so do we."""
+    rate, bucket = Rate(WINDOW), TokenBucket(WINDOW)
+    rate.record(5, NOW)
+    assert rate.throttle_ms(limit, NOW) == wait_ms
+    bucket.record(5, limit, NOW)
+    assert bucket.throttle_ms(limit, NOW) in (0, wait_ms)
 
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:

@@ -126,7 +126,8 @@ class Meter:
         if use is None:
             return room
         samples, ms = self._fetch.window
-        return min(room, int(use.limit * (samples - 1) * ms / 1000))
+        most = use.limit * (samples - 1) * ms / 1000
+        return int(most) if most < room else room  # a limit that is no number is none
 
     def fetch_throttle(self, request: Request, size: int) -> int:
         """How long a Fetch with an answer of so many bytes has to wait instead; 0: not at all."""

@@ -5,8 +5,10 @@ Sources: SampledStat, Rate, TokenBucket, QuotaUtils. Times are ms since 1970, ra
 
 from __future__ import annotations
 
-from math import floor
-from typing import NamedTuple
+from math import floor, isnan
+from typing import Final, NamedTuple
+
+_LONGEST_MS: Final = 2**31 - 1
 
 
 class Window(NamedTuple):
@@ -128,5 +130,7 @@ class TokenBucket:
 
 
 def rounded(ms: float) -> int:
-    """Java's Math.round, as an int of the wire."""
-    return min(floor(ms + 0.5), 2**31 - 1)
+    """Java's Math.round, as an int of the wire. Limits may be next to nothing, or no number."""
+    if isnan(ms):
+        return 0
+    return floor(ms + 0.5) if ms < _LONGEST_MS else _LONGEST_MS
