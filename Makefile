@@ -24,7 +24,8 @@ check: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m bench $(ARGS)
 
-# Against a real Apache Kafka: needs Java and Maven, and is skipped with a reason without them.
+# Beside a real Apache Kafka (tests/conformance, and what the rooms ask of its tools): needs Java and
+# Maven, and is skipped with a reason without them; in CI it may not be.
 conformance: .venv/dev
 	$(BIN)/pytest -n 2 --dist loadfile -m apache $(ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,59 @@ def test_groups(broker: Broker) -> None:
     assert reset.split()[-4:] == [GROUP + "-2", "groups-topic", "0", "0"]
     deleted = ask(broker, "kafka-consumer-groups", "--delete", "--group", GROUP + "-2")
     assert "successful" in deleted
+
+
+def test_verifiable_clients(broker: Broker) -> None:
+    produced = ask(
+        broker, "kafka-verifiable-producer", "--topic", "verified", "--max-messages", "200",
+        "--throughput", "-1", "--acks", "-1",
+    )  # fmt: skip
+    events = [json.loads(line) for line in produced.splitlines()]
+    assert (events[-1]["sent"], events[-1]["acked"]) == (200, 200)
+    consumed = run_tool(
+        "kafka-verifiable-consumer", "--bootstrap-server", broker.bootstrap_servers,
+        "--topic", "verified", "--group-id", "verifying", "--max-messages", "200",
+        "--reset-policy", "earliest",
+    )  # fmt: skip
+    told = [json.loads(line) for line in consumed.stdout.splitlines() if line.startswith("{")]
+    assert sum(e["count"] for e in told if e["name"] == "records_consumed") == 200
+    commits = [e for e in told if e["name"] == "offsets_committed"]
+    assert commits
+    assert all(e["success"] for e in commits)
+
+
+def test_perf_tests(broker: Broker) -> None:
+    ask(broker, "kafka-topics", "--create", "--topic", "perf", "--partitions", "2")
+    said = ask(
+        broker, "kafka-producer-perf-test", "--topic", "perf", "--num-records", "3000",
+        "--record-size", "100", "--throughput", "-1", "--command-property", "acks=all",
+    )  # fmt: skip
+    assert "3000 records sent" in said
+    run = run_tool(
+        "kafka-consumer-perf-test", "--bootstrap-server", broker.bootstrap_servers,
+        "--topic", "perf", "--num-records", "3000", "--timeout", "20000",
+    )  # fmt: skip
+    assert run.stdout.splitlines()[1].split(", ")[4] == "3000"
+
+
+def test_an_administrator_goes_round(broker: Broker, tmp_path: Path) -> None:
+    """What Java's Admin can ask of us and the tests above have not: each answer is read back."""
+    ask(broker, "kafka-topics", "--create", "--topic", "round")
+    ask(broker, "kafka-console-producer", "--topic", "round", stdin="a\nb\nc\n")
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"partitions":[{"topic":"round","partition":0,"offset":2}],"version":1}')
+    deleted = ask(broker, "kafka-delete-records", "--offset-json-file", str(plan))
+    assert "low_watermark: 2" in deleted
+    assert ask(broker, "kafka-get-offsets", "--topic", "round", "--time", "-2") == "round:0:2\n"
+    dirs = ask(broker, "kafka-log-dirs", "--describe", "--topic-list", "round")
+    assert '"partition":"round-0"' in dirs
+    alter = ("--alter", "--add-config", "log.retention.ms=5000000", "--broker", "1")
+    ask(broker, "kafka-configs", *alter)
+    assert "log.retention.ms=5000000" in ask(broker, "kafka-configs", "--describe", "--broker", "1")
+    ask(broker, "kafka-configs", "--alter", "--delete-config", "log.retention.ms", "--broker", "1")
+    assert "metadata.version" in ask(broker, "kafka-features", "describe")
+    server = ("--bootstrap-server", broker.bootstrap_servers)
+    assert run_tool("kafka-cluster", "cluster-id", *server).stdout.startswith("Cluster ID: ")
 
 
 def test_the_versions_that_the_broker_says_it_serves(broker: Broker) -> None:

@@ -3,7 +3,7 @@ compared field by field.
 
     def test_a_topic_is_created_once(both: Both) -> None:
         topic = both.topic()
-        both.ask(CreateTopicsRequest(topics=[CreatableTopic(name=topic)]))
+        both.ask("CreateTopics", topics=[{"name": topic}])
 
 A difference fails the story, unless it is an entry of differences.toml, the one list of what we
 answer otherwise on purpose, with the reason and the story that fails when the entry is no longer
@@ -14,5 +14,10 @@ needed. docs/compatibility.md is made from it (`make docs`).
 | `both.py` | how two brokers are asked as one |
 | `compare.py` | when two answers are the same: ids, times and addresses are each broker's own |
 | `ignored.py` | what is a difference on purpose |
-| `brokers.py` | how the two are started, and with which configs |
+| `requests.py` | how a request is spoken of |
+| `transcript.py`, `groups/` | stories of groups that people can read, told without Java too |
+| `fuzz.py` | random sequences; what they find becomes a story |
+| `relay.py` | how a difference is planted, to show that it is found |
+| `kafka_python.py` | that client's own tests |
+| `brokers.py` | with which configs the two are started |
 """
