@@ -22,6 +22,12 @@ def _run_dir(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["MOLDAU_RUN_DIR"] = str(tmp_path_factory.mktemp("run"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite", action="store_true", help="write transcripts of groups as they are told now"
+    )
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetches Apache Kafka, if a test that was selected needs it, before any test's time runs."""
     if any(item.get_closest_marker("apache") for item in session.items):

@@ -52,9 +52,3 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if verdict:
         pytest.fail(f"Apache Kafka answers otherwise:\n{verdict}", pytrace=False)
     return result
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--rewrite", action="store_true", help="write transcripts as they are told now"
-    )
