@@ -58,7 +58,8 @@ def main_class(tool: str) -> str:
 
 class ToolServer:
     """One JVM that runs tools one after the other (tests/java/Tools.java): a tool costs
-    milliseconds, not a second. For tools that end by themselves and read no stdin."""
+    milliseconds, not a second. For tools that end by themselves. Its folder is that of this
+    process."""
 
     def __init__(self) -> None:
         self._java = Java("Tools", [], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -70,9 +71,9 @@ class ToolServer:
     def __exit__(self, *exc: Any) -> None:
         self._java.__exit__(*exc)
 
-    def run(self, tool: str, *args: str) -> tuple[int, bytes, str]:
+    def run(self, tool: str, *args: str, stdin: str = "") -> tuple[int, bytes, str]:
         """Exit code, stdout, stderr."""
-        head = _blob(main_class(tool)) + struct.pack(">i", len(args))
+        head = _blob(main_class(tool)) + _blob(stdin) + struct.pack(">i", len(args))
         assert self._java.stdin is not None
         self._java.stdin.write(head + b"".join(map(_blob, args)))
         self._java.stdin.flush()

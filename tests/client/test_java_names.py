@@ -160,7 +160,7 @@ def test_what_is_dropped_is_said(name: str, value: object, says: str) -> None:
         ("producer", "ssl.keystore.location", "/etc/key.jks", "PKCS12"),
         ("producer", "bufer.memory", 1, "did you mean buffer.memory?"),
         ("producer", "group.id", "g", "a config of the consumer"),
-        ("producer", "buffer.memory", "32MB", "whole number"),
+        ("producer", "buffer.memory", "32MB", "Not a number of type LONG"),
         ("consumer", "auto.offset.reset", "by_duration:P1D", "offsets_for_times"),
         ("consumer", "partition.assignment.strategy", "x.StickyAssignor", "no StickyAssignor"),
         ("admin", "bootstrap.controllers", "localhost:9093", "bootstrap.servers"),
@@ -225,3 +225,33 @@ def test_pem_files_and_oauth_are_taken_as_librdkafka_names_them() -> None:
         "sasl.oauthbearer.client.id": "me",
         "sasl.oauthbearer.client.secret": "hush",
     }
+
+
+@pytest.mark.parametrize(
+    ("client", "name", "value", "why"),
+    [
+        ("producer", "batch.size", "-1", "Value must be at least 0"),
+        ("producer", "linger.ms", "x", "Not a number of type LONG"),
+        ("producer", "retries", "2147483648", "Not a number of type INT"),
+        ("producer", "acks", "5", "String must be one of: all, -1, 0, 1"),
+        ("producer", "compression.type", "GZIP", "String must be one of: none, gzip"),
+        ("producer", "transactional.id", "", "String must be non-empty"),
+        ("producer", "enable.idempotence", "yes", "Expected value to be either true or false"),
+        ("consumer", "isolation.level", "READ_COMMITTED", "String must be one of: read_committed"),
+        ("consumer", "max.poll.records", "0", "Value must be at least 1"),
+        ("consumer", "auto.offset.reset", "oldest", "it must be earliest, latest, none"),
+        ("consumer", "sasl.login.refresh.window.factor", "1.5", "Value must be no more than 1.0"),
+        ("consumer", "group.protocol", "share", "String must be one of (case insensitive): CON"),
+    ],
+)
+def test_what_java_refuses_is_refused(client: Client, name: str, value: str, why: str) -> None:
+    with pytest.raises(JavaConfigError) as refused:
+        java_config({name: value}, client)
+    assert f"Invalid value {value} for configuration {name}: {why}" in str(refused.value)
+
+
+def test_what_librdkafka_does_not_take_is_moved_to_where_it_does() -> None:
+    translated, warned = translate({"request.timeout.ms": "999999"}, "producer")
+    assert translated == {"socket.timeout.ms": 300_000, "partitioner": "murmur2_random"}
+    assert warned == ["request.timeout.ms is 300000: librdkafka takes 10 to 300000"]
+    start("producer", translated)

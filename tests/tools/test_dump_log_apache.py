@@ -22,7 +22,7 @@ from moldau.protocol.codec import encode
 from moldau.protocol.messages.metadata_log import ClientQuotaRecord
 from moldau.protocol.primitives import uvarint
 from moldau.protocol.schema import Message
-from moldau.tools.record_decoders import Kinds, coordinator_kinds, group_kinds, messages_of
+from moldau.tools.coordinator_records import Kinds, coordinator_kinds, group_kinds, messages_of
 from tests.apache_kafka import ToolServer
 from tests.protocol.generated import JUDGED, values
 from tests.tools.dump_log import OPTIONS, SEGMENT, damaged, dump, files_of, write_segment

@@ -19,9 +19,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Literal
 
+from moldau.client.java_checks import refusals as wrong_values
 from moldau.client.java_rules import (
     ADMIN,
     CONSUMER,
+    LIMITS,
     PRODUCER,
     Convert,
     Drop,
@@ -58,11 +60,14 @@ def java_config(config: Mapping[str, object], client: Client) -> dict[str, Value
     Raises JavaConfigError naming every config that is refused, not only the first.
     """
     translated: dict[str, Value] = {}
-    refusals: list[str] = []
     given = {name: as_text(value) for name, value in config.items() if value is not None}
+    wrong = {} if client == "admin" else wrong_values(given)
+    refusals = list(wrong.values())
     for name, value in given.items():
+        if name in wrong:
+            continue
         try:
-            translated.update(_translate(name, value, given, client))
+            translated.update(_limited(name, _translate(name, value, given, client)))
         except Refused as refused:
             # The value is not repeated: it may be a password.
             refusals.append(f"{name}: {refused}" if name in _RULES[client] else f"{refused}")
@@ -71,6 +76,23 @@ def java_config(config: Mapping[str, object], client: Client) -> dict[str, Value
     if client == "producer":
         translated.setdefault("partitioner", "murmur2_random")
     return translated
+
+
+def _limited(name: str, translated: Mapping[str, Value]) -> dict[str, Value]:
+    """Values moved to where librdkafka takes them, with a warning."""
+    moved: dict[str, Value] = {}
+    for to, value in translated.items():
+        low, high = LIMITS.get(to, (value, value))
+        if isinstance(low, int) and isinstance(high, int):
+            nearest = min(max(int(value), low), high)
+            if nearest != int(value):
+                warnings.warn(
+                    f"{name} is {nearest}: librdkafka takes {low} to {high}",
+                    JavaConfigWarning,
+                    stacklevel=4,
+                )
+                moved[to] = nearest
+    return {**translated, **moved}
 
 
 def _translate(name: str, value: str, given: Mapping[str, str], client: Client) -> dict[str, Value]:

@@ -354,6 +354,28 @@ _EVERY: dict[str, Rule] = {
 
 _INTERCEPTORS: dict[str, Rule] = {"interceptor.classes": _JAVA_CLASS}
 
+# What librdkafka takes where Java takes more; a value beyond it is moved to the end.
+LIMITS: dict[str, tuple[int, int]] = {
+    "auto.commit.interval.ms": (0, 86_400_000),
+    "fetch.max.bytes": (0, 2_147_483_135),
+    "fetch.wait.max.ms": (0, 300_000),
+    "heartbeat.interval.ms": (1, 3_600_000),
+    "linger.ms": (0, 900_000),
+    "max.in.flight.requests.per.connection": (1, 1_000_000),
+    "max.partition.fetch.bytes": (1, 1_000_000_000),
+    "max.poll.interval.ms": (1, 86_400_000),
+    "message.max.bytes": (1000, 1_000_000_000),
+    "metadata.max.age.ms": (1, 86_400_000),
+    "reconnect.backoff.max.ms": (0, 3_600_000),
+    "reconnect.backoff.ms": (0, 3_600_000),
+    "retry.backoff.max.ms": (1, 300_000),
+    "retry.backoff.ms": (1, 300_000),
+    "session.timeout.ms": (1, 3_600_000),
+    "socket.connection.setup.timeout.ms": (1000, 2_147_483_647),
+    "socket.timeout.ms": (10, 300_000),
+    "transaction.timeout.ms": (1000, 2_147_483_647),
+}
+
 PRODUCER: dict[str, Rule] = {
     **_EVERY,
     **_INTERCEPTORS,

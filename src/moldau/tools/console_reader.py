@@ -19,7 +19,7 @@ from moldau.tools.java_regex import BadRegex, compile_java
 
 _SLICE_S = 0.1
 _BATCH = 500
-_INTERNAL = "__"
+_INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _REFRESH_S = 5.0
 _ANSWER_S = 10.0
 
@@ -43,6 +43,8 @@ class ConsoleReader:
         self._commit_every_s = int(config.pop("auto.commit.interval.ms", 5000)) / 1000
         self._begins_early = str(config.get("auto.offset.reset", "")) in ("earliest", "smallest")
         self._servers = str(config["bootstrap.servers"])
+        shows_internal = typed.get("exclude.internal.topics", "true").lower() == "false"
+        self._hidden = () if shows_internal else _INTERNAL
         self._positions: dict[tuple[str, int], int] = {}
         self._committed_at = time.monotonic()
         self._pattern: Any = None
@@ -58,17 +60,25 @@ class ConsoleReader:
     # --- what to read
 
     def subscribe(self, topic: str) -> None:
+        """Raises BadSettings."""
+        if not topic:
+            raise BadSettings("Topic collection to subscribe to cannot contain an empty topic")
         self._subscribe([topic])
 
     def include(self, regex: str) -> None:
-        """All topics whose whole name matches, as they come and go. Raises BadRegex."""
+        """All topics whose whole name matches, as they come and go. Raises BadRegex,
+        BadSettings."""
+        if not regex:
+            raise BadSettings("Topic pattern to subscribe to cannot be empty")
         try:
             self._pattern = compile_java(regex)
         except BadRegex as error:
             raise BadRegex(f"{regex!r} is no regular expression: {error}.") from None
 
     def assign(self, topic: str, partition: int, offset: int) -> None:
-        """One partition, without a group. -1 is the end, -2 the beginning."""
+        """One partition, without a group. -1 is the end, -2 the beginning. Raises BadSettings."""
+        if not topic:
+            raise BadSettings("Topic partitions to assign to cannot have an empty topic")
         from confluent_kafka import TopicPartition
 
         self._consumer.assign([TopicPartition(topic, partition, offset)])
@@ -167,9 +177,7 @@ class ConsoleReader:
             return
         self._refreshed_at = time.monotonic()
         found = sorted(
-            name
-            for name in names
-            if self._pattern.fullmatch(name) and not name.startswith(_INTERNAL)
+            name for name in names if self._pattern.fullmatch(name) and name not in self._hidden
         )
         if found and found != self._topics:
             self._subscribe(found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import struct
 from collections.abc import Callable, Mapping
 
 from moldau.tools.java_numbers import double, single
+from moldau.tools.java_text import utf8
 
 Deserializer = Callable[[bytes], str]
 _PACKAGE = "org.apache.kafka.common.serialization."
@@ -16,7 +18,7 @@ class CannotDeserialize(ValueError):
 
 
 def find(class_name: str, properties: Mapping[str, str], is_key: bool) -> Deserializer | None:
-    """None for a class that is not one of Kafka's own."""
+    """None for a class that is not one of Kafka's own, or cannot be configured so."""
     if not class_name.startswith(_PACKAGE):
         return None
     name = class_name.removeprefix(_PACKAGE)
@@ -25,8 +27,25 @@ def find(class_name: str, properties: Mapping[str, str], is_key: bool) -> Deseri
         encoding = properties.get(f"{side}.deserializer.encoding") or properties.get(
             "deserializer.encoding", "utf-8"
         )
-        return lambda data: data.decode(encoding, "replace")
+        return _string(encoding)
     return _BY_NAME.get(name)
+
+
+def _string(encoding: str) -> Deserializer | None:
+    """None for an encoding that nobody knows."""
+    if encoding.lower() in ("utf-8", "utf8"):
+        return utf8
+    # Java's UTF-16 is big-endian where nothing says otherwise.
+    python = "utf-16-be" if encoding.lower() in ("utf-16", "utf16") else encoding
+    try:
+        codecs.lookup(python)
+    except LookupError:
+        return None
+    return lambda data: data.decode("utf-16" if _says_order(python, data) else python, "replace")
+
+
+def _says_order(python: str, data: bytes) -> bool:
+    return python == "utf-16-be" and data[:2] in (b"\xfe\xff", b"\xff\xfe")
 
 
 def _number(name: str, layout: str, show: Callable[..., str] = str) -> Deserializer:
@@ -71,6 +90,11 @@ def _byte_buffer(data: bytes) -> str:
     return f"java.nio.HeapByteBuffer[pos=0 lim={len(data)} cap={len(data)}]"
 
 
+def byte_array(data: bytes) -> str:
+    """Java shows an array by its address, which says nothing."""
+    return f"[B@{id(data) & 0xFFFFFFFF:x}"
+
+
 _BY_NAME: dict[str, Deserializer] = {
     "LongDeserializer": _number("LongDeserializer", ">q"),
     "IntegerDeserializer": _number("IntegerDeserializer", ">i"),
@@ -81,5 +105,6 @@ _BY_NAME: dict[str, Deserializer] = {
     "UUIDDeserializer": _uuid,
     "VoidDeserializer": _void,
     "BytesDeserializer": _bytes,
+    "ByteArrayDeserializer": byte_array,
     "ByteBufferDeserializer": _byte_buffer,
 }

@@ -36,16 +36,16 @@ def formatter(
     class_name: str, properties: Mapping[str, str], say: Callable[[str], None]
 ) -> Formatter | None:
     """None for a class that is not one of Kafka's own."""
+    if not class_name.startswith(_PACKAGE):
+        return None
     name = class_name.removeprefix(_PACKAGE)
     if name in ("DefaultMessageFormatter", "LoggingMessageFormatter"):
         return DefaultFormatter(properties, say)
     if name == "NoOpMessageFormatter":
         return NoFormatter()
-    if name in ("OffsetsMessageFormatter", "GroupMetadataMessageFormatter"):
-        from moldau.tools.coordinator_records import CoordinatorFormatter
+    from moldau.tools.coordinator_formatter import coordinator_formatter
 
-        return CoordinatorFormatter(offsets=name.startswith("Offsets"))
-    return None
+    return coordinator_formatter(name.removesuffix("MessageFormatter"))
 
 
 def is_true(text: str) -> bool:
@@ -131,7 +131,16 @@ def _deserializer(
     class_name = properties.get(name)
     if class_name is None:
         return None
-    found = find(class_name, properties, is_key)
-    if found is None and not class_name.endswith(".ByteArrayDeserializer"):
+    found = find(class_name, _without_prefix(properties, f"{name}."), is_key)
+    if found is None:
         say(f"There is no {class_name} here (only Kafka's own): {name} is passed over.")
     return found
+
+
+def _without_prefix(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """What is meant for a deserializer stands behind its own name."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in properties.items()
+        if name.startswith(prefix)
+    }

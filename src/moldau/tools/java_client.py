@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from moldau.client.errors import BadSettings, KafkaError
@@ -14,9 +14,11 @@ def librdkafka_config(
     defaults: Mapping[str, str],
     client: str,
     say: Callable[[str], None],
+    handled: Container[str] = (),
 ) -> dict[str, Any]:
     """What the user typed, over the tool's defaults. Names that Java's client does not know are
-    passed over, as Java does, and told with `say`. Raises BadSettings."""
+    passed over, as Java does, and told with `say`; so is what librdkafka cannot do, unless it is
+    `handled` by the tool. Raises BadSettings."""
     import warnings
 
     from moldau.client.java_names import JavaConfigError, java_config
@@ -31,6 +33,7 @@ def librdkafka_config(
         if name not in known:
             say(f"{name} is no config of a Kafka {client}: it is passed over.")
     chosen = {**defaults, **{name: typed[name] for name in typed if name in known}}
+    _check_together(chosen, typed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -39,7 +42,27 @@ def librdkafka_config(
             raise BadSettings(str(error)) from None
     for warning in caught:
         text = str(warning.message)
-        if text.split(" ", 1)[0] in typed:
+        name = text.split(" ", 1)[0]
+        if name in typed and name not in handled:
             say(text)
     # librdkafka's own log lines are not for people; its errors reach us by callbacks.
     return {**config, "log_level": 0}
+
+
+def _check_together(chosen: Mapping[str, str], typed: Mapping[str, str]) -> None:
+    """What Java's clients refuse though each value by itself would do. Raises BadSettings."""
+    try:
+        heartbeat = int(chosen.get("heartbeat.interval.ms", 3000))
+        if heartbeat >= int(chosen.get("session.timeout.ms", 45_000)):
+            raise BadSettings(
+                "Heartbeat must be set lower than the session timeout: make "
+                "session.timeout.ms larger than heartbeat.interval.ms."
+            )
+        least = int(chosen.get("linger.ms", 5)) + int(chosen.get("request.timeout.ms", 30_000))
+        if int(typed.get("delivery.timeout.ms", least)) < least:
+            raise BadSettings(
+                "delivery.timeout.ms should be equal to or larger than linger.ms + "
+                f"request.timeout.ms, which are {least} together."
+            )
+    except ValueError:
+        return  # the value that is no number is refused by itself

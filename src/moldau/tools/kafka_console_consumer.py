@@ -123,29 +123,41 @@ def _consume(
     from moldau.tools.console_reader import ConsoleReader
 
     sys.stdout.flush()
+    if properties[1]["group.id"] == "":
+        raise Stop(f"{TOOL.name}: The name of a group cannot be empty: leave out --group.")
     try:
         reader = ConsoleReader(*properties, notice_of(TOOL.name))
     except BadSettings as error:
         raise Stop(f"{TOOL.name}: {error}") from None
     try:
         _choose_what(reader, options, start)
-        limit = options.number("max-messages")
-        code = reader.run(
-            shown,
-            None if limit in (None, -1) else limit,
-            None if timeout_ms is None or timeout_ms < 0 else timeout_ms,
-            options.has("skip-message-on-error"),
-        )
+    except BadOption as error:
+        reader.close()
+        TOOL.refuse(str(error), TOOL.bad_option(error))
+    except (BadSettings, ValueError) as error:
+        reader.close()
+        raise Stop(f"{TOOL.name}: {error}") from None
+    try:
+        code = _read(reader, options, timeout_ms, shown)
     except BadOption as error:
         reader.close()
         raise Stop(*_count(reader), f"{TOOL.name}: {TOOL.bad_option(error)}") from None
-    except ValueError as error:
-        reader.close()
-        raise Stop(f"{TOOL.name}: {error}") from None
     finally:
         if options.has("enable-systest-events"):
             print("shutdown_complete", flush=True)
     raise Stop(*_count(reader), code=code)
+
+
+def _read(reader: Any, options: Parsed, timeout_ms: int | None, shown: Formatter) -> int:
+    """The exit code. Raises BadOption."""
+    limit = options.number("max-messages")
+    code: int = reader.run(
+        shown,
+        None if limit in (None, -1) else limit,
+        None if timeout_ms is None or timeout_ms < 0 else timeout_ms,
+        options.has("skip-message-on-error"),
+    )
+    return code
 
 
 def _count(reader: Any) -> tuple[str, ...]:
@@ -227,8 +239,8 @@ def _consumer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str
         "bootstrap.servers": options.value("bootstrap-server") or "",
         # librdkafka's default is no; Java's is yes.
         "allow.auto.create.topics": typed.get("allow.auto.create.topics", "true"),
-        "enable.auto.commit": typed.get("enable.auto.commit", "true" if group else "false"),
-        "group.id": group or _generated_group(),
+        "enable.auto.commit": typed.get("enable.auto.commit", "false" if group is None else "true"),
+        "group.id": _generated_group() if group is None else group,
     }
     level = options.value("isolation-level") or ""
     if options.has("isolation-level") or "isolation.level" not in typed:

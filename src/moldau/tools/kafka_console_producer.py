@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -273,43 +272,26 @@ def _producer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str
 
 # --- sending
 
-_FIRST_ANSWER_S = 0.5
-_LONGEST_ANSWER_S = 4.0
-
 
 class Sender:
-    """A producer that waits for its topic before the first record, as Java's does."""
+    """Sends lines to a topic; with `sync` each is waited for."""
 
     def __init__(self, topic: str, java: dict[str, str], typed: dict[str, str], sync: bool) -> None:
         """Raises BadSettings."""
-        from confluent_kafka import KafkaException, Producer
-
-        from moldau.tools.java_client import librdkafka_config
+        from moldau.tools.java_producer import JavaProducer
 
         self._topic = topic
         self._sync = sync
         self._say = notice_of(TOOL.name)
-        merged = {**java, **typed}
-        self._max_block_s = int(merged.pop("max.block.ms")) / 1000
-        java.pop("max.block.ms", None)
-        typed.pop("max.block.ms", None)
-        config = librdkafka_config(typed, java, "producer", self._say)
-        self._servers = merged["bootstrap.servers"]
-        self._is_ready = False
-        self._has_told = False
         self._failed: list[str] = []
-        try:
-            self._producer = Producer({**config, "error_cb": self._on_error})
-        except KafkaException as error:
-            raise BadSettings(error.args[0].str()) from None
+        self._producer = JavaProducer(typed, java, self._say)
 
     def send(self, line: Line) -> None:
         """Raises Stop when a record that is waited for could not be delivered."""
-        why = self._wait_for_topic()
-        if why is None:
-            self._hand_over(line)
-        else:
-            self._not_delivered(why)
+        try:
+            self._producer.send(self._topic, line.value, line.key, self._on_delivery, line.headers)
+        except BadSettings as error:
+            raise Stop(f"{TOOL.name}: {error}") from None
         if self._sync:
             self._producer.flush()
             if self._failed:
@@ -318,68 +300,11 @@ class Sender:
     def close(self) -> None:
         self._producer.flush()
 
-    def _hand_over(self, line: Line) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic,
-                    line.value,
-                    line.key,
-                    headers=line.headers,
-                    on_delivery=self._on_delivery,
-                )
-            except BufferError:
-                self._producer.poll(0.1)
-            else:
-                self._producer.poll(0)
-                return
-
-    def _wait_for_topic(self) -> str | None:
-        """Until the cluster knows the topic, making it when it may; why not, after max.block.ms."""
-        if self._is_ready:
-            return None
-        from confluent_kafka import KafkaError, KafkaException
-
-        deadline = time.monotonic() + self._max_block_s
-        # Between two questions errors are told, and Ctrl-C is heard; a slow cluster gets time.
-        patience = _FIRST_ANSWER_S
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                wait_ms = round(self._max_block_s * 1000)
-                return f"Topic {self._topic} not present in metadata after {wait_ms} ms."
-            try:
-                known = self._producer.list_topics(self._topic, min(patience, left)).topics
-                error = known[self._topic].error
-            except KafkaException:
-                self._producer.poll(0)
-                patience = min(2 * patience, _LONGEST_ANSWER_S)
-                continue
-            if error is None:
-                self._is_ready = True
-                return None
-            if error.code() == KafkaError.TOPIC_EXCEPTION:
-                return f"Invalid topics: [{self._topic}]"
-            time.sleep(min(0.1, max(0.0, left)))
-
-    def _on_delivery(self, error: Any, _message: Any) -> None:
-        if error is not None:
-            self._not_delivered(error.str())
-
-    def _not_delivered(self, why: str) -> None:
+    def _on_delivery(self, why: str | None, _message: Any) -> None:
+        if why is None:
+            return
         text = f"A record was not delivered to {self._topic}: {why}"
         if self._sync:
             self._failed.append(text)
         else:
             self._say(text)
-
-    def _on_error(self, error: Any) -> None:
-        from confluent_kafka import KafkaError
-
-        is_silent = error.code() == KafkaError._ALL_BROKERS_DOWN and not self._is_ready
-        if is_silent and not self._has_told:
-            self._has_told = True
-            self._say(
-                f"Nothing answers on {self._servers}; trying for {self._max_block_s:.0f} s. "
-                "Start a broker (`moldau up`), or name another with --bootstrap-server."
-            )

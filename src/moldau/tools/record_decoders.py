@@ -9,9 +9,9 @@ coordinator-common/…/CoordinatorRecordSerde.java.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from struct import Struct as Layout
 from typing import Any
 
@@ -20,6 +20,15 @@ from moldau.protocol.messages.consumer_protocol import (
     ConsumerProtocolSubscription,
 )
 from moldau.protocol.schema import Message
+from moldau.tools.coordinator_records import (
+    Kinds,
+    UnknownType,
+    coordinator_kinds,
+    group_kinds,
+    messages_of,
+    read_record,
+)
+from moldau.tools.deserializers import byte_array
 from moldau.tools.java_messages import JavaError, read_message, read_uvarint
 from moldau.tools.java_numbers import as_short
 from moldau.tools.java_text import utf8
@@ -31,42 +40,11 @@ _NO_VALUE = (
     'Cannot invoke "java.nio.ByteBuffer.remaining()" because the return value of '
     '"org.apache.kafka.common.record.internal.Record.value()" is null'
 )
-Kinds = Mapping[int, tuple[type[Message], type[Message]]]
 Shown = tuple[str | None, str | None]
 
 
 class NoDecoder(ValueError):
     """There is no such class, or it is no decoder."""
-
-
-@cache
-def messages_of(*modules: str) -> dict[str, type[Message]]:
-    """The messages that some modules of `protocol.messages` define, by their names."""
-    return {
-        name: value
-        for module in modules
-        for name, value in vars(import_module(f"moldau.protocol.messages.{module}")).items()
-        if isinstance(value, type) and issubclass(value, Message) and value is not Message
-    }
-
-
-def coordinator_kinds(*modules: str) -> dict[int, tuple[type[Message], type[Message]]]:
-    """The keys and values of the records of a coordinator, by their type."""
-    classes = messages_of(*modules)
-    return {
-        cls.api_key: (cls, classes[f"{name.removesuffix('Key')}Value"])
-        for name, cls in classes.items()
-        if name.endswith("Key")
-    }
-
-
-def group_kinds() -> Kinds:
-    return coordinator_kinds(
-        "consumer_offsets",
-        "consumer_group_records",
-        "share_group_records",
-        "streams_group_records",
-    )
 
 
 # --- decoder classes
@@ -103,16 +81,11 @@ def _number(layout: Layout) -> Callable[[bytes], str]:
     return decode
 
 
-def _array(data: bytes) -> str:
-    """Java shows an array of bytes by its address, which says nothing."""
-    return f"[B@{id(data) & 0xFFFFFFFF:x}"
-
-
 _DECODERS = {
     "StringDecoder": utf8,
     "LongDecoder": _number(Layout(">q")),
     "IntegerDecoder": _number(Layout(">i")),
-    "DefaultDecoder": _array,
+    "DefaultDecoder": byte_array,
 }
 
 
@@ -120,8 +93,6 @@ _DECODERS = {
 
 
 class CoordinatorDecoder:
-    """Records whose keys begin with their type and whose values with their version."""
-
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
 
@@ -133,53 +104,31 @@ class CoordinatorDecoder:
                 "(message had a missing key)"
             )
         try:
-            kind = _int16(key, "key")
-            if kind not in self._kinds:
-                return f"Unknown record type {kind} at offset {offset}, skipping.", None
-            key_class, value_class = self._kinds[kind]
-            said_key = {"type": str(kind), "data": as_json(_read(key_class, key, kind, "key"), 0)}
-            if value is None:
-                return dumps(said_key), "<DELETE>"
-            return dumps(said_key), dumps(_said_value(value_class, value))
+            said = read_record(self._kinds, key, value)
+        except UnknownType as unknown:
+            return f"Unknown record type {unknown.kind} at offset {offset}, skipping.", None
         except JavaError as error:
             return f"Error at offset {offset}, skipping. {error}", None
+        shown_key = dumps({"type": str(said.kind), "data": said.key})
+        if said.value is None:
+            return shown_key, "<DELETE>"
+        _open_members(said.value)
+        return shown_key, dumps({"version": str(said.version), "data": said.value})
 
 
-def _int16(data: bytes, name: str) -> int:
-    if len(data) < 2:
-        raise JavaError(f"Could not read version from {name}'s buffer.")
-    return int.from_bytes(data[:2], "big", signed=True)
-
-
-def _read(cls: type[Message], data: bytes, version: int, name: str) -> Message:
-    """A key's version is 0, but it is called by its type."""
-    try:
-        return read_message(cls, 0 if name == "key" else version, data, 2)[0]
-    except JavaError as error:
-        raise JavaError(
-            f"Could not read record with version {version} from {name}'s buffer due to: {error}."
-        ) from None
-
-
-def _said_value(cls: type[Message], data: bytes) -> dict[str, Any]:
-    version = _int16(data, "value")
-    if not cls.versions[0] <= version <= cls.versions[1]:
-        raise JavaError(f"Found an unknown record version {version} for {cls.api_key} type")
-    said = as_json(_read(cls, data, version, "value"), version)
-    if said.get("protocolType") == "consumer":
-        for member in said["members"]:
+def _open_members(value: dict[str, Any]) -> None:
+    """Shows what the consumers of a classic group say to each other."""
+    if value.get("protocolType") == "consumer":
+        for member in value["members"]:
             _open(member, "subscription", ConsumerProtocolSubscription)
             _open(member, "assignment", ConsumerProtocolAssignment)
-    return {"version": str(version), "data": said}
 
 
 def _open(member: dict[str, Any], name: str, cls: type[Message]) -> None:
-    """Shows what the consumers of a classic group say to each other, where it can be read."""
-    from binascii import a2b_base64
-
+    """What cannot be read stays as it is."""
     data = a2b_base64(member[name])
+    version = int.from_bytes(data[:2], "big", signed=True)
     try:
-        version = _int16(data, name)
         member[name] = as_json(read_message(cls, version, data, 2)[0], version)
     except JavaError:
         return

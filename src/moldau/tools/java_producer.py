@@ -1,0 +1,176 @@
+"""librdkafka's producer, behaving as Java's does: it waits for the topic before it takes a record,
+and refuses records that are too large before they are sent.
+
+Apache Kafka: clients/…/producer/KafkaProducer.java, 4.3.1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from moldau.client.errors import BadSettings
+
+Headers = Sequence[tuple[str, bytes | None]]
+# Why a record was not delivered, or None; and the message as librdkafka gives it back.
+OnDelivery = Callable[[str | None, Any], None]
+# What Java does itself and librdkafka has no config for.
+_OURS = {"max.block.ms": "60000", "max.request.size": "1048576"}
+_DEFAULTS = {**_OURS, "buffer.memory": "33554432", "batch.size": "16384"}
+_PAUSE_S = 0.1
+_FIRST_ANSWER_S = 0.5
+_LONGEST_ANSWER_S = 4.0
+
+
+class JavaProducer:
+    """One producer; records may go to several topics."""
+
+    def __init__(
+        self, typed: Mapping[str, str], defaults: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        """Raises BadSettings."""
+        from confluent_kafka import KafkaException, Producer
+
+        from moldau.tools.java_client import librdkafka_config
+
+        self._say = say
+        config = librdkafka_config(typed, defaults, "producer", say, handled=_OURS)
+        chosen = {**_DEFAULTS, **defaults, **typed}
+        self._max_block_s = int(chosen["max.block.ms"]) / 1000
+        self._max_request = int(chosen["max.request.size"])
+        self._memory = int(chosen["buffer.memory"])
+        self._batch = int(chosen["batch.size"])
+        self._servers = chosen["bootstrap.servers"]
+        self._known: set[str] = set()
+        self._has_told = False
+        try:
+            self.handle = Producer({**config, "error_cb": self._on_error})
+        except KafkaException as error:
+            raise BadSettings(error.args[0].str()) from None
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        on_delivery: OnDelivery,
+        headers: Headers = (),
+        timestamp: int | None = None,
+    ) -> None:
+        """Hands a record over; what cannot be is told to `on_delivery` before this returns.
+
+        Raises BadSettings when the producer is in no state to send.
+        """
+        why = self.wait_for(topic) or self.too_large(value, key, headers)
+        if why is not None:
+            on_delivery(why, None)
+            return
+        if self._batch > self._memory:
+            raise BadSettings(
+                f"Attempt to allocate {self._batch} bytes, but there is a hard limit of "
+                f"{self._memory} on memory allocations: make batch.size smaller than buffer.memory."
+            )
+        options: dict[str, Any] = {} if timestamp is None else {"timestamp": timestamp}
+        if headers:
+            options["headers"] = list(headers)
+        self._produce(topic, value, key, on_delivery, options)
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        on_delivery: OnDelivery,
+        options: dict[str, Any],
+    ) -> None:
+        from confluent_kafka import KafkaError, KafkaException
+
+        def delivered(error: Any, message: Any) -> None:
+            on_delivery(None if error is None else error.str(), message)
+
+        while True:
+            try:
+                self.handle.produce(topic, value, key, on_delivery=delivered, **options)
+            except BufferError:
+                self.handle.poll(_PAUSE_S)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise BadSettings(error.args[0].str()) from None
+                on_delivery(error.args[0].str(), None)
+                return
+            else:
+                self.handle.poll(0)
+                return
+
+    def too_large(self, value: bytes | None, key: bytes | None, headers: Headers) -> str | None:
+        """Java's word for a record that is larger than the producer may send."""
+        size = _batch_size(value, key, headers)
+        if size > self._max_request:
+            return (
+                f"The message is {size} bytes when serialized which is larger than "
+                f"{self._max_request}, which is the value of the max.request.size configuration."
+            )
+        if size > self._memory:
+            return (
+                f"The message is {size} bytes when serialized which is larger than the total "
+                "memory buffer you have configured with the buffer.memory configuration."
+            )
+        return None
+
+    def wait_for(self, topic: str) -> str | None:
+        """Until the cluster knows the topic, making it when it may; why not, after max.block.ms."""
+        if topic in self._known:
+            return None
+        from confluent_kafka import KafkaError, KafkaException
+
+        deadline = time.monotonic() + self._max_block_s
+        # Between two questions errors are told, and Ctrl-C is heard; a slow cluster gets time.
+        patience = _FIRST_ANSWER_S
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                wait_ms = round(self._max_block_s * 1000)
+                return f"Topic {topic} not present in metadata after {wait_ms} ms."
+            try:
+                known = self.handle.list_topics(topic, min(patience, left)).topics
+                error = known[topic].error
+            except KafkaException:
+                self.handle.poll(0)
+                patience = min(2 * patience, _LONGEST_ANSWER_S)
+                continue
+            if error is None:
+                self._known.add(topic)
+                return None
+            if error.code() == KafkaError.TOPIC_EXCEPTION:
+                return f"Invalid topics: [{topic}]"
+            time.sleep(min(_PAUSE_S, max(0.0, left)))
+
+    def flush(self) -> None:
+        self.handle.flush()
+
+    def _on_error(self, error: Any) -> None:
+        from confluent_kafka import KafkaError
+
+        is_silent = error.code() == KafkaError._ALL_BROKERS_DOWN and not self._known
+        if is_silent and not self._has_told:
+            self._has_told = True
+            self._say(
+                f"Nothing answers on {self._servers}; trying for {self._max_block_s:.0f} s. "
+                "Start a broker (`moldau up`), or name another with --bootstrap-server."
+            )
+
+
+def _batch_size(value: bytes | None, key: bytes | None, headers: Headers) -> int:
+    """Java's upper bound for a batch of this one record."""
+    size = 61 + 21 + _field_size(key) + _field_size(value) + _varint_size(len(headers))
+    return size + sum(_field_size(name.encode()) + _field_size(data) for name, data in headers)
+
+
+def _field_size(data: bytes | None) -> int:
+    return 1 if data is None else _varint_size(len(data)) + len(data)
+
+
+def _varint_size(value: int) -> int:
+    """Of a zig-zag varint."""
+    return -(-max(1, (value << 1).bit_length()) // 7)
