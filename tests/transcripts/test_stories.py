@@ -29,6 +29,7 @@ NOT_YET = {
 # Stories of what our broker does not serve yet.
 NOT_OURS_YET = {
     "configs-scram": "SCRAM",
+    "groups-new-protocol": "KIP-848",
     "features": "the features of transactions, KIP-848 and share groups",
 }
 
