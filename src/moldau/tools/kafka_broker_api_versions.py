@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from moldau.client.admin import Admin
-from moldau.client.api_names import apis, broker_apis
+from moldau.client.api_names import Api, apis, broker_apis
 from moldau.client.cluster import ApiVersions, Node, versions_of_each
 from moldau.client.errors import KafkaError
 from moldau.tools.frame import Tool, admin_properties, notice_of, run
@@ -75,12 +75,13 @@ def _node_hash(node: Node) -> int:
 
 
 def _listed(versions: ApiVersions) -> str:
+    known = apis()
     keys = sorted({*versions, *broker_apis()})
-    return "(\n\t" + ",\n\t".join(_line(key, versions.get(key)) for key in keys) + "\n)"
+    lines = (_line(key, known.get(key), versions.get(key)) for key in keys)
+    return "(\n\t" + ",\n\t".join(lines) + "\n)"
 
 
-def _line(key: int, versions: tuple[int, int] | None) -> str:
-    api = apis().get(key)
+def _line(key: int, api: Api | None, versions: tuple[int, int] | None) -> str:
     name = f"{api.name if api else 'UNKNOWN'}({key}): "
     if versions is None:
         return name + "UNSUPPORTED"
