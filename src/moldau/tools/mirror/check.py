@@ -24,7 +24,7 @@ from moldau.protocol.raw_records import RawRecord, checksum, raw_records
 from moldau.tools.mirror.failure import MirrorError
 from moldau.tools.mirror.lane import Lane
 from moldau.tools.mirror.sides import Side
-from moldau.tools.mirror.visible import visible
+from moldau.tools.mirror.visible import Piece, visible
 
 _READ = 4 << 20
 _TRIES = 100
@@ -83,7 +83,11 @@ class Comparison:
     ) -> Iterator[list[RawRecord]]:
         """The source's records with the offsets that they have at the target."""
         for records in self._read(self._source, lane.place, start, end, READ_COMMITTED):
-            targets = lane.progress.map.targets_of([record.offset for record in records])
+            sources = [record.offset for record in records]
+            targets = lane.progress.map.targets_of(sources)
+            if targets == sources:
+                yield records
+                continue
             if -1 in targets:
                 strangers = [r.offset for r, t in zip(records, targets, strict=True) if t < 0]
                 found.differs(
@@ -108,12 +112,7 @@ class Comparison:
                 position = self._begin_of_log(side, place, position)
                 continue
             pieces, next_offset = visible(fetched, position)
-            records = [
-                record
-                for piece in pieces
-                for record in raw_records(piece.header, piece.data)
-                if position <= record.offset < end
-            ]
+            records = _within(pieces, position, end)
             empty = 0 if next_offset > position else empty + 1
             position = max(next_offset, fetched.log_start)
             if records:
@@ -150,6 +149,16 @@ class Comparison:
                 f"offset {position}, which was copied"
             )
         return first
+
+
+def _within(pieces: list[Piece], start: int, end: int) -> list[RawRecord]:
+    records: list[RawRecord] = []
+    for header, data, _ in pieces:
+        found = raw_records(header, data)
+        if header.base_offset < start or header.last_offset >= end:
+            found = [record for record in found if start <= record.offset < end]
+        records += found
+    return records
 
 
 def _walk(

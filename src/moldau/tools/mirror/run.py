@@ -86,6 +86,7 @@ class Run:
         self._stopped = False
         self._following = False
         self._left = self._done_before = 0
+        self._copied_s = 0.0
 
     def stop(self) -> None:
         """To come to an end: from a signal handler, so it only says so."""
@@ -178,7 +179,9 @@ class Run:
     def _copy(self, name: str, until: Callable[[], bool]) -> None:
         self._left = sum(lane.left for lane in self._lanes)
         self._view.phase(name, self._left)
+        began = time.monotonic()
         self._copier.run(until)
+        self._copied_s += time.monotonic() - began
 
     def _rest(self) -> None:
         records = sum(lane.records for lane in self._lanes)
@@ -300,12 +303,18 @@ class Run:
         records = sum(lane.records for lane in self._lanes)
         self._view.tell(
             f"COPIED   {len(self._pairs)} topics, {len(self._lanes)} partitions, {records:,} "
-            "records in this run; compared record by record"
+            f"records in this run{self._speed(records)}; compared record by record"
         )
         for group, count in sorted(self._groups.committed.items()):
             self._view.tell(f"group    {group}: {count} offsets")
         for group in sorted(self._groups.left_alone):
             self._view.tell(f"group    {group}: left alone, {self._groups.left_alone[group]}")
+
+    def _speed(self, records: int) -> str:
+        """Where it means something: following, a mirror waits for others."""
+        if self._options.follow or records < 10_000:
+            return ""
+        return f" ({records / max(self._copied_s, 1e-3):,.0f} records/s)"
 
     def _tell_all(self, lines: Iterable[str]) -> None:
         for line in lines:
