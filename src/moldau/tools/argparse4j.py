@@ -57,10 +57,12 @@ class Argument(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """Options that exclude each other; `required` when one of them must be there."""
+    """Options that exclude each other; `required` when one of them must be there. With a
+    `description` they stand by themselves in the help."""
 
     arguments: tuple[Argument, ...]
     required: bool = False
+    description: str = ""
 
 
 class Command(NamedTuple):

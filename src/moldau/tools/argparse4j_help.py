@@ -123,7 +123,13 @@ def help_text(parser: Parser) -> str:
         text += _row(_choice(parser), "")
         about = {name: about for name, about in parser.help_of.items() if about}
         text += "".join(_row(f"  {name}", about[name]) for name in about)
-    return text + "\noptional arguments:\n" + _arguments(parser, parser.options)
+    apart = [group for group in parser.groups if group.description]
+    options = [a for a in parser.options if not any(a in group.arguments for group in apart)]
+    text += "\noptional arguments:\n" + _arguments(parser, options)
+    for group in apart:
+        text += f"\n  {wrap(group.description, 2, '  ')}\n\n"
+        text += _arguments(parser, group.arguments)
+    return text
 
 
 def _arguments(parser: Parser, arguments: Iterable[Argument]) -> str:
