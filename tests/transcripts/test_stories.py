@@ -17,7 +17,7 @@ NO_BROKER = ("dump-log", "dump-log-options")
 QUICK = ("topics-basic", "topics-create-errors", "topics-describe-flags")
 # What our broker cannot answer yet as Apache Kafka does, by story and the end of a command.
 NOT_YET = {
-    ("producer-perf", "--transaction-duration-ms 100"): "transactions",
+    ("perf", "--transaction-duration-ms 100"): "transactions",
     ("groups-options", "--describe --group ''"): "ConsumerGroupDescribe (KIP-848), which refuses "
     "the empty name; DescribeGroups only does not find it",
     ("broker-api-versions", "kafka-broker-api-versions --bootstrap-server {B}"): "all APIs",
