@@ -139,6 +139,9 @@ REQUESTS: Mapping[str, Callable[[Scene], Fields]] = {
         "components": [{"entity_type": "client-id", "match_type": 0, "match": s.topic}]
     },
     "AlterClientQuotas": quota,
+    "DescribeUserScramCredentials": lambda s: {
+        "users": [{"name": "twice"}, {"name": "nobody"}, {"name": "twice"}]
+    },
     "UpdateFeatures": lambda s: {
         "feature_updates": [{"feature": "nonsense.version", "max_version_level": 1}],
         "validate_only": True,

@@ -23,9 +23,6 @@ NOT_YET = {
     ("broker-api-versions", "kafka-broker-api-versions --bootstrap-server {B}"): "all APIs",
     ("cluster", "unregister --bootstrap-server {B} --id 7"): "UnregisterBroker",
     ("cluster", "unregister --bootstrap-server {B} -i 7"): "UnregisterBroker",
-    ("configs-quotas", "--describe --entity-type users"): "DescribeUserScramCredentials",
-    ("configs-quotas", "--describe --user alice"): "DescribeUserScramCredentials",
-    ("configs-quotas", "--describe --user nobody"): "DescribeUserScramCredentials",
 }
 # Stories of what our broker does not serve yet.
 NOT_OURS_YET = {
