@@ -91,6 +91,10 @@ UNORDERED = frozenset(
         "OffsetCommit.topics",
         "OffsetCommit.topics.partitions",
         "OffsetDelete.topics",
+        "OffsetFetch.groups.topics",
+        "OffsetFetch.groups.topics.partitions",
+        "OffsetFetch.topics",
+        "OffsetFetch.topics.partitions",
         "Produce.responses",
         "Produce.responses.partition_responses",
     }

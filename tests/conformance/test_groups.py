@@ -4,6 +4,7 @@ and what is stored of them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -43,10 +44,9 @@ def test_both(both: Both, name: str, pytestconfig: pytest.Config) -> None:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_ours(alone: Pair, name: str) -> None:
-    client = Both(alone, Judge(Ledger("", ())), name)
     text = STORIES[name].read_text(encoding="utf-8")
-    assert transcript.told(client, text) == transcript.of_ours(text)
-    client.close()
+    with closing(Both(alone, Judge(Ledger("", ())), name)) as client:
+        assert transcript.told(client, text) == transcript.of_ours(text)
 
 
 # --- lists, and what is stored -------------------------------------------------------------------
