@@ -15,7 +15,7 @@ from moldau.__main__ import _demo_parser, _up_parser
 from moldau.tools import cli_records, completion
 from moldau.tools.cli import SUBCOMMANDS
 
-ALL = ("up", "status", "down", "demo", "completion")
+ALL = ("up", "status", "down", "demo", "folder", "completion")
 OTHERS = {"up": _up_parser, "demo": _demo_parser}
 Moldau = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -149,23 +149,6 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        (
-            "",
-            [
-                "completion",
-                "configs",
-                "consume",
-                "demo",
-                "down",
-                "groups",
-                "mirror",
-                "offsets",
-                "produce",
-                "status",
-                "topics",
-                "up",
-            ],
-        ),
         ("to", ["topics"]),
         ("topics de", ["delete", "describe"]),
         ("completion ", ["bash", "fish", "zsh"]),
@@ -244,6 +227,14 @@ def test_quotas_are_configs_of_clients(moldau: Moldau) -> None:
     assert shown == [{"name": "producer_byte_rate", "value": 1024.0, "source": "QUOTA"}]
     assert moldau("configs", "unset", "client", "cli", "producer_byte_rate").returncode == 0
     assert json.loads(moldau("configs", "show", "client", "cli", "--json").stdout) == []
+
+
+def test_every_command_is_completed(moldau: Moldau) -> None:
+    found = moldau("completion", "words", "").stdout.split()
+    assert found == sorted([*ALL, *SUBCOMMANDS])
+    for name in found:
+        if name != "completion":
+            assert "--help" in moldau("completion", "words", name, "--").stdout.split(), name
 
 
 def test_bash_completes(moldau: Moldau) -> None:

@@ -55,6 +55,14 @@ _WHERE = {
     "fish": "moldau completion fish | source   # in ~/.config/fish/config.fish",
 }
 Parsers = Mapping[str, Callable[[], ArgumentParser]]
+
+
+def _worker_options() -> ArgumentParser:
+    from moldau.tools import worker  # with all of streams: only where it is asked for
+
+    return worker.parser()
+
+
 _PARSERS: Parsers = {
     "status": instances.status_options,
     "down": instances.down_options,
@@ -65,6 +73,7 @@ _PARSERS: Parsers = {
     "produce": cli_records.produce_options,
     "consume": cli_records.consume_options,
     "mirror": mirror_options.options,
+    "worker": _worker_options,
 }
 # What is no name but is understood where one of these stands before it.
 _WORDS = {"--to": ("earliest", "latest"), "--offset": ("earliest", "latest")}
