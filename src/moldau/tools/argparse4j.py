@@ -58,11 +58,12 @@ class Argument(NamedTuple):
 
 class OneOf(NamedTuple):
     """Options that exclude each other; `required` when one of them must be there. With a
-    `description` they stand by themselves in the help."""
+    `description` they stand by themselves in the help, under a `title` if there is one."""
 
     arguments: tuple[Argument, ...]
     required: bool = False
     description: str = ""
+    title: str = ""
 
 
 class Command(NamedTuple):

@@ -127,6 +127,7 @@ def help_text(parser: Parser) -> str:
     options = [a for a in parser.options if not any(a in group.arguments for group in apart)]
     text += "\noptional arguments:\n" + _arguments(parser, options)
     for group in apart:
+        text += f"\n{group.title}:" if group.title else ""
         text += f"\n  {wrap(group.description, 2, '  ')}\n\n"
         text += _arguments(parser, group.arguments)
     return text
