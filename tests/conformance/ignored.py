@@ -19,7 +19,9 @@ class Entry(NamedTuple):
     `fields` are those of answers (patterns with `*`), `at` their places, `theirs` and `ours` the
     values. `story` is the test that finds every one of them, and fails when it does not; in the
     stories of `also` they may occur. An entry without fields is about what no answer shows: `test`
-    shows it. `kafka_python` names tests of kafka-python that fail on ours because of it.
+    shows it. `kafka_python` names tests of kafka-python that fail on ours because of it,
+    `tool_stories` whole stories of tests/transcripts and `tool_commands` (`story: end of the
+    command`) what our broker cannot answer in them.
     """
 
     says: str
@@ -32,6 +34,8 @@ class Entry(NamedTuple):
     ours: str = "*"
     test: str = ""
     kafka_python: tuple[str, ...] = ()
+    tool_stories: tuple[str, ...] = ()
+    tool_commands: tuple[str, ...] = ()
 
     def field_of(self, difference: Difference) -> str | None:
         """Which of the fields this is a difference of."""
@@ -64,7 +68,8 @@ def read(text: str) -> tuple[Entry, ...]:
         for entry in section.get("difference", []):
             entry["fields"] = tuple(f for one in entry.get("fields", ()) for f in spread(one))
             entry["also"] = tuple(entry.get("also", ()))
-            entry["kafka_python"] = tuple(entry.get("kafka_python", ()))
+            for key in ("kafka_python", "tool_stories", "tool_commands"):
+                entry[key] = tuple(entry.get(key, ()))
             found.append(Entry(section=section["title"], **entry))
     return tuple(found)
 

@@ -9,27 +9,16 @@ import pytest
 
 import moldau
 from tests.apache_kafka import ApacheKafka
+from tests.conformance.ignored import entries
 from tests.transcripts import story
 from tests.transcripts.stage import CONFIG, Stage
 
 NAMES = sorted(path.stem for path in story.STORIES.glob("*.txt"))
 NO_BROKER = ("dump-log", "dump-log-options")
 QUICK = ("topics-basic", "topics-create-errors", "topics-describe-flags")
-# What our broker cannot answer yet as Apache Kafka does, by story and the end of a command.
-NOT_YET = {
-    ("perf", "--transaction-duration-ms 100"): "transactions",
-    ("groups-options", "--describe --group ''"): "ConsumerGroupDescribe (KIP-848), which refuses "
-    "the empty name; DescribeGroups only does not find it",
-    ("broker-api-versions", "kafka-broker-api-versions --bootstrap-server {B}"): "all APIs",
-    ("cluster", "unregister --bootstrap-server {B} --id 7"): "UnregisterBroker",
-    ("cluster", "unregister --bootstrap-server {B} -i 7"): "UnregisterBroker",
-}
-# Stories of what our broker does not serve yet.
-NOT_OURS_YET = {
-    "configs-scram": "SCRAM",
-    "groups-new-protocol": "KIP-848",
-    "features": "the features of transactions, KIP-848 and share groups",
-}
+# What our broker does not serve yet: whole stories, and commands by story and their end.
+NOT_OURS_YET = {name for entry in entries() for name in entry.tool_stories}
+NOT_YET = [tuple(one.split(": ", 1)) for entry in entries() for one in entry.tool_commands]
 
 
 @pytest.fixture(scope="module")
