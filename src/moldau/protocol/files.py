@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from struct import Struct
 from typing import NamedTuple
 
-from crc32c import crc32c
-
 from moldau.protocol import uuids
+from moldau.protocol.crc import crc32c
 from moldau.protocol.properties import as_mapping
 
 OFFSET_ENTRY = Struct(">iI")  # offset relative to the segment's base, position of the batch

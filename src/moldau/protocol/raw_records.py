@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from crc32c import crc32c
-
 from moldau.protocol.compression import DECOMPRESSED_LIMIT, Buffer, compress
+from moldau.protocol.crc import crc32c
 from moldau.protocol.primitives import uvarint
 from moldau.protocol.records import (
     LOG_APPEND_TIME,

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from crc32c import crc32c
-
 from moldau.protocol.compression import (
     DECOMPRESSED_LIMIT,
     Buffer,
@@ -20,6 +18,7 @@ from moldau.protocol.compression import (
     compress,
     decompress,
 )
+from moldau.protocol.crc import crc32c
 
 HEADER = Struct(">qiibIhiqqqhii")
 HEADER_SIZE = 61

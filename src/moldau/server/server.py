@@ -69,8 +69,10 @@ def bind(listener: Listener, backlog: int) -> list[socket.socket]:
 def _addresses(listener: Listener) -> list[tuple[int, str]]:
     if not listener.host:
         return [(socket.AF_INET6, "::") if socket.has_dualstack_ipv6() else (socket.AF_INET, "")]
+    # As bytes where it can be: for a text Python loads its tables of international names.
+    host = listener.host.encode() if listener.host.isascii() else listener.host
     try:
-        found = socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, listener.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise BindError(
             f"Listener {listener.name} names host {listener.host!r}, which this machine can't "

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from struct import Struct
 
-from crc32c import crc32c
-
 from moldau.protocol.compression import (
     Buffer,
     Codec,
     TooLargeDecompressed,
     compress,
 )
+from moldau.protocol.crc import crc32c
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.records import (
     ATTRIBUTES_OFFSET,

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from crc32c import crc32c
-
 from moldau.broker.groups.records import GROUP_METADATA, MALFORMED, record_type
+from moldau.protocol.crc import crc32c
 from moldau.protocol.primitives import Malformed
 from moldau.protocol.records import (
     CODEC_MASK,

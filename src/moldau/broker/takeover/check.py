@@ -18,7 +18,7 @@ def check_metadata_are_there(logs: LogManager) -> None:
     """A folder full of partitions and without metadata is half of something: its logs would be
     set aside as strays. Raises FolderError."""
     found = {one.name for one in logs.disk.list(logs.data_dir) if one.is_directory}
-    if METADATA_DIRECTORY in found:
+    if not found or METADATA_DIRECTORY in found:
         return
     from moldau.broker.takeover.contents import partition_directories
 
