@@ -24,6 +24,7 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "groups": ("consumer groups: lag, members, reset, delete", _lazily("cli_groups")),
     "configs": ("what is set: topics, brokers, groups, quotas; set, unset", _lazily("cli_configs")),
     "offsets": ("where logs begin and end; delete old records", _lazily("cli_offsets")),
+    "log": ("segments on the disk: dump, verify", _lazily("cli_log")),
     "produce": ("records from stdin", _lazily("cli_records", "produce")),
     "consume": ("records to stdout", _lazily("cli_records", "consume")),
     "worker": ("run a program of streams", _lazily("worker")),

@@ -15,6 +15,7 @@ from moldau.client.errors import KafkaError
 from moldau.tools import (
     cli_configs,
     cli_groups,
+    cli_log,
     cli_offsets,
     cli_records,
     cli_topics,
@@ -70,6 +71,7 @@ _PARSERS: Parsers = {
     "groups": cli_groups.options,
     "configs": cli_configs.options,
     "offsets": cli_offsets.options,
+    "log": cli_log.options,
     "produce": cli_records.produce_options,
     "consume": cli_records.consume_options,
     "mirror": mirror_options.options,
