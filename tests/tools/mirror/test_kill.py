@@ -26,13 +26,13 @@ from tests.tools.mirror.stage import (
 )
 
 PARTITIONS = 3
-PER_PARTITION = 12_000
+PER_PARTITION = 30_000
 ROUNDS = int(os.environ.get("MOLDAU_KILLS", "10"))
 
 
 def fill(cluster: Cluster, topic: str) -> None:
     """Large batches, small ones, compressed ones."""
-    values = [b"%06d" % i + bytes(1000) for i in range(PER_PARTITION)]
+    values = [b"%06d" % i + bytes(500) for i in range(PER_PARTITION)]
     cluster.produce(topic, values, 0)
     cluster.produce(topic, values, 1, config={"batch.size": 5000})
     cluster.produce(topic, values, 2, config={"compression.type": "lz4", "batch.size": 20_000})
@@ -59,21 +59,22 @@ class Rounds:
         process.kill()
         out, _ = process.communicate()
         assert process.returncode == -signal.SIGKILL, out
-        self.interrupted += self.copied() < PARTITIONS * PER_PARTITION
+        with Admin(self.target.servers) as admin:
+            self.interrupted += self.copied(admin) < PARTITIONS * PER_PARTITION
 
     def wait_for_progress(self, process: subprocess.Popen[str], records: int) -> None:
-        before = self.copied()
-        deadline = time.monotonic() + 60
-        while self.copied() < before + records and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-
-    def copied(self) -> int:
+        """One connection for all the asking: between two answers the mirror copies thousands."""
         with Admin(self.target.servers) as admin:
-            try:
-                return sum(list_offsets(admin, self.places, LATEST).values())
-            except KafkaError:
-                return 0
+            before = self.copied(admin)
+            deadline = time.monotonic() + 60
+            while self.copied(admin) < before + records and process.poll() is None:
+                assert time.monotonic() < deadline
+
+    def copied(self, admin: Admin) -> int:
+        try:
+            return sum(list_offsets(admin, self.places, LATEST).values())
+        except KafkaError:
+            return 0
 
 
 def test_killed_again_and_again(source: Cluster, target: Cluster) -> None:
