@@ -288,22 +288,27 @@ def _open(
         )
     errors = []
     out_of_time = False
+    keyed = config.is_compacted
+    first, last = _bounds(config, now_ms)
+    if config.uses_append_time or header.attributes & LOG_APPEND_TIME:
+        first, last = 1, 0  # it is not the time alone that decides
     try:
         for index, record in enumerate(iterate(records)):
             if record.offset != index:
                 return _invalid(
                     f"Record {index} of the batch for {where} has offset delta {record.offset}"
                 )
-            if config.is_compacted and record.key is None:
+            if keyed and record.key is None:
                 text = (
                     f"Compacted topic cannot accept message without key in topic partition {where}"
                 )
                 errors.append((index, text))
                 continue
-            text = _wrong_time(record, header, config, now_ms)
-            if text:
-                out_of_time = True
-                errors.append((index, text))
+            if not first <= record.timestamp <= last:
+                text = _wrong_time(record, header, config, now_ms)
+                if text:
+                    out_of_time = True
+                    errors.append((index, text))
     except TooLargeDecompressed as error:
         return Refused(ErrorCode.MESSAGE_TOO_LARGE, f"The record batch for {where}: {error}")
     except CorruptBatch as error:
@@ -325,6 +330,12 @@ def _open(
     )
 
 
+def _bounds(config: LogConfig, now_ms: int) -> tuple[int, int]:
+    """The earliest and the latest time that a record may have."""
+    first = now_ms - config.message_timestamp_before_max_ms
+    return first, now_ms + config.message_timestamp_after_max_ms
+
+
 def _wrong_time(record: Record, header: BatchHeader, config: LogConfig, now_ms: int) -> str:
     """Kafka's sentence, or nothing (LogValidator.validateTimestamp)."""
     if config.uses_append_time or record.timestamp == NO_TIMESTAMP:
@@ -336,8 +347,7 @@ def _wrong_time(record: Record, header: BatchHeader, config: LogConfig, now_ms: 
             f" value={len(record.value or b'')} bytes). Producer should not set timestamp type to"
             " LogAppendTime."
         )
-    first = now_ms - config.message_timestamp_before_max_ms
-    last = now_ms + config.message_timestamp_after_max_ms
+    first, last = _bounds(config, now_ms)
     if first <= record.timestamp <= last:
         return ""
     return (
