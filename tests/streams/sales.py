@@ -24,17 +24,22 @@ def sale(second: float, category: str = "books", amount: str = "1.10") -> Sale:
 
 
 def revenue(
-    bootstrap_servers: str = "localhost:9092", *, key: str | None = None, **settings: Any
+    bootstrap_servers: str = "localhost:9092",
+    *,
+    key: str | None = None,
+    prefix: str = "",
+    **settings: Any,
 ) -> moldau.App:
-    """From `sales` to `revenue-per-minute`; with key="category" without a repartition."""
-    app = moldau.App("revenue", bootstrap_servers, **settings)
-    sales = app.topic("sales", Sale, event_time="timestamp", lateness="10s", key=key)
+    """From `sales` to `revenue-per-minute`; with key="category" without a repartition. `prefix` is
+    that of its name and its topics."""
+    app = moldau.App(f"{prefix}revenue", bootstrap_servers, **settings)
+    sales = app.topic(f"{prefix}sales", Sale, event_time="timestamp", lateness="10s", key=key)
     (
         app.stream(sales)
         .group_by("category")
         .tumbling("1m")
         .agg(revenue=moldau.sum("amount"), orders=moldau.count())
-        .to("revenue-per-minute")
+        .to(f"{prefix}revenue-per-minute")
     )
     return app
 

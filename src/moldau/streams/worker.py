@@ -1,8 +1,7 @@
 """The body of tasks: one consumer, one producer, and the tasks that the group gives this process.
 
-A checkpoint: what the tasks made is sent and acknowledged; then their changelogs, each ending in a
-marker that holds where its sources were; then the offsets are committed. With `exactly_once` all
-of it is one Kafka transaction.
+A checkpoint: what the tasks made, their changelogs (each ends in a marker that holds where its
+sources were) and the positions become true, as the guarantee says (`guarantees.py`).
 
 Partition p of all topics of a stage is one task. librdkafka has no assignor of the user's, so the
 group deals out one topic of each stage, and its siblings are assigned beside it by hand.
@@ -12,23 +11,22 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from moldau.streams.app import App
-from moldau.streams.engine.outputs import Output
+from moldau.streams.changelogs import Changelogs
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Records, Task
-from moldau.streams.errors import StreamsError
+from moldau.streams.guarantees import guarantee
 from moldau.streams.internal_topics import prepare
 from moldau.streams.topology import Stage, topology
 
 BATCH = 5000
 POLL_S = 0.1
-TIMEOUT_S = 60.0
 _EOF = KafkaError._PARTITION_EOF
 
 Place = tuple[str, int]
@@ -40,47 +38,36 @@ def _now_ms() -> int:
 
 class Worker:
     def __init__(self, app: App, *, slot: int = 0, say: Callable[[str], None] = print) -> None:
+        """`slot`: of the processes of this machine, which one. `say`: what people should know."""
         self._app = app
-        self._say = say
         self._topology = topology(app.id, app.nodes)
-        self._transactional = app.guarantee == "exactly_once"
         self._partitions = prepare(app, self._topology)
         self._tasks: dict[tuple[str, int], Task] = {}
         self._by_place: dict[Place, Task] = {}
         self._at_end: set[Place] = set()
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
-        self._in_transaction = False
-        self._failures: list[str] = []
         self._next_checkpoint = 0.0
-        base = {"bootstrap.servers": app.bootstrap_servers, **app.config}
-        self._consumer_settings = {
-            **base,
-            "group.id": app.id,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "partition.assignment.strategy": "cooperative-sticky",
-        }
-        self._consumer = Consumer(self._consumer_settings)
-        producer = {
-            **base,
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "linger.ms": 5,
-            "queue.buffering.max.messages": 1_000_000,
-        }
-        if self._transactional:
-            producer["transactional.id"] = f"{app.id}-{slot}"
-        self._producer = Producer(producer)
+        self._changelogs = Changelogs(app)
+        self._guarantee = guarantee(app, slot, say)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": app.bootstrap_servers,
+                **app.config,
+                "group.id": app.id,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "partition.assignment.strategy": "cooperative-sticky",
+            }
+        )
 
     # --- life -------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end"."""
-        if self._transactional:
-            self._init_transactions()
+        self._guarantee.start()
         self._consumer.subscribe(
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
@@ -89,19 +76,12 @@ class Worker:
             while self._running:
                 self._round()
             self._checkpoint()
+        except BaseException:
+            # A task may have taken half of a batch: leaving the group must not commit that.
+            self._guarantee.give_up()
+            raise
         finally:
             self._consumer.close()
-
-    def _init_transactions(self) -> None:
-        try:
-            self._producer.init_transactions(TIMEOUT_S)
-        except KafkaException as error:
-            why = error.args[0].str()
-            raise StreamsError(
-                f"{self._app.id}: guarantee='exactly_once' needs Kafka transactions, which "
-                f"{self._app.bootstrap_servers} refuses ({why}): take 'at_least_once', or Apache "
-                f"Kafka"
-            ) from None
 
     def stop(self) -> None:
         """Ends after this round. May be called by a signal handler."""
@@ -109,15 +89,18 @@ class Worker:
 
     def _round(self) -> None:
         messages = self._consumer.consume(BATCH, POLL_S)
+        if self._guarantee.aborted:
+            self._rewind()
+            return
         for place, part in _by_place(messages).items():
             self._feed(place, part)
         self._tick()
         for task in self._tasks.values():
             self._send(task)
-        self._producer.poll(0)
-        if time.monotonic() >= self._next_checkpoint:
+        is_done = self._app.until == "end" and bool(self._tasks) and self._is_done()
+        if is_done or time.monotonic() >= self._next_checkpoint:
             self._checkpoint()
-        if self._app.until == "end" and self._tasks and self._is_done():
+        if is_done and not self._guarantee.aborted:
             self._running = False
 
     def _schedule(self) -> None:
@@ -161,74 +144,39 @@ class Worker:
 
     def _send(self, task: Task) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
-        self._produce(outputs)
-
-    def _produce(self, outputs: Iterable[Output]) -> None:
-        produce, failed = self._producer.produce, self._delivered
-        for topic, partition, key, value, timestamp in outputs:
-            if self._transactional and not self._in_transaction:
-                self._producer.begin_transaction()
-                self._in_transaction = True
-            while True:
-                try:
-                    produce(
-                        topic,
-                        value,
-                        key,
-                        -1 if partition is None else partition,
-                        on_delivery=failed,
-                        timestamp=timestamp or 0,  # 0: now
-                    )
-                    break
-                except BufferError:
-                    self._producer.poll(0.05)
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._failures.append(f"{message.topic()}: {error.str()}")
+        self._guarantee.send(outputs)
 
     # --- checkpoints ------------------------------------------------------------------------
 
     def _checkpoint(self) -> None:
-        """Raises StreamsError when something could not be sent: nothing is committed then."""
+        """Raises StreamsError."""
+        if self._guarantee.aborted:
+            return
         tasks = list(self._tasks.values())
         for task in tasks:
             task.announce()
             self._send(task)
-        if not self._transactional:
-            self._flush()
-        for task in tasks:
-            self._produce(task.checkpoint())
-        offsets = [
-            TopicPartition(topic, task.partition, offset)
+        changes = [change for task in tasks for change in task.checkpoint()]
+        positions = [
+            TopicPartition(topic, task.partition, task.positions.get(topic, 0))
             for task in tasks
-            for topic, offset in task.positions.items()
+            for topic in task.stage.topics
         ]
-        if self._transactional:
-            self._commit_transaction(offsets)
-        else:
-            self._flush()
-            if offsets:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+        self._guarantee.commit(self._consumer, changes, positions)
         self._schedule()
 
-    def _commit_transaction(self, offsets: list[TopicPartition]) -> None:
-        if not self._in_transaction:
-            return
-        group = self._consumer.consumer_group_metadata()
-        self._producer.send_offsets_to_transaction(offsets, group, TIMEOUT_S)
-        self._producer.commit_transaction(TIMEOUT_S)
-        self._in_transaction = False
-
-    def _flush(self) -> None:
-        left = self._producer.flush(TIMEOUT_S)
-        if left or self._failures:
-            why = self._failures[0] if self._failures else f"no answer in {TIMEOUT_S:.0f} s"
-            raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
+    def _rewind(self) -> None:
+        """What an aborted transaction held has not been: the tasks begin again where their
+        changelogs end."""
+        leads = [TopicPartition(one.stage.topics[0], one.partition) for one in self._tasks.values()]
+        self._lost(self._consumer, leads)
+        self._guarantee.aborted = False
+        self._assigned(self._consumer, leads)
 
     # --- rebalancing ------------------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
+        self._checkpoint()  # restoring takes its time: nothing is left open meanwhile
         places: list[TopicPartition] = []
         for lead in leads:
             stage = self._leads[lead.topic]
@@ -256,25 +204,9 @@ class Worker:
 
     def _restored(self, stage: Stage, partition: int) -> Task:
         state = State()
-        place = TopicPartition(self._topology.changelog(stage), partition, 0)
-        marker = state.restore(self._changelog(place))
+        place = TopicPartition(self._topology.changelog(stage), partition)
+        marker = state.restore(self._changelogs.read(place))
         return Task(self._topology, stage, partition, self._partitions, state, marker)
-
-    def _changelog(self, place: TopicPartition) -> Iterable[tuple[bytes, bytes | None]]:
-        reader = Consumer({**self._consumer_settings, "group.id": f"{self._app.id}-restore"})
-        try:
-            reader.assign([place])
-            while True:
-                for message in reader.consume(BATCH, POLL_S):
-                    error = message.error()
-                    if error is None:
-                        yield message.key(), message.value()
-                    elif error.code() == _EOF:
-                        return
-                    else:
-                        raise KafkaException(error)
-        finally:
-            reader.close()
 
 
 def _by_place(messages: list[Message]) -> dict[Place, list[Message]]:

@@ -58,6 +58,7 @@ class Task:
         self._open_inputs()
         if marker is not None:
             self._resume(marker)
+        self._marker = self._now()
 
     def _open_inputs(self) -> None:
         operator = self._built.by_node
@@ -134,17 +135,26 @@ class Task:
                         made.announce(origin)
 
     def checkpoint(self) -> list[Output]:
-        """What the changelog gets: the changes since the last one, and the marker behind them."""
+        """What the changelog gets: the changes since the last one, and the marker behind them.
+        Nothing, when nothing has happened."""
         self.announce()
+        changes, marker = self._state.save(), self._now()
+        if not changes and marker == self._marker:
+            return []
+        self._marker = marker
         topic = self._topology.changelog(self.stage)
-        marker = {
-            "positions": self.positions,
-            "inputs": {name: one.save() for name, one in self._inputs.items()},
-            "watermark": self._clock.watermark,
-            "sent": {one.topic: one.sent for one in self._repartitionings},
-        }
-        changes = [*self._state.save(), (MARKER, encode(marker))]
-        return [Output(topic, self.partition, key, value, None) for key, value in changes]
+        records = [*changes, (MARKER, marker)]
+        return [Output(topic, self.partition, key, value, None) for key, value in records]
+
+    def _now(self) -> bytes:
+        return encode(
+            {
+                "positions": self.positions,
+                "inputs": {name: one.save() for name, one in self._inputs.items()},
+                "watermark": self._clock.watermark,
+                "sent": {one.topic: one.sent for one in self._repartitionings},
+            }
+        )
 
     def _resume(self, marker: Any) -> None:
         self.positions = dict(marker["positions"])
@@ -213,10 +223,10 @@ class _SourceInput:
         self._origin.watermark = self._clock.watermark
 
     def save(self) -> Any:
-        return [self._clock.highest, self._clock.watermark]
+        return [self._clock.highest, self._clock.watermark, self._last_ms]
 
     def load(self, saved: Any) -> None:
-        self._clock.highest, self._clock.watermark = saved
+        self._clock.highest, self._clock.watermark, self._last_ms = saved
         self._origin.watermark = self._clock.watermark
 
 

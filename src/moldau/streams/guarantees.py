@@ -1,0 +1,219 @@
+"""What a checkpoint is: how outputs, changelogs and positions come to be true together.
+
+At least once, one after the other: what was made, then the changelogs, then the positions.
+Exactly once, all of it is one Kafka transaction (KIP-98), and the group's generation goes with the
+positions, so that a worker whose partitions were given to another cannot commit (KIP-447).
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from moldau.streams.app import App
+from moldau.streams.engine.outputs import Output
+from moldau.streams.errors import StreamsError
+
+TIMEOUT_S = 60.0
+# A transaction is open for a checkpoint's interval, and for what the commit takes.
+TO_COMMIT_MS = 10_000
+TRIES = 3
+MOST_ABORTS = 5  # in a row
+
+
+def transaction_timeout_ms(app: App) -> int:
+    """For so long others wait for a worker that died, unless it is started again (promise 10)."""
+    return int(app.config.get("transaction.timeout.ms", app.checkpoint_ms + TO_COMMIT_MS))
+
+
+class AtLeastOnce:
+    """`aborted`: what was sent since the last checkpoint is void, and the tasks are too."""
+
+    def __init__(self, app: App, **settings: Any) -> None:
+        self.aborted = False
+        self._app = app
+        self._failures: list[str] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": app.bootstrap_servers,
+                **app.config,
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 1_000_000,
+                **settings,
+            }
+        )
+
+    def start(self) -> None:
+        """Before the first output."""
+
+    def send(self, outputs: Iterable[Output]) -> None:
+        produce, failed = self._producer.produce, self._delivered
+        for topic, partition, key, value, timestamp in outputs:
+            while True:
+                try:
+                    produce(
+                        topic,
+                        value,
+                        key,
+                        -1 if partition is None else partition,
+                        on_delivery=failed,
+                        timestamp=timestamp or 0,  # 0: now
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)
+        self._producer.poll(0)
+
+    def commit(
+        self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
+    ) -> None:
+        """Raises StreamsError when something could not be sent: nothing is committed then."""
+        if self.aborted:
+            return
+        self._flush()
+        if changes:
+            self.send(changes)
+            self._flush()
+            consumer.commit(offsets=positions, asynchronous=False)
+
+    def give_up(self) -> None:
+        """The worker has failed: nothing is committed any more."""
+        self.aborted = True
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failures.append(f"{message.topic()}: {error.str()}")
+
+    def _flush(self) -> None:
+        left = self._producer.flush(TIMEOUT_S)
+        if left or self._failures:
+            why = self._failures[0] if self._failures else f"no answer in {TIMEOUT_S:.0f} s"
+            raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
+
+
+class ExactlyOnce(AtLeastOnce):
+    """A transaction begins with the first output behind a checkpoint: an idle program has none.
+
+    Who comes back with the same transactional id (machine and slot) ends what it had left open.
+    """
+
+    def __init__(self, app: App, slot: int, say: Callable[[str], None]) -> None:
+        self._id = f"{app.id}-{platform.node()}-{slot}"
+        self._timeout_ms = transaction_timeout_ms(app)
+        super().__init__(
+            app, **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms}
+        )
+        self._say = say
+        self._is_open = False
+        self._aborts = 0
+
+    def start(self) -> None:
+        try:
+            self._producer.init_transactions(TIMEOUT_S)
+        except KafkaException as error:
+            raise StreamsError(self._refused(error.args[0])) from None
+
+    def _refused(self, error: KafkaError) -> str:
+        servers = self._app.bootstrap_servers
+        if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+            return (
+                f"{self._app.id}: a transaction may be open for {self._timeout_ms} ms, which is "
+                f"above transaction.max.timeout.ms of {servers}: take a shorter checkpoint="
+            )
+        return (
+            f"{self._app.id}: guarantee='exactly_once' needs Kafka transactions, which {servers} "
+            f"refuses ({error.str()}): take 'at_least_once', or Apache Kafka"
+        )
+
+    def send(self, outputs: Iterable[Output]) -> None:
+        outputs = list(outputs)
+        if self.aborted or not outputs:
+            return
+        try:
+            if not self._is_open:
+                self._producer.begin_transaction()
+                self._is_open = True
+            super().send(outputs)
+        except KafkaException as error:
+            self._abort(error.args[0])
+
+    def commit(
+        self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
+    ) -> None:
+        self.send(changes)
+        if self.aborted or not self._is_open:
+            return
+        # The changelog first: who is given our partitions after the group has taken the positions
+        # must see there that a transaction is open, and wait for it.
+        if self._producer.flush(TIMEOUT_S):
+            self._abort(KafkaError(KafkaError._TIMED_OUT))
+            return
+        group = consumer.consumer_group_metadata()
+        send, end = self._producer.send_offsets_to_transaction, self._producer.commit_transaction
+        if self._done(lambda: send(positions, group, TIMEOUT_S)) and self._done(
+            lambda: end(TIMEOUT_S)
+        ):
+            self._is_open = False
+            self._aborts = 0
+
+    def _done(self, step: Callable[[], object]) -> bool:
+        """False: the transaction had to be aborted."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                step()
+                return True
+            except KafkaException as raised:
+                error = raised.args[0]
+                if not error.retriable() or attempt == TRIES:
+                    self._abort(error)
+                    break
+        return False
+
+    def _abort(self, error: KafkaError) -> None:
+        """Raises StreamsError when it cannot be, or has been too often."""
+        why = self._failures[0] if self._failures else error.str()
+        self._aborts += 1
+        if self._aborts > MOST_ABORTS:
+            self.give_up()
+            raise StreamsError(
+                f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: {why}"
+            )
+        try:
+            self._producer.abort_transaction(TIMEOUT_S)
+        except KafkaException as raised:
+            self.aborted = True
+            raise StreamsError(self._ended(raised.args[0])) from None
+        self._failures.clear()  # of the records that the abort purged
+        self._is_open = False
+        self.aborted = True
+        self._say(
+            f"{self._app.id}: a transaction was aborted, and its records are taken again: {why}"
+        )
+
+    def _ended(self, error: KafkaError) -> str:
+        if error.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
+            return (
+                f"{self._app.id}: another worker has taken the transactional id {self._id}, or a "
+                f"transaction was open for more than {self._timeout_ms} ms; start the workers of "
+                f"one machine together, with -w"
+            )
+        return f"{self._app.id}: a transaction could not be ended: {error.str()}"
+
+    def give_up(self) -> None:
+        super().give_up()
+        if self._is_open:
+            self._is_open = False
+            # Where it cannot: when the worker is started again, or by its timeout.
+            with suppress(KafkaException):
+                self._producer.abort_transaction(TIMEOUT_S)
+
+
+def guarantee(app: App, slot: int, say: Callable[[str], None]) -> AtLeastOnce:
+    """`slot`: of the processes of this machine, which one."""
+    return ExactlyOnce(app, slot, say) if app.guarantee == "exactly_once" else AtLeastOnce(app)

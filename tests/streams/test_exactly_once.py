@@ -1,0 +1,260 @@
+"""guarantee="exactly_once" on Apache Kafka: what readers of committed records see."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from moldau.streams.changelogs import Changelogs, end_of
+from moldau.streams.errors import StreamsError
+from moldau.streams.guarantees import MOST_ABORTS
+from moldau.streams.worker import Worker
+from tests.apache_kafka import ApacheKafka
+from tests.streams.sales import revenue, row, sale
+
+pytestmark = [pytest.mark.apache, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+HALF = 15_000
+PARTITIONS = 2
+SHOP = """
+import os
+from tests.streams.sales import revenue
+app = revenue(
+    {servers!r},
+    prefix={prefix!r},
+    until=os.environ.get("UNTIL"),
+    guarantee="exactly_once",
+    checkpoint="1s",
+    config={{"session.timeout.ms": 2000, "heartbeat.interval.ms": 500, "log_level": 3}},
+)
+"""
+
+
+class Shop:
+    """Topics of its own, and what their results must be."""
+
+    def __init__(self, servers: str, prefix: str, folder: Path) -> None:
+        self.servers = servers
+        self.prefix = prefix
+        self.folder = folder
+        self.admin = AdminClient({"bootstrap.servers": servers})
+        self.admin.create_topics([NewTopic(f"{prefix}sales", PARTITIONS, 1)])[
+            f"{prefix}sales"
+        ].result(30)
+        (folder / "shop.py").write_text(SHOP.format(servers=servers, prefix=prefix))
+        self._sums: dict[tuple[int, str], list[Any]] = defaultdict(lambda: [Decimal(0), 0])
+        self._count = 0
+
+    def sell(self) -> None:
+        """Two and a half minutes of sales."""
+        producer = Producer({"bootstrap.servers": self.servers})
+        for i in range(self._count, self._count + HALF):
+            second, category, amount = i // 100, f"category-{i % 7}", Decimal(i % 997) / 100
+            sums = self._sums[second // 60, category]
+            sums[0] += amount
+            sums[1] += 1
+            value = msgspec.json.encode(sale(second, category, str(amount)))
+            producer.produce(f"{self.prefix}sales", value, partition=i % PARTITIONS)
+            producer.poll(0)
+        self._count += HALF
+        assert producer.flush(60) == 0
+
+    @property
+    def expected(self) -> list[Any]:
+        return _sorted(row(*of, f"{sums:.2f}", n) for of, (sums, n) in self._sums.items())
+
+    def results(self) -> list[Any]:
+        """All that is committed, to the cent and as often as it is there."""
+        rows = _committed(self.servers, f"{self.prefix}revenue-per-minute")
+        return _sorted({**one, "revenue": f"{Decimal(one['revenue']):.2f}"} for one in rows)
+
+    def offset(self, topic: str, level: IsolationLevel) -> int:
+        """Of all its partitions: where they end, or where what is open begins. 0 without it."""
+        if self.prefix + topic not in self.admin.list_topics(timeout=30).topics:
+            return 0
+        places = [TopicPartition(self.prefix + topic, number) for number in range(PARTITIONS)]
+        return sum(end_of(self.admin, place, level) for place in places)
+
+    def wait_for_checkpoint(self) -> None:
+        committed = IsolationLevel.READ_COMMITTED
+        before = self.offset(CHANGELOG, committed)
+        _wait(lambda: self.offset(CHANGELOG, committed) > before, "a checkpoint")
+
+    @property
+    def is_open(self) -> bool:
+        """Is there a transaction under way?"""
+        committed = self.offset(REPARTITION, IsolationLevel.READ_COMMITTED)
+        return committed < self.offset(REPARTITION, IsolationLevel.READ_UNCOMMITTED)
+
+    @contextmanager
+    def worker(self, slot: int, until: str | None = None) -> Iterator[subprocess.Popen[str]]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moldau", "worker", "-A", "shop:app", "--slot", str(slot)],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **({"UNTIL": until} if until else {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+CHANGELOG = "revenue-agg-1-changelog"
+REPARTITION = "revenue-agg-1-repartition"
+
+
+def test_promise_08_kill_9_in_a_transaction_repeats_nothing(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    shop = Shop(apache_kafka.bootstrap_servers, "killed-", tmp_path)
+    shop.sell()
+    with shop.worker(0) as worker:
+        _wait(lambda: shop.offset(CHANGELOG, IsolationLevel.READ_COMMITTED) > 0, "a checkpoint")
+        shop.sell()
+        _wait(lambda: shop.is_open, "an open transaction")
+        worker.kill()
+        worker.wait()
+    assert shop.is_open, "killed between two transactions"
+    with shop.worker(0, "end") as worker:
+        said, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0, said
+    assert shop.results() == shop.expected
+
+
+def test_promise_08_a_worker_that_was_given_up_for_dead_commits_nothing(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    """It stands still in a transaction, another takes its partitions, and it goes on."""
+    shop = Shop(apache_kafka.bootstrap_servers, "stopped-", tmp_path)
+    shop.sell()
+    with shop.worker(0, "end") as first:
+        _wait(lambda: shop.is_open, "an open transaction")
+        first.send_signal(signal.SIGSTOP)
+        assert shop.is_open, "stopped between two transactions"
+        with shop.worker(1, "end") as second:
+            shop.sell()
+            _wait(lambda: _members(shop) == 1, "the second worker alone")
+            shop.wait_for_checkpoint()
+            first.send_signal(signal.SIGCONT)
+            said, _ = first.communicate(timeout=60)
+            assert first.returncode == 0, said
+            also_said, _ = second.communicate(timeout=60)
+            assert second.returncode == 0, also_said
+    assert "a transaction was aborted" in said
+    assert shop.results() == shop.expected
+
+
+def test_promise_10_restoring_waits_for_the_open_transactions_of_a_changelog(
+    apache_kafka: ApacheKafka,
+) -> None:
+    servers = apache_kafka.bootstrap_servers
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic("waited-for", 1, 1)])["waited-for"].result(30)
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": "waited-for"})
+    producer.init_transactions(30)
+    for value, end in ((b"1", "commit"), (b"2", "abort"), (b"3", "commit")):
+        producer.begin_transaction()
+        producer.produce("waited-for", value, b"key")
+        producer.flush()
+        if value != b"3":
+            getattr(producer, f"{end}_transaction")(30)
+    read: list[Any] = []
+    changelogs = Changelogs(revenue(servers))
+    reading = threading.Thread(
+        target=lambda: read.extend(changelogs.read(TopicPartition("waited-for", 0)))
+    )
+    reading.start()
+    _wait(lambda: len(read) == 1, "what is committed")
+    assert reading.is_alive()
+    producer.commit_transaction(30)
+    reading.join(30)
+    assert read == [(b"key", b"1"), (b"key", b"3")]
+
+
+def test_an_idle_program_commits_no_transactions(apache_kafka: ApacheKafka, tmp_path: Path) -> None:
+    shop = Shop(apache_kafka.bootstrap_servers, "idle-", tmp_path)
+    shop.sell()
+    with shop.worker(0) as worker:
+        _wait(lambda: shop.offset(CHANGELOG, IsolationLevel.READ_COMMITTED) > 0, "a checkpoint")
+        _wait(lambda: _is_quiet(shop), "quiet for three intervals of a checkpoint")
+        assert worker.poll() is None
+
+
+def test_an_output_that_is_refused_is_named_and_nothing_is_committed(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    shop = Shop(apache_kafka.bootstrap_servers, "refused-", tmp_path)
+    sink = "refused-revenue-per-minute"
+    small = NewTopic(sink, PARTITIONS, 1, config={"max.message.bytes": "80"})
+    shop.admin.create_topics([small])[sink].result(30)
+    shop.sell()
+    said: list[str] = []
+    app = revenue(shop.servers, prefix="refused-", guarantee="exactly_once", until="end")
+    with pytest.raises(StreamsError, match=f"transactions in a row were aborted: {sink}: .*large"):
+        Worker(app, say=said.append).run()
+    assert len(said) >= MOST_ABORTS
+    assert shop.results() == []
+
+
+def test_promise_10_a_transaction_above_the_broker_s_maximum_is_refused(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    shop = Shop(apache_kafka.bootstrap_servers, "long-", tmp_path)
+    app = revenue(shop.servers, prefix="long-", guarantee="exactly_once", checkpoint="20m")
+    with pytest.raises(StreamsError, match=r"1210000 ms.*take a shorter checkpoint"):
+        Worker(app).run()
+
+
+def _is_quiet(shop: Shop) -> bool:
+    topics = (CHANGELOG, REPARTITION)
+    before = [shop.offset(topic, IsolationLevel.READ_UNCOMMITTED) for topic in topics]
+    time.sleep(3)
+    return before == [shop.offset(topic, IsolationLevel.READ_UNCOMMITTED) for topic in topics]
+
+
+def _members(shop: Shop) -> int:
+    group = f"{shop.prefix}revenue"
+    return len(shop.admin.describe_consumer_groups([group])[group].result(30).members)
+
+
+def _committed(servers: str, topic: str) -> list[Any]:
+    """Its records in order of partitions; waits until nothing in it is open."""
+    reader = Consumer({"bootstrap.servers": servers, "group.id": f"reader-of-{topic}"})
+    count = len(reader.list_topics(topic, timeout=30).topics[topic].partitions)
+    reader.close()
+    changelogs = Changelogs(revenue(servers))
+    places = [TopicPartition(topic, number) for number in range(count)]
+    return [
+        msgspec.json.decode(value or b"") for one in places for _, value in changelogs.read(one)
+    ]
+
+
+def _sorted(rows: Any) -> list[Any]:
+    return sorted(rows, key=lambda one: (one["window_start"], one["category"]))
+
+
+def _wait(until: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < deadline, f"no sign of {what}"
+        time.sleep(0.02)
