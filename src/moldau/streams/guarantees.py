@@ -22,7 +22,13 @@ TIMEOUT_S = 60.0
 # A transaction is open for a checkpoint's interval, and for what the commit takes.
 TO_COMMIT_MS = 10_000
 TRIES = 3
-MOST_ABORTS = 5  # in a row
+MOST_ABORTS = 3  # in a row
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
+
+
+def _pass(_error: KafkaError) -> None:
+    """Without it a fatal error is raised out of `poll`, through the reports of delivery. It comes
+    out of the next call too."""
 
 
 def transaction_timeout_ms(app: App) -> int:
@@ -45,6 +51,7 @@ class AtLeastOnce:
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
+                "error_cb": _pass,
                 **settings,
             }
         )
@@ -82,12 +89,16 @@ class AtLeastOnce:
             self._flush()
             consumer.commit(offsets=positions, asynchronous=False)
 
+    def lost(self) -> None:
+        """Others have the partitions already: what was made of them since the last checkpoint is
+        theirs to make."""
+
     def give_up(self) -> None:
         """The worker has failed: nothing is committed any more."""
         self.aborted = True
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
+        if error is not None and error.code() not in _PURGED:
             self._failures.append(f"{message.topic()}: {error.str()}")
 
     def _flush(self) -> None:
@@ -141,7 +152,7 @@ class ExactlyOnce(AtLeastOnce):
                 self._is_open = True
             super().send(outputs)
         except KafkaException as error:
-            self._abort(error.args[0])
+            self._abort(error.args[0].str())
 
     def commit(
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
@@ -152,7 +163,7 @@ class ExactlyOnce(AtLeastOnce):
         # The changelog first: who is given our partitions after the group has taken the positions
         # must see there that a transaction is open, and wait for it.
         if self._producer.flush(TIMEOUT_S):
-            self._abort(KafkaError(KafkaError._TIMED_OUT))
+            self._abort(f"no answer in {TIMEOUT_S:.0f} s")
             return
         group = consumer.consumer_group_metadata()
         send, end = self._producer.send_offsets_to_transaction, self._producer.commit_transaction
@@ -171,13 +182,13 @@ class ExactlyOnce(AtLeastOnce):
             except KafkaException as raised:
                 error = raised.args[0]
                 if not error.retriable() or attempt == TRIES:
-                    self._abort(error)
+                    self._abort(error.str())
                     break
         return False
 
-    def _abort(self, error: KafkaError) -> None:
+    def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
-        why = self._failures[0] if self._failures else error.str()
+        why = self._failures[0] if self._failures else why
         self._aborts += 1
         if self._aborts > MOST_ABORTS:
             self.give_up()
@@ -189,7 +200,7 @@ class ExactlyOnce(AtLeastOnce):
         except KafkaException as raised:
             self.aborted = True
             raise StreamsError(self._ended(raised.args[0])) from None
-        self._failures.clear()  # of the records that the abort purged
+        self._failures.clear()
         self._is_open = False
         self.aborted = True
         self._say(
@@ -204,6 +215,10 @@ class ExactlyOnce(AtLeastOnce):
                 f"one machine together, with -w"
             )
         return f"{self._app.id}: a transaction could not be ended: {error.str()}"
+
+    def lost(self) -> None:
+        if self._is_open:
+            self._abort("its partitions were given to others")
 
     def give_up(self) -> None:
         super().give_up()

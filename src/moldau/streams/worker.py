@@ -169,7 +169,7 @@ class Worker:
         """What an aborted transaction held has not been: the tasks begin again where their
         changelogs end."""
         leads = [TopicPartition(one.stage.topics[0], one.partition) for one in self._tasks.values()]
-        self._lost(self._consumer, leads)
+        self._drop(self._consumer, leads)
         self._guarantee.aborted = False
         self._assigned(self._consumer, leads)
 
@@ -189,9 +189,13 @@ class Worker:
 
     def _revoked(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
         self._checkpoint()
-        self._lost(consumer, leads)
+        self._drop(consumer, leads)
 
     def _lost(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
+        self._guarantee.lost()
+        self._drop(consumer, leads)
+
+    def _drop(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
         places = []
         for lead in leads:
             stage = self._leads[lead.topic]
