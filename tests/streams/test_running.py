@@ -61,3 +61,27 @@ def test_promise_08_a_task_goes_on_from_its_last_marker() -> None:
     results: list[Any] = [msgspec.json.decode(one.value) for one in again.outputs if one.value]
     assert results == [row(0, "books", "3.30", 3), row(1, "books", "2.20", 2)]
     assert Decimal(results[0]["revenue"]) == Decimal("3.30")
+
+
+def test_promise_05_silence_is_counted_from_the_last_record_after_a_restart_too() -> None:
+    import msgspec
+
+    app = revenue(key="category")
+    made = topology(app.id, app.nodes)
+    (stage,) = made.stages
+    counts = {"sales": 1, "revenue-per-minute": 1}
+    task = Task(made, stage, 0, counts, State())
+    assert task.checkpoint() == []  # nothing has happened
+    value = msgspec.json.encode(sale(1))
+    task.feed("sales", Records([0], [0], [b"books"], [value]), now_ms=1_000_000)
+    changelog = [(one.key or b"", one.value) for one in task.checkpoint()]
+    assert changelog
+    assert task.checkpoint() == []
+
+    state = State()
+    again = Task(made, stage, 0, counts, state, state.restore(changelog))
+    assert again.checkpoint() == []
+    again.tick("sales", now_ms=1_005_000, silence_ms=5_000)
+    assert again.outputs == []  # 1 s + 5 s - 10 s of lateness: the minute is not over
+    again.tick("sales", now_ms=1_069_000, silence_ms=5_000)
+    assert len(again.outputs) == 1
