@@ -32,9 +32,15 @@ KAFKA_SETTINGS = {
 }
 
 
-def _moldau(settings: Mapping[str, str]) -> Recipe:
+def moldau(settings: Mapping[str, str], files: int = 0) -> Kind:
+    """Ours with these settings; `files`: no more than so many are open."""
+    return Kind("moldau", "Moldau", "Moldau", lambda: _moldau(settings, files))
+
+
+def _moldau(settings: Mapping[str, str], files: int = 0) -> Recipe:
     def command(folder: Path, port: int) -> list[str]:
-        words = [sys.executable, "-m", "moldau", "up", "--no-environment", "--host", "127.0.0.1"]
+        words = ["prlimit", f"--nofile={files}"] if files else []
+        words += [sys.executable, "-m", "moldau", "up", "--no-environment", "--host", "127.0.0.1"]
         words += ["--port", str(port), "--data", str(folder / "data")]
         for name, value in settings.items():
             words += ["-o", f"{name}={value}"]
@@ -154,7 +160,7 @@ TOOLS = {"moldau": _our_tool, "kafka": _apache_tool}
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("moldau", "Moldau", "Moldau", lambda: _moldau({})),
+        moldau({}),
         Kind(
             "moldau-never", "Moldau, sync never", "never", lambda: _moldau({"moldau.sync": "never"})
         ),
