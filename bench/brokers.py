@@ -80,12 +80,15 @@ def start(kind: Kind, recipe: Recipe, folder: Path) -> Running:
     return _started(kind, recipe.command(folder, port), port, folder / "broker.log")
 
 
-def start_again(broker: Running) -> Running:
+def start_again(broker: Running, timeout_s: float = START_TIMEOUT_S) -> Running:
     """The same broker in the same folder, after it has ended."""
-    return _started(broker.kind, broker.command, int(broker.address.split(":")[1]), broker.log)
+    port = int(broker.address.split(":")[1])
+    return _started(broker.kind, broker.command, port, broker.log, timeout_s)
 
 
-def _started(kind: Kind, command: list[str], port: int, log: Path) -> Running:
+def _started(
+    kind: Kind, command: list[str], port: int, log: Path, timeout_s: float = START_TIMEOUT_S
+) -> Running:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAFKA_")}
     with log.open("ab") as out:
         begin = time.perf_counter()
@@ -99,7 +102,7 @@ def _started(kind: Kind, command: list[str], port: int, log: Path) -> Running:
         )
     running = Running(kind, command, process, f"127.0.0.1:{port}", log, 0.0)
     try:
-        _wait_for_answer(running, port)
+        _wait_for_answer(running, port, timeout_s)
     except BaseException:
         process.kill()
         process.wait()
@@ -108,8 +111,8 @@ def _started(kind: Kind, command: list[str], port: int, log: Path) -> Running:
     return running
 
 
-def _wait_for_answer(running: Running, port: int) -> None:
-    until = time.monotonic() + START_TIMEOUT_S
+def _wait_for_answer(running: Running, port: int, timeout_s: float) -> None:
+    until = time.monotonic() + timeout_s
     while not _answers(port):
         if running.process.poll() is not None or time.monotonic() > until:
             said = running.log.read_text(errors="replace").strip().splitlines()[-3:]

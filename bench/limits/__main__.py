@@ -50,9 +50,9 @@ def _measured(scenario: Scenario) -> dict[str, Any]:
         result = scenario.measure(Path(folder) / "broker")
     for figure in result.figures:
         print(f"  {figure.what}: {page.shown(figure._asdict())}", flush=True)
-    for told in result.told:
-        print(f"  {told.limit}: client: {told.client} operator: {told.operator}", flush=True)
-    about = {"load_before": load, "load_after": os.getloadavg()[0]}
+    for limit, client, operator in result.told:
+        print(f"  {limit}: client: {client} operator: {operator}", flush=True)
+    about: dict[str, Any] = {"load_before": load, "load_after": os.getloadavg()[0]}
     about |= {"seconds": time.perf_counter() - begin, "date": datetime.now(UTC).isoformat()}
     return about | {"commit": machine.commit()} | result.json()
 

@@ -97,7 +97,11 @@ class Load:
     def _consumer(self) -> Consumer:
         consumer = Consumer(
             self.common
-            | {"group.id": "mixed", "auto.offset.reset": "earliest", "auto.commit.interval.ms": 1000}
+            | {
+                "group.id": "mixed",
+                "auto.offset.reset": "earliest",
+                "auto.commit.interval.ms": 1000,
+            }
         )
         consumer.subscribe(["mixed"])
         return consumer
@@ -202,8 +206,8 @@ SCENARIO = Scenario(
     f"An idempotent producer sends {RATE} records of 1 kB a second to {PARTITIONS} partitions with "
     f"small segments and retention, a group of {MEMBERS} reads and commits every second; every "
     f"{REJOIN_EVERY_S:.0f} s a member joins and leaves, every {TOPIC_EVERY_S:.0f} s a topic is "
-    f"made, written and deleted, and {CONNECTIONS_PER_S} times a second somebody connects. While the "
-    "group is shared out anew (the members hear of it with their next heartbeat, every 3 s) its "
-    "records wait, which p99 shows. Every record must come to the group, or the run fails.",
+    f"made, written and deleted, and {CONNECTIONS_PER_S} times a second somebody connects. While "
+    "the group is shared out anew (the members hear of it with their next heartbeat, every 3 s) "
+    "its records wait, which p99 shows. Every record must come to the group, or the run fails.",
     measure,
 )

@@ -15,10 +15,12 @@ PAGE = ROOT / "docs" / "limits.md"
 def shown(figure: dict[str, Any]) -> str:
     """A figure with what was watched beside it."""
     text = number(figure["value"]) + (f" {figure['unit']}" if figure["unit"] else "")
-    if figure["of"] is None:
-        return text
-    wait = number(figure["wait_ms"])
-    return f"{text} (broker {number(figure['of'])} s of processor, others waited {wait} ms at most)"
+    beside = []
+    if figure["of"] is not None:
+        beside.append(f"broker {number(figure['of'])} s of processor")
+    if figure["wait_ms"] is not None:
+        beside.append(f"others waited {number(figure['wait_ms'])} ms at most")
+    return f"{text} ({', '.join(beside)})" if beside else text
 
 
 def number(value: float) -> str:
@@ -40,7 +42,7 @@ def _page(result: dict[str, Any], scenarios: Iterable[Scenario]) -> Iterator[str
         "`python -m bench.limits` measures this. Machine: "
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, Linux "
         f"{machine['kernel']}, Python {machine['python']}; an fdatasync of 4 KiB takes "
-        f"{machine['fdatasync_4_kib_ms']} ms. Defaults unless said. Clients run beside the broker.\n"
+        f"{machine['fdatasync_4_kib_ms']} ms. Defaults unless said; clients run beside it.\n"
     )
     yield INTRODUCTION
     for scenario in scenarios:
@@ -62,7 +64,8 @@ def _section(scenario: Scenario, part: dict[str, Any]) -> Iterator[str]:
         yield "| limit | a client is told | the broker logs |"
         yield "| --- | --- | --- |"
         for told in part["told"]:
-            yield f"| {told['limit']} | {_word(told['client'])} | {_word(told['operator'])} |"
+            words = [_escaped(told["limit"]), _word(told["client"]), _word(told["operator"])]
+            yield f"| {' | '.join(words)} |"
         yield ""
     yield (
         f"{part['date'][:10]}, commit {part['commit']}, in {part['seconds']:.0f} s; load of the "
@@ -77,8 +80,12 @@ def _row(figure: dict[str, Any]) -> str:
 
 
 def _word(text: str) -> str:
-    escaped = text.replace("|", "\\|")
-    return f"`{escaped}`" if text else ""
+    return f"`{_escaped(text)}`" if text else ""
+
+
+def _escaped(text: str) -> str:
+    """A bar would end the cell."""
+    return text.replace("|", "\\|")
 
 
 INTRODUCTION = """\

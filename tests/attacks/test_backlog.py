@@ -38,12 +38,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield running
 
 
-def fill(directory: Path) -> None:
-    """Its segments are holes between the heads of the batches."""
+def fill(directory: Path, count: int = COUNT) -> None:
+    """With so many batches. Its segments are holes between the heads of the batches."""
     assert not any(BATCH[HEAD:]), "there would be other bytes in the file than in the batch"
     for path in directory.glob("0*"):
         path.unlink()
-    for first in range(0, COUNT, PER_SEGMENT):
+    for first in range(0, count, PER_SEGMENT):
         with open(directory / f"{first:020d}.log", "wb") as file:
             for i in range(PER_SEGMENT):
                 file.seek(i * len(BATCH))
