@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ def main(argv: list[str]) -> int:
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # stops the broker too
     if not arguments.write_docs or arguments.only:
         for name in names:
             _keep(arguments.json, name, _measured(SCENARIOS[name]))
