@@ -49,6 +49,8 @@ def _page(result: dict[str, Any], scenarios: Iterable[Scenario]) -> Iterator[str
         part = result["parts"].get(scenario.name)
         if part:
             yield from _section(scenario, part)
+        else:
+            yield f"## {scenario.title}\n\n{scenario.how} Not measured to its end yet.\n"
     yield KNOWN
 
 
