@@ -241,11 +241,26 @@ def topics(servers: str) -> Topics:
         for name, (_, count) in ids.items()
         for number in range(count)
     }
-    ends = {
-        (place.topic, place.partition): future.result().offset
-        for place, future in client.list_offsets(places).items()
-    }
-    return Topics(ids, configs, ends)
+    return Topics(ids, configs, _ends(client, places))
+
+
+def _ends(
+    client: AdminClient, places: dict[TopicPartition, OffsetSpec]
+) -> dict[tuple[str, int], int]:
+    """A new Apache Kafka tells of its leaders some moments before it leads: those are asked
+    again."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return {
+                (place.topic, place.partition): future.result().offset
+                for place, future in client.list_offsets(places).items()
+            }
+        except KafkaException as error:
+            if error.args[0].code() != ErrorCode.UNKNOWN_LEADER_EPOCH:
+                raise
+            if time.monotonic() > deadline:
+                raise
 
 
 def new_producer_id(servers: str) -> int:

@@ -18,6 +18,8 @@ from tests.conformance.ignored import Ledger
 
 SECONDS = float(os.environ.get("MOLDAU_FUZZ_S", "60"))
 SEED = os.environ.get("MOLDAU_SEED")
+# In CI the same sequences each time: what is found there is of the change that is tested.
+DICE = random.Random(4 if os.environ.get("CI") == "true" else None)
 
 
 def tell(addresses: Pair, seed: int, steps: Sequence[int]) -> tuple[list[str], list[str]]:
@@ -35,7 +37,7 @@ def test_random_sequences(addresses: Pair) -> None:
     deadline = time.monotonic() + SECONDS
     count = 0
     while count == 0 or (SEED is None and time.monotonic() < deadline):
-        seed = int(SEED or random.randrange(1 << 30))
+        seed = int(SEED or DICE.randrange(1 << 30))
         _, found = tell(addresses, seed, fuzz.sequence(seed))
         if found:
             pytest.fail(shortest(addresses, seed), pytrace=False)

@@ -58,7 +58,7 @@ class Rounds:
             self.wait_for_progress(process, self.dice.randrange(1, 1500))
         process.kill()
         out, _ = process.communicate()
-        assert process.returncode == -signal.SIGKILL, out
+        assert process.returncode in (-signal.SIGKILL, 0), out  # 0: it was done before the kill
         with Admin(self.target.servers) as admin:
             self.interrupted += self.copied(admin) < PARTITIONS * PER_PARTITION
 
