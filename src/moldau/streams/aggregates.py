@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from moldau.streams import types
 from moldau.streams.errors import DefinitionError
 from moldau.streams.fields import Field
 
@@ -34,6 +35,8 @@ class Aggregate:
     # Does `x` come with its place, as (place, value)?
     has_place: bool = False
     by: Field | None = None  # what decides between records of one time
+    # The result's type, from that of the field.
+    type_of: Callable[[Any], Any] = types.unknown
 
 
 Placed = tuple[tuple[Any, ...], Any]
@@ -41,12 +44,16 @@ Placed = tuple[tuple[Any, ...], Any]
 
 def count() -> Aggregate:
     """How many records."""
-    return Aggregate(None, int, lambda s, _: s + 1, lambda a, b: a + b, _same, "s + 1")
+    step, type_of = "s + 1", types.always(int)
+    return Aggregate(
+        None, int, lambda s, _: s + 1, lambda a, b: a + b, _same, step, type_of=type_of
+    )
 
 
 def sum(field: Field) -> Aggregate:
     """The sum; of floats it is exact and rounded once, a Decimal stays a Decimal."""
-    return Aggregate(field, int, add_exactly, add_exactly, rounded_once, "add_exactly(s, x)")
+    step = "add_exactly(s, x)"
+    return Aggregate(field, int, add_exactly, add_exactly, rounded_once, step, type_of=types.number)
 
 
 def _same(state: Any) -> Any:
@@ -99,12 +106,14 @@ def rounded_once(state: Any) -> int | float | Decimal:
 
 def min(field: Field) -> Aggregate:
     """The least; None of nothing."""
-    return Aggregate(field, _nothing, _least, _least, _same, "x if s is None or x < s else s")
+    step = "x if s is None or x < s else s"
+    return Aggregate(field, _nothing, _least, _least, _same, step, type_of=types.same)
 
 
 def max(field: Field) -> Aggregate:
     """The greatest; None of nothing."""
-    return Aggregate(field, _nothing, _most, _most, _same, "x if s is None or x > s else s")
+    step = "x if s is None or x > s else s"
+    return Aggregate(field, _nothing, _most, _most, _same, step, type_of=types.same)
 
 
 def _nothing() -> None:
@@ -135,19 +144,19 @@ def mean(field: Field) -> Aggregate:
     def result(state: tuple[Any, int]) -> Any:
         return rounded_once(state[0]) / state[1] if state[1] else None
 
-    return Aggregate(field, lambda: (0, 0), add, merge, result)
+    return Aggregate(field, lambda: (0, 0), add, merge, result, type_of=types.quotient)
 
 
 def first(field: Field, by: Field | None = None) -> Aggregate:
     """Of the earliest record; None of nothing."""
     step = "x if s is None or x[0] < s[0] else s"
-    return Aggregate(field, _nothing, _earlier, _earlier, _placed, step, True, by)
+    return Aggregate(field, _nothing, _earlier, _earlier, _placed, step, True, by, types.same)
 
 
 def last(field: Field, by: Field | None = None) -> Aggregate:
     """Of the latest record; None of nothing."""
     step = "x if s is None or x[0] > s[0] else s"
-    return Aggregate(field, _nothing, _later, _later, _placed, step, True, by)
+    return Aggregate(field, _nothing, _later, _later, _placed, step, True, by, types.same)
 
 
 def _earlier(state: Placed | None, value: Placed | None) -> Placed | None:
@@ -172,7 +181,7 @@ def collect(field: Field, by: Field | None = None) -> Aggregate:
     def result(state: list[Placed]) -> list[Any]:
         return [value for _, value in sorted(state, key=_place)]
 
-    return Aggregate(field, list, _appended, _joined, result, None, True, by)
+    return Aggregate(field, list, _appended, _joined, result, None, True, by, types.list_of)
 
 
 def _place(one: Placed) -> Any:
@@ -205,7 +214,8 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
     def result(state: list[Any]) -> list[Any]:
         return [shown for _, (_, shown) in best(state)]
 
-    return Aggregate((field, field if of is None else of), list, add, _joined, result, None, True)
+    taken = (field, field if of is None else of)
+    return Aggregate(taken, list, add, _joined, result, None, True, None, types.list_of)
 
 
 def distinct(field: Field) -> Aggregate:
@@ -214,12 +224,12 @@ def distinct(field: Field) -> Aggregate:
     def result(state: dict[Any, None]) -> list[Any]:
         return sorted(state)
 
-    return Aggregate(field, dict, _noted, _united, result)
+    return Aggregate(field, dict, _noted, _united, result, type_of=types.list_of)
 
 
 def count_distinct(field: Field) -> Aggregate:
     """How many different values."""
-    return Aggregate(field, dict, _noted, _united, len)
+    return Aggregate(field, dict, _noted, _united, len, type_of=types.always(int))
 
 
 def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:

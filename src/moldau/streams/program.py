@@ -85,8 +85,36 @@ class Merge(Node):
 
 
 @dataclass(eq=False)
-class Aggregated(Node):
-    """Needs all records of a key in one task. `window` None: of all time."""
+class Branch(Node):
+    """Each record goes to the first arm whose predicate is true, or to the one behind them."""
+
+    predicates: Sequence[Callable[[Any], Any]] = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Arm(Node):
+    """What one branch takes."""
+
+    number: int = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Keyed(Node):
+    """Needs all records of a key in one task, and keeps state."""
+
+
+@dataclass(eq=False)
+class Deduplicated(Keyed):
+    """The first record of each key in `within` ms of event time. `order` decides between records
+    of one time."""
+
+    within: int = field(kw_only=True)
+    order: Getter | None = field(kw_only=True, default=None)
+
+
+@dataclass(eq=False)
+class Aggregated(Keyed):
+    """`window` None: of all time."""
 
     window: Window | None = field(kw_only=True)
     aggregates: Mapping[str, Aggregate] = field(kw_only=True)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from moldau.streams import fields, windows
+from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
 from moldau.streams.program import (
     Aggregated,
+    Arm,
+    Branch,
+    Deduplicated,
     Filter,
     FlatMap,
     KeyBy,
@@ -42,15 +45,68 @@ class Stream:
 
     # --- stateless --------------------------------------------------------------------------
 
-    def map(self, function: Callable[[Any], Any], type: Any = Any) -> Stream:
-        """Each value becomes what the function returns; `type` says what that is."""
+    def map(self, function: Callable[[Any], Any], type: Any = None) -> Stream:
+        """Each value becomes what the function returns; `type` says what that is, where the
+        function is not annotated with it."""
+        type = types.returned(function) if type is None else type
         return self._then(Map(self._name("map"), (self._node,), type, function=function))
+
+    def select(self, *names: str, **more: fields.Field) -> Stream:
+        """Each value becomes a dict of these fields; `new=field` gives a field another name, or
+        computes it."""
+        return self._shown("select", {**{name: name for name in names}, **more})
+
+    def with_fields(self, **more: fields.Field) -> Stream:
+        """Each value becomes a dict of its fields and these."""
+        if not more:
+            raise DefinitionError("with_fields: name at least one, as in with_fields(total=f)")
+        node = self._node
+        names = fields.names_of(node.type)
+        if names is not None:
+            return self._shown("with_fields", {**{name: name for name in names}, **more})
+        add = types.reader(node.type, more, "with_fields")
+        keyed_by = None if node.keyed_by in more else node.keyed_by
+        made = Map(
+            self._name("with_fields"),
+            (node,),
+            node.type,
+            keyed_by,
+            function=lambda value: {**value, **add(value)},
+        )
+        return self._then(made)
+
+    def _shown(self, verb: str, shown: dict[str, fields.Field]) -> Stream:
+        if not shown:
+            raise DefinitionError(f"{verb}: name at least one field")
+        node = self._node
+        read = types.reader(node.type, shown, verb)
+        made = types.record_of(
+            "Selected",
+            {name: types.field_type(node.type, field) for name, field in shown.items()},
+        )
+        keyed_by = node.keyed_by if shown.get(node.keyed_by or "") == node.keyed_by else None
+        return self._then(Map(self._name(verb), (node,), made, keyed_by, function=read))
 
     def filter(self, function: Callable[[Any], Any]) -> Stream:
         """Keeps the values for which the function is true."""
         node = self._node
         return self._then(
             Filter(self._name("filter"), (node,), node.type, node.keyed_by, function=function)
+        )
+
+    def branch(self, *predicates: Callable[[Any], Any]) -> tuple[Stream, ...]:
+        """A stream for each predicate, of the records that it is the first to be true of, and one
+        for all others: `books, toys, rest = s.branch(is_book, is_toy)`."""
+        if not predicates:
+            raise DefinitionError("branch: give at least one predicate")
+        node = self._node
+        made = self._app.add(
+            Branch(self._name("branch"), (node,), node.type, node.keyed_by, predicates=predicates)
+        )
+        arms = range(len(predicates) + 1)
+        return tuple(
+            self._then(Arm(f"{made.name}-{one}", (made,), node.type, node.keyed_by, number=one))
+            for one in arms
         )
 
     def flat_map(self, function: Callable[[Any], Sequence[Any]], type: Any = Any) -> Stream:
@@ -89,6 +145,29 @@ class Stream:
         self._app.add(keyed)
         return keyed
 
+    def deduplicate(
+        self,
+        field: fields.Field,
+        *,
+        within: Duration,
+        by: fields.Field | None = None,
+        name: str | None = None,
+    ) -> Stream:
+        """The first record of each value of the field, by event time, then `by`; another one only
+        when it is more than `within` later. They leave when no earlier one can come, and keyed by
+        the field. A record that is late, or whose field is None, is left out."""
+        node = self._keyed(field, "deduplicate")
+        order = None if by is None else fields.getter(node.type, by, "deduplicate, by")
+        made = Deduplicated(
+            name or self._name("deduplicate"),
+            (node,),
+            node.type,
+            node.keyed_by,
+            within=milliseconds(within, "within"),
+            order=order,
+        )
+        return self._then(made)
+
     # --- out --------------------------------------------------------------------------------
 
     def to(self, topic: str | Topic) -> Stream:
@@ -119,10 +198,12 @@ class _Aggregating:
             for field in asked:
                 if field is not None:
                     fields.getter(self._node.type, field, "agg")
+        parent = self._node
+        keys = types.field_type(parent.type, self._label)
         node = Aggregated(
             name or self._app.name_for("agg"),
-            (self._node,),
-            dict,
+            (parent,),
+            types.aggregated(parent.type, self._label, keys, self._window, aggregates),
             self._label,
             window=self._window,
             aggregates=aggregates,

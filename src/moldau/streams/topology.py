@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.errors import DefinitionError
-from moldau.streams.program import Aggregated, KeyBy, Node, Sink, Source, Topic
+from moldau.streams.program import KeyBy, Keyed, Node, Sink, Source, Topic
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Stage:
 
     @property
     def is_stateful(self) -> bool:
-        return any(isinstance(node, Aggregated) for node in self.nodes)
+        return any(isinstance(node, Keyed) for node in self.nodes)
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _cuts(app: str, nodes: list[Node]) -> list[Repartition]:
     return [
         Repartition(f"{app}-{node.name}-repartition", parent.type, parent, node)
         for node in nodes
-        if isinstance(node, Aggregated)
+        if isinstance(node, Keyed)
         for parent in node.parents
         if _has_new_key(parent)
     ]
@@ -131,5 +131,5 @@ def _stages(nodes: list[Node], cut: set[tuple[Node, Node]]) -> list[Stage]:
 
 
 def _name(stage: Stage) -> str:
-    stateful = [node.name for node in stage.nodes if isinstance(node, Aggregated)]
+    stateful = [node.name for node in stage.nodes if isinstance(node, Keyed)]
     return stateful[0] if stateful else stage.nodes[0].name

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.engine import operators
+from moldau.streams.engine.branches import Branching
+from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
@@ -18,6 +20,9 @@ from moldau.streams.engine.windowed import WindowedAggregates
 from moldau.streams.formats import Key
 from moldau.streams.program import (
     Aggregated,
+    Arm,
+    Branch,
+    Deduplicated,
     Filter,
     FlatMap,
     KeyBy,
@@ -83,8 +88,18 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
     return made
 
 
+def _branches(node: Branch, following: list[Operator], built: Built) -> Operator:
+    arms = {child.number: built.by_node[child] for child in node.children if isinstance(child, Arm)}
+    return Branching(node.predicates, [arms[number] for number in sorted(arms)])
+
+
 _MAKERS: dict[type[Node], Maker] = {
     Source: lambda node, following, built: operators.Step(following),
+    Arm: lambda node, following, built: operators.Step(following),
+    Branch: _branches,
+    Deduplicated: lambda node, following, built: Deduplicating(
+        node, built.state.table(node.name), following
+    ),
     Merge: lambda node, following, built: operators.Step(following),
     Map: lambda node, following, built: operators.Mapping(node.function, following),
     Filter: lambda node, following, built: operators.Filtering(node.function, following),

@@ -1,0 +1,30 @@
+"""One stream becomes several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moldau.streams.batch import Batch
+from moldau.streams.engine.operators import Operator, Step
+
+
+class Branching(Step):
+    """A record goes to the arm of the first predicate that is true of it, else to the last arm."""
+
+    def __init__(
+        self, predicates: Sequence[Callable[[Any], Any]], arms: Sequence[Operator]
+    ) -> None:
+        super().__init__(())
+        self._predicates = predicates
+        self._arms = arms
+
+    def process(self, batch: Batch) -> None:
+        for predicate, arm in zip(self._predicates, self._arms, strict=False):
+            taken = [bool(predicate(value)) for value in batch.values]
+            if any(taken):
+                arm.process(batch if all(taken) else batch.where(taken))
+                batch = batch.where([not one for one in taken])
+            if not len(batch):
+                return
+        self._arms[-1].process(batch)

@@ -1,0 +1,102 @@
+"""What the values that leave a verb are, as far as it can be known: so the names of the next verb
+are checked too, and a Decimal comes out of a repartition as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
+
+from moldau.streams import fields
+
+if TYPE_CHECKING:
+    from moldau.streams.aggregates import Aggregate
+    from moldau.streams.windows import Window
+
+
+def declared(type_: Any) -> dict[str, Any] | None:
+    """The fields of a type, with their types; None: it declares none."""
+    names = fields.names_of(type_)
+    if names is None:
+        return None
+    try:
+        hints = get_type_hints(type_)
+    except Exception:  # an annotation that cannot be resolved here
+        hints = {}
+    return {name: hints.get(name, Any) for name in names}
+
+
+def field_type(type_: Any, field: fields.Field) -> Any:
+    if isinstance(field, str):
+        return (declared(type_) or {}).get(field, Any)
+    return returned(field)
+
+
+def returned(function: Callable[[Any], Any]) -> Any:
+    """What a function says that it returns."""
+    try:
+        return get_type_hints(function).get("return", Any)
+    except Exception:  # not a function, or an annotation that cannot be resolved here
+        return Any
+
+
+def record_of(name: str, types: Mapping[str, Any]) -> Any:
+    """The type of dicts with these fields."""
+    make: Any = TypedDict
+    return make(name, dict(types))
+
+
+def reader(type_: Any, shown: Mapping[str, fields.Field], verb: str) -> Callable[[Any], Any]:
+    """From a value of that type to a dict of those fields. Raises DefinitionError."""
+    names = list(shown)
+    if all(isinstance(field, str) for field in shown.values()) and len(names) > 1:
+        for field in shown.values():
+            fields.check(type_, str(field), verb)
+        get: Any = itemgetter if fields.is_mapping(type_) else attrgetter
+        read_all = get(*shown.values())
+        return lambda value: dict(zip(names, read_all(value), strict=True))
+    readers = [(name, fields.getter(type_, field, verb)) for name, field in shown.items()]
+    return lambda value: {name: read(value) for name, read in readers}
+
+
+def aggregated(
+    type_: Any, label: str, key: Any, window: Window | None, aggregates: Mapping[str, Aggregate]
+) -> Any:
+    """Of the results of aggregates. `key`: the type of the keys."""
+    types = {label: key}
+    if window is not None:
+        types |= {"window_start": datetime, "window_end": datetime}
+    for name, one in aggregates.items():
+        field = one.field[1] if isinstance(one.field, tuple) else one.field
+        types[name] = one.type_of(Any if field is None else field_type(type_, field))
+    return record_of("Results", types)
+
+
+# --- of aggregates ------------------------------------------------------------------------------
+
+
+def always(type_: Any) -> Callable[[Any], Any]:
+    return lambda _: type_
+
+
+def unknown(_type: Any) -> Any:
+    return Any
+
+
+def same(type_: Any) -> Any:
+    return type_
+
+
+def number(type_: Any) -> Any:
+    """Of a sum."""
+    return type_ if type_ in (int, float, Decimal) else Any
+
+
+def quotient(type_: Any) -> Any:
+    return {int: float, float: float, Decimal: Decimal | None}.get(type_, Any)
+
+
+def list_of(type_: Any) -> Any:
+    return list[type_]
