@@ -20,7 +20,7 @@ from tests.tools.mirror.stage import (
     wait_for,
     without_offsets,
 )
-from tests.tools.mirror.test_kill import PARTITIONS, PER_PARTITION, ROUNDS, Rounds, fill
+from tests.tools.mirror.test_kill import PARTITIONS, PER_PARTITION, Rounds, fill
 from tests.tools.mirror.test_mirror import consume
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -38,13 +38,6 @@ def home() -> Iterator[Cluster]:
         yield Cluster(broker.bootstrap_servers)
 
 
-def killed_on_the_way(source: Cluster, target: Cluster, topic: str) -> None:
-    rounds = Rounds(source, target, topic)
-    for number in range(ROUNDS):
-        rounds.round(number)
-    assert rounds.interrupted >= ROUNDS // 2, "most kills came too late to interrupt anything"
-
-
 def test_there_and_back_with_kills_on_both_ways(
     source: Cluster, apache: Cluster, home: Cluster
 ) -> None:
@@ -52,14 +45,14 @@ def test_there_and_back_with_kills_on_both_ways(
     fill(source, topic)
     group = unique("g")
     read = consume(source, group, topic, 10_000)
-    killed_on_the_way(source, apache, topic)
+    Rounds(source, apache, topic).run()
     mirror(source, apache, "--topics", topic, "--groups", group)
     assert assert_same(source, apache, topic, PARTITIONS) == PARTITIONS * PER_PARTITION
     assert apache.replicas(topic) == 3
     assert apache.configs(topic)["segment.bytes"] == "2000000"
     read += consume(apache, group, topic, 10_000)
 
-    killed_on_the_way(apache, home, topic)
+    Rounds(apache, home, topic).run()
     mirror(apache, home, "--topics", topic, "--groups", group)
     assert assert_same(source, home, topic, PARTITIONS) == PARTITIONS * PER_PARTITION
     read += consume(home, group, topic, PARTITIONS * PER_PARTITION - 20_000)
@@ -201,9 +194,7 @@ def test_transactions_with_kills(apache: Cluster, home: Cluster) -> None:
         else:
             producer.commit_transaction()
             expected += 900
-    rounds = Rounds(apache, home, topic)
-    for number in range(ROUNDS):
-        rounds.round(number)
+    Rounds(apache, home, topic).run()
     mirror(apache, home, "--topics", topic)
     assert assert_same(apache, home, topic, PARTITIONS) == expected
 

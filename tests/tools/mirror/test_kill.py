@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -26,51 +27,57 @@ from tests.tools.mirror.stage import (
 )
 
 PARTITIONS = 3
-PER_PARTITION = 30_000
 ROUNDS = int(os.environ.get("MOLDAU_KILLS", "10"))
+PER_PARTITION = 4_000 * ROUNDS
+MOST_RECORDS = 1_500  # that a round is to copy
+SLICE_S = 0.01
 
 
 def fill(cluster: Cluster, topic: str) -> None:
-    """Large batches, small ones, compressed ones."""
-    values = [b"%06d" % i + bytes(500) for i in range(PER_PARTITION)]
+    """Large batches, small ones, compressed ones; of a size that no round copies all of."""
+    values = [b"%06d" % i + os.urandom(300) + bytes(100) for i in range(PER_PARTITION)]
     cluster.produce(topic, values, 0)
     cluster.produce(topic, values, 1, config={"batch.size": 5000})
     cluster.produce(topic, values, 2, config={"compression.type": "lz4", "batch.size": 20_000})
 
 
 class Rounds:
-    """Mirrors that are killed, and how often in the middle of their work."""
+    """Mirrors that are killed before they are done, on a machine of any speed: they run for a slice
+    of time, and what they have copied is looked at while they are stopped."""
 
     def __init__(self, source: Cluster, target: Cluster, topic: str) -> None:
         self.command = mirror_command(source, target, "--topics", topic)
         self.places = [(topic, partition) for partition in range(PARTITIONS)]
         self.target = target
         self.dice = random.Random(topic)
-        self.interrupted = 0
 
-    def round(self, number: int) -> None:
+    def run(self) -> None:
+        with Admin(self.target.servers) as admin:
+            for number in range(ROUNDS):
+                # Every third one dies within what a start takes, or soon after.
+                slices = self.dice.randrange(100) if number % 3 == 2 else sys.maxsize
+                self._round(admin, self.dice.randrange(1, MOST_RECORDS), slices)
+            assert 0 < self._copied(admin) < PARTITIONS * PER_PARTITION
+
+    def _round(self, admin: Admin, records: int, slices: int) -> None:
+        before = self._copied(admin)
         process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        if number % 3 == 2:
-            time.sleep(self.dice.random())
-        else:
-            self.wait_for_progress(process, self.dice.randrange(1, 1500))
+        deadline = time.monotonic() + 60
+        while slices and self._copied(admin) < before + records and process.poll() is None:
+            assert time.monotonic() < deadline
+            process.send_signal(signal.SIGCONT)
+            time.sleep(SLICE_S)
+            process.send_signal(signal.SIGSTOP)
+            slices -= 1
+        process.send_signal(signal.SIGCONT)
+        time.sleep(self.dice.random() * SLICE_S)  # with something under way
         process.kill()
         out, _ = process.communicate()
-        assert process.returncode in (-signal.SIGKILL, 0), out  # 0: it was done before the kill
-        with Admin(self.target.servers) as admin:
-            self.interrupted += self.copied(admin) < PARTITIONS * PER_PARTITION
+        assert process.returncode == -signal.SIGKILL, out
 
-    def wait_for_progress(self, process: subprocess.Popen[str], records: int) -> None:
-        """One connection for all the asking: between two answers the mirror copies thousands."""
-        with Admin(self.target.servers) as admin:
-            before = self.copied(admin)
-            deadline = time.monotonic() + 60
-            while self.copied(admin) < before + records and process.poll() is None:
-                assert time.monotonic() < deadline
-
-    def copied(self, admin: Admin) -> int:
+    def _copied(self, admin: Admin) -> int:
         try:
             return sum(list_offsets(admin, self.places, LATEST).values())
         except KafkaError:
@@ -80,10 +87,7 @@ class Rounds:
 def test_killed_again_and_again(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), PARTITIONS)
     fill(source, topic)
-    rounds = Rounds(source, target, topic)
-    for number in range(ROUNDS):
-        rounds.round(number)
-    assert rounds.interrupted >= ROUNDS // 2, "most kills came too late to interrupt anything"
+    Rounds(source, target, topic).run()
     mirror(source, target, "--topics", topic)
     assert assert_same(source, target, topic, PARTITIONS) == PARTITIONS * PER_PARTITION
 
