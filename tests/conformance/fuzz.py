@@ -8,6 +8,7 @@ what is left is printed as the requests of a story.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -19,6 +20,9 @@ from tests.conformance.requests import fetch, list_offsets, produce, request, sa
 
 STEPS = 40  # of a sequence
 PARTITIONS = 2
+# Between two steps the clock moves on: of two batches that are given the same time, LogAppendTime,
+# it is the first that has the latest.
+TICK_S = 0.002
 UNKNOWN_ID = b"no such topic id"
 KINDS: Sequence[dict[str, str]] = (
     {},
@@ -265,6 +269,7 @@ def told(both: Both, kind: int, steps: Sequence[int]) -> list[str]:
         rng = Random(seed)
         asked, version = rng.choice(DRAW)(rng, scene)
         lines.append(f"both.ask({said(asked, version)})")
+        time.sleep(TICK_S)
         answers = both.ask(asked, version)
         if both.judge.found:
             break

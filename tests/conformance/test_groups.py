@@ -97,10 +97,14 @@ def test_lists(both: Both) -> None:
 
 
 @pytest.mark.apache
-def test_a_refused_member_leaves_no_group(both: Both) -> None:
-    group = both.group()
+def test_a_refused_member_leaves_a_group(both: Both) -> None:
+    group, topic = both.group(), both.topic(2)
     both.ask("JoinGroup", group_id=group, protocol_type="", protocols=[{"name": "range"}])
     both.ask("DescribeGroups", groups=[group], include_authorized_operations=True)
+    both.ask("ListGroups", own=True)
+    for version in (7, 9):
+        commit(both, group, topic, version, generation_id_or_member_epoch=0)
+    both.judge.compare("__consumer_offsets", stored(both, group))
     both.ask("DeleteGroups", groups_names=[group])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.attacks.raw import NOW, batch
@@ -18,8 +20,8 @@ def delete(both: Both, topic: str, offset: int, partition: int = 0, version: int
 
 def timed(both: Both, *times: int, **configs: str) -> str:
     topic = both.topic(1, **configs)
-    for time in times:
-        both.ask(produce(topic, batch(b"a", b"b", timestamp=time)), 12)
+    for when in times:
+        both.ask(produce(topic, batch(b"a", b"b", timestamp=when)), 12)
     return topic
 
 
@@ -48,10 +50,19 @@ def test_times(both: Both) -> None:
 def test_times_inside_batches(both: Both) -> None:
     topic = both.topic(index_interval_bytes="0")
     for codec in (0, 1, 4):
-        for time in (NOW, NOW + 100):
-            both.ask(produce(topic, batch(b"a", b"b", timestamp=time, codec=codec)), 12)
+        for when in (NOW, NOW + 100):
+            both.ask(produce(topic, batch(b"a", b"b", timestamp=when, codec=codec)), 12)
     for timestamp in (NOW - 1, NOW, NOW + 1, NOW + 50, NOW + 100, NOW + 101, -3):
         both.ask(list_offsets(topic, timestamp))
+
+
+def test_latest_time_is_that_of_the_first_record_that_has_it(both: Both) -> None:
+    for kind in ("CreateTime", "LogAppendTime"):
+        topic = both.topic(message_timestamp_type=kind)
+        for codec in (0, 1):
+            both.ask(produce(topic, batch(b"a", b"b", b"c", codec=codec)), 12)
+            both.ask(list_offsets(topic, -3), note=kind)
+            time.sleep(0.005)  # another time
 
 
 def test_what_is_unknown(both: Both) -> None:

@@ -42,20 +42,17 @@ def first_since(
 
 
 def latest(segment: Segment, find: Find) -> TimestampOffset | None:
-    """The record with the segment's max timestamp: the first of them with CreateTime, the last
-    of its batch with LogAppendTime (RecordBatch.offsetOfMaxTimestamp). Raises CorruptBatch."""
+    """The first record with the segment's max timestamp (RecordBatch.offsetOfMaxTimestamp).
+    Raises CorruptBatch."""
     timestamp = segment.max_timestamp
     if timestamp < 0:
         return None
     found = find(segment, segment.max_timestamp_offset)
     if found is None:
         return None
-    epoch = found.header.leader_epoch
-    if found.header.timestamp_type:
-        return TimestampOffset(timestamp, found.header.last_offset, epoch)
     for record in _records(segment, found):
         if record.timestamp == timestamp:
-            return TimestampOffset(timestamp, record.offset, epoch)
+            return TimestampOffset(timestamp, record.offset, found.header.leader_epoch)
     return _whole(found)
 
 

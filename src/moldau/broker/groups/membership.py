@@ -61,10 +61,7 @@ class Membership:
             return out
         group = self._groups[body.group_id] = Group(body.group_id, now_ms)
         self._join(request, group, now_ms, out)
-        if group.members or group.pending_join:
-            self._store_new(request, group, out)
-        else:  # refused: it leaves no trace
-            del self._groups[group.id]
+        self._store_new(request, group, out)  # also when the member is refused, as in Kafka
         return out
 
     def _refuses(self, request: Request) -> ErrorCode:
