@@ -82,7 +82,10 @@ def test_leader_epochs(both: Both) -> None:
     for epoch in (-1, 0, 1, 5, -2):
         both.ask(fetch(topic, current_leader_epoch=epoch), 12, f"epoch {epoch}")
     for epoch in (-1, 0, 1, 5):
-        both.ask(fetch(topic, 1, last_fetched_epoch=epoch), 12, f"last epoch {epoch}")
+        for offset in (1, 9):
+            for level in (0, 1):
+                asked = fetch(topic, offset, last_fetched_epoch=epoch, isolation_level=level)
+                both.ask(asked, 12, f"last epoch {epoch}, offset {offset}, level {level}")
     both.ask(fetch("nope", current_leader_epoch=9), 12)
     both.ask(fetch(topic, 99, current_leader_epoch=9), 12)
 
@@ -147,6 +150,19 @@ def test_a_session(both: Both) -> None:
     session.ask()
     session.ask(of("nope", 0))
     session.ask()
+
+
+def test_what_got_records_in_a_session_goes_behind_the_others(both: Both) -> None:
+    first, second = filled(both, 10, partitions=3), filled(both, 10, partitions=3)
+    for version in (7, 12):
+        session = Session(both, version)
+        session.ask(of("nope", 0), of(first, 0, 9), of(second, 9, 9, 9))
+        session.ask()
+        session.ask(of(first, 9), of(second, 0))
+        session.ask(of(second, 9))
+        session.ask(of(first, 0))
+        session.ask(of(first, 9, 9, 9))
+        session.ask()
 
 
 def test_sessions_that_are_not(both: Both) -> None:

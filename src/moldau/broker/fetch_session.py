@@ -81,7 +81,7 @@ class Session:
                 known.request = partition
 
     def rotate(self, last: Key) -> None:
-        """The partition that got data goes behind the others, so that none starves."""
+        """This partition goes behind the others: it got data, and none is to starve."""
         self.watched[last] = self.watched.pop(last)
 
 

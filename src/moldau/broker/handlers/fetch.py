@@ -102,15 +102,15 @@ class Fetch:
             aborted_transactions=None,
             records=Slice.EMPTY,
         )
-        up_to = partition.high_watermark
-        if self._request.body.isolation_level == READ_COMMITTED:
-            data.aborted_transactions = []
-            up_to = partition.last_stable_offset
         if wanted.last_fetched_epoch >= 0:
             if log.end_offset_for_epoch(wanted.last_fetched_epoch)[0] == -1:
                 return _failed(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE)
             if _diverges(partition, wanted, data):
                 return data
+        up_to = partition.high_watermark
+        if self._request.body.isolation_level == READ_COMMITTED:
+            data.aborted_transactions = []
+            up_to = partition.last_stable_offset
         limit = min(wanted.partition_max_bytes, room)
         try:
             found = log.read(wanted.fetch_offset, limit, up_to, at_least_one)
@@ -182,24 +182,24 @@ class Fetch:
             if throttle:
                 return self._throttled(throttle)
         if session is not None:
-            _remember(session, read)
+            _remember(session, read, self._is_full)
         return response
 
     def _response(self, told: Read) -> FetchResponse:
         session = self._session
-        topics: dict[str | bytes, FetchableTopicResponse] = {}
+        responses: list[FetchableTopicResponse] = []
+        last = None
         for (topic, _), data in told:
-            entry = topics.get(topic)
-            if entry is None:
-                entry = topics[topic] = FetchableTopicResponse()
-                if isinstance(topic, bytes):
-                    entry.topic_id = topic
-                else:
-                    entry.topic = topic
-            entry.partitions.append(data)
+            if topic != last:  # in the order of partitions: a topic may come again, as in Kafka
+                last = topic
+                responses.append(
+                    FetchableTopicResponse(topic_id=topic)
+                    if isinstance(topic, bytes)
+                    else FetchableTopicResponse(topic=topic)
+                )
+            responses[-1].partitions.append(data)
         return FetchResponse(
-            session_id=NO_SESSION if session is None else session.id,
-            responses=list(topics.values()),
+            session_id=NO_SESSION if session is None else session.id, responses=responses
         )
 
     @property
@@ -227,13 +227,14 @@ def _told(session: Session, read: Read, everything: bool) -> Read:
     return told
 
 
-def _remember(session: Session, read: Read) -> None:
-    """What the consumer knows now. What got records goes to the end of the queue."""
+def _remember(session: Session, read: Read, is_first: bool) -> None:
+    """What the consumer knows now. What got records goes to the end of the queue; the first answer
+    makes the queue, in its order."""
     for key, data in read:
         watched = session.watched.get(key)
         if watched is not None:
             watched.told(data)
-            if data.records.size:
+            if is_first or data.records.size:
                 session.rotate(key)
 
 
