@@ -131,6 +131,10 @@ class Shop:
         ) as process:
             try:
                 yield process
+            except BaseException:
+                process.kill()
+                print(f"worker {slot}: {process.communicate()[0]}")
+                raise
             finally:
                 process.kill()
 

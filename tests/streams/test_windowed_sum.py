@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
-from moldau.streams.errors import DefinitionError
+from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.worker import Worker
 from tests.streams.sales import revenue, row, sale
 
@@ -65,6 +65,23 @@ def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str 
     assert len(results) == 7 * 4
     assert sum(one["orders"] for one in results) == count
     assert sum(Decimal(one["revenue"]) for one in results) == Decimal("1.10") * count
+
+
+def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since() -> None:
+    with moldau.Broker() as broker:
+        address = broker.bootstrap_servers
+        admin = AdminClient({"bootstrap.servers": address})
+        admin.create_topics([NewTopic("sales", 2, 1)])["sales"].result(10)
+        producer = Producer({"bootstrap.servers": address})
+        producer.produce("sales", msgspec.json.encode(sale(0)), partition=1)
+        producer.flush()
+        for _ in range(2):  # the second time there is nothing to do
+            Worker(revenue(address, until="end")).run()
+        producer.produce("sales", msgspec.json.encode(sale(3600)), partition=1)
+        producer.flush()
+        with pytest.raises(StreamsError, match="sales 1 has 1 records more, which would be late"):
+            Worker(revenue(address, until="end")).run()
+        assert read(address, "revenue-per-minute") == [row(0, "books", "1.10", 1)]
 
 
 def read(bootstrap_servers: str, topic: str) -> list[Any]:

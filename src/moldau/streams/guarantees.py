@@ -31,6 +31,17 @@ def _pass(_error: KafkaError) -> None:
     out of the next call too."""
 
 
+def _served(serve: Callable[[float], int], timeout_s: float) -> int:
+    """The producer's `poll` or `flush`. Raises KafkaException for a fatal error, also where it was
+    being raised already when the next report of delivery came."""
+    try:
+        return serve(timeout_s)
+    except SystemError as error:
+        if isinstance(error.__cause__, KafkaException):
+            raise error.__cause__ from None
+        raise
+
+
 def transaction_timeout_ms(app: App) -> int:
     """For so long others wait for a worker that died, unless it is started again (promise 10)."""
     return int(app.config.get("transaction.timeout.ms", app.checkpoint_ms + TO_COMMIT_MS))
@@ -43,6 +54,7 @@ class AtLeastOnce:
         self.aborted = False
         self._app = app
         self._failures: list[str] = []
+        self._committed: list[tuple[str, int, int, str | None]] = []
         self._producer = Producer(
             {
                 "bootstrap.servers": app.bootstrap_servers,
@@ -74,8 +86,8 @@ class AtLeastOnce:
                     )
                     break
                 except BufferError:
-                    self._producer.poll(0.05)
-        self._producer.poll(0)
+                    _served(self._producer.poll, 0.05)
+        _served(self._producer.poll, 0)
 
     def commit(
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
@@ -87,7 +99,10 @@ class AtLeastOnce:
         if changes:
             self.send(changes)
             self._flush()
+        now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
+        if positions and now != self._committed:  # also what a worker had not that died before it
             consumer.commit(offsets=positions, asynchronous=False)
+            self._committed = now
 
     def lost(self) -> None:
         """Others have the partitions already: what was made of them since the last checkpoint is
@@ -102,7 +117,7 @@ class AtLeastOnce:
             self._failures.append(f"{message.topic()}: {error.str()}")
 
     def _flush(self) -> None:
-        left = self._producer.flush(TIMEOUT_S)
+        left = _served(self._producer.flush, TIMEOUT_S)
         if left or self._failures:
             why = self._failures[0] if self._failures else f"no answer in {TIMEOUT_S:.0f} s"
             raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
@@ -162,8 +177,7 @@ class ExactlyOnce(AtLeastOnce):
             return
         # The changelog first: who is given our partitions after the group has taken the positions
         # must see there that a transaction is open, and wait for it.
-        if self._producer.flush(TIMEOUT_S):
-            self._abort(f"no answer in {TIMEOUT_S:.0f} s")
+        if not self._done(self._flush):
             return
         group = consumer.consumer_group_metadata()
         send, end = self._producer.send_offsets_to_transaction, self._producer.commit_transaction
@@ -184,6 +198,9 @@ class ExactlyOnce(AtLeastOnce):
                 if not error.retriable() or attempt == TRIES:
                     self._abort(error.str())
                     break
+            except StreamsError as raised:  # not sent
+                self._abort(str(raised))
+                break
         return False
 
     def _abort(self, why: str) -> None:

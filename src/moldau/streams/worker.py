@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from moldau.streams.app import App
 from moldau.streams.changelogs import Changelogs
+from moldau.streams.ends import DONE, Ends
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Records, Task
 from moldau.streams.guarantees import guarantee
@@ -42,14 +43,6 @@ class Worker:
         self._app = app
         self._topology = topology(app.id, app.nodes)
         self._partitions = prepare(app, self._topology)
-        self._tasks: dict[tuple[str, int], Task] = {}
-        self._by_place: dict[Place, Task] = {}
-        self._at_end: set[Place] = set()
-        self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
-        self._running = True
-        self._next_checkpoint = 0.0
-        self._changelogs = Changelogs(app)
-        self._guarantee = guarantee(app, slot, say)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": app.bootstrap_servers,
@@ -62,11 +55,21 @@ class Worker:
                 "partition.assignment.strategy": "cooperative-sticky",
             }
         )
+        self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)
+        self._tasks: dict[tuple[str, int], Task] = {}
+        self._by_place: dict[Place, Task] = {}
+        self._at_end: set[Place] = set()
+        self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
+        self._running = True
+        self._next_checkpoint = 0.0
+        self._changelogs = Changelogs(app)
+        self._guarantee = guarantee(app, slot, say)
 
     # --- life -------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end"."""
+        self._ends.refuse_more()
         self._guarantee.start()
         self._consumer.subscribe(
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -97,11 +100,11 @@ class Worker:
         self._tick()
         for task in self._tasks.values():
             self._send(task)
-        is_done = self._app.until == "end" and bool(self._tasks) and self._is_done()
-        if is_done or time.monotonic() >= self._next_checkpoint:
+        ends = self._app.until == "end" and all(task.is_done for task in self._tasks.values())
+        if ends or time.monotonic() >= self._next_checkpoint:
             self._checkpoint()
-        if is_done and not self._guarantee.aborted:
-            self._running = False
+        if ends and not self._guarantee.aborted:
+            self._running = not self._ends.all_done()
 
     def _schedule(self) -> None:
         self._next_checkpoint = time.monotonic() + self._app.checkpoint_ms / 1000
@@ -112,17 +115,17 @@ class Worker:
         task = self._by_place.get(place)
         if task is None:
             return  # revoked meanwhile
-        errors = {message.error() for message in messages} - {None}
-        if errors:
-            messages = [message for message in messages if message.error() is None]
-            self._at_end.add(place)
-        else:
-            self._at_end.discard(place)
-        for error in errors:
-            if error.code() != _EOF:
+        records = [message for message in messages if message.error() is None]
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() != _EOF:
                 raise KafkaException(error)
-        if messages:
-            task.feed(place[0], _records(messages), _now_ms())
+        if records:
+            self._at_end.discard(place)
+            task.feed(place[0], _records(records), _now_ms())
+        if messages[-1].error() is not None:
+            self._at_end.add(place)
+            task.positions[place[0]] = messages[-1].offset()  # control records are passed too
         if self._app.until == "end" and place in self._at_end:
             task.ended(place[0])
 
@@ -138,9 +141,6 @@ class Worker:
             limit = self._app.close_after_silence_ms if limit is None else limit
             if limit is not None:
                 self._by_place[place].tick(place[0], now, limit)
-
-    def _is_done(self) -> bool:
-        return all(task.is_done for task in self._tasks.values())
 
     def _send(self, task: Task) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
@@ -158,7 +158,9 @@ class Worker:
             self._send(task)
         changes = [change for task in tasks for change in task.checkpoint()]
         positions = [
-            TopicPartition(topic, task.partition, task.positions.get(topic, 0))
+            TopicPartition(
+                topic, task.partition, task.positions.get(topic, 0), DONE if task.is_done else ""
+            )
             for task in tasks
             for topic in task.stage.topics
         ]

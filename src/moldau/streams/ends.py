@@ -1,0 +1,67 @@
+"""Where a program with until="end" has come to: told in the metadata of committed positions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from moldau.streams.errors import StreamsError
+from moldau.streams.topology import Topology
+
+DONE = "end"  # in the metadata of a position: nothing comes behind it any more
+ASK_S = 30.0
+PAUSE_S = 0.1
+# A coordinator that has just begun.
+_NOT_YET = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+
+
+class Ends:
+    def __init__(
+        self, app_id: str, topology: Topology, partitions: Mapping[str, int], consumer: Consumer
+    ) -> None:
+        self._id = app_id
+        self._topology = topology
+        self._partitions = partitions
+        self._consumer = consumer
+
+    def all_done(self) -> bool:
+        """All of the program, also what others hold, or nobody: what a worker had that died is
+        given to another only when its session is over."""
+        leads = [
+            TopicPartition(stage.topics[0], partition)
+            for stage in self._topology.stages
+            for partition in range(max(self._partitions[topic] for topic in stage.topics))
+        ]
+        return all(one.metadata == DONE for one in self._committed(leads))
+
+    def refuse_more(self) -> None:
+        """Raises StreamsError where there is more than an earlier run has read to its end: that
+        run closed everything, so all of it would be late."""
+        if not self.all_done():
+            return
+        for topic in self._topology.source_topics:
+            places = [TopicPartition(topic, one) for one in range(self._partitions[topic])]
+            for place in self._committed(places):
+                more = self._consumer.get_watermark_offsets(place, ASK_S)[1] - place.offset
+                if more > 0:
+                    raise StreamsError(
+                        f"{self._id} has read to the end before (until='end') and closed every "
+                        f"window; {topic} {place.partition} has {more} records more, which would "
+                        f"be late: give the App another id to read all of them"
+                    )
+
+    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        until = time.monotonic() + ASK_S
+        while True:
+            try:
+                return list(self._consumer.committed(places, ASK_S))
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or time.monotonic() > until:
+                    raise
+            time.sleep(PAUSE_S)
