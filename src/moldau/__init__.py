@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from moldau.streams.aggregates import sum as sum
     from moldau.streams.aggregates import top_k as top_k
     from moldau.streams.app import App as App
+    from moldau.streams.engine.scope import current as current
+    from moldau.streams.policies import retry as retry
 
 
 _EMBEDDED, _AGGREGATES = "moldau.server.embedded", "moldau.streams.aggregates"
@@ -43,6 +45,7 @@ _OFFERED = {
     "collect": _AGGREGATES,
     "count": _AGGREGATES,
     "count_distinct": _AGGREGATES,
+    "current": "moldau.streams.engine.scope",
     "distinct": _AGGREGATES,
     "first": _AGGREGATES,
     "fold": _AGGREGATES,
@@ -50,6 +53,7 @@ _OFFERED = {
     "max": _AGGREGATES,
     "mean": _AGGREGATES,
     "min": _AGGREGATES,
+    "retry": "moldau.streams.policies",
     "sum": _AGGREGATES,
     "top_k": _AGGREGATES,
 }
@@ -62,6 +66,7 @@ __all__ = [
     "collect",
     "count",
     "count_distinct",
+    "current",
     "distinct",
     "first",
     "fold",
@@ -69,6 +74,7 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "retry",
     "sum",
     "testing",
     "top_k",

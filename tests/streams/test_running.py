@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import moldau
+from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
-from moldau.streams.engine.task import Records, Task
+from moldau.streams.engine.task import Task
 from moldau.streams.topology import topology
 from tests.streams.sales import Sale, revenue, row, sale
 

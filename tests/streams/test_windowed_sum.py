@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -84,7 +85,9 @@ def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since
         assert read(address, "revenue-per-minute") == [row(0, "books", "1.10", 1)]
 
 
-def read(bootstrap_servers: str, topic: str) -> list[Any]:
+def read(
+    bootstrap_servers: str, topic: str, decode: Callable[[bytes], Any] = msgspec.json.decode
+) -> list[Any]:
     """All values of a topic of one partition."""
     consumer = Consumer(
         {
@@ -105,6 +108,6 @@ def read(bootstrap_servers: str, topic: str) -> list[Any]:
             break
         data = message.value()
         assert data is not None
-        values.append(msgspec.json.decode(data))
+        values.append(decode(data))
     consumer.close()
     return values

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from moldau.streams import fields
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats import Format, Key, format_of
-from moldau.streams.program import Node, Source, Topic
+from moldau.streams.handlers import BatchForm, form_of
+from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
+from moldau.streams.program import Agent, Node, Source, Topic
 from moldau.streams.stream import Stream
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
 
 
@@ -31,6 +34,7 @@ class App:
         checkpoint: Duration = "1s",
         close_after_silence: Duration | None = None,
         until: Literal["end"] | None = None,
+        on_error: Policy | Then | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> None:
         if guarantee not in ("at_least_once", "exactly_once"):
@@ -43,8 +47,10 @@ class App:
         self.checkpoint_ms = milliseconds(checkpoint, "checkpoint")
         self.close_after_silence_ms = _optional(close_after_silence, "close_after_silence")
         self.until = until
+        self.policy = policy_of(on_error, DEFAULT)
         self.config = dict(config or {})
         self.nodes: list[Node] = []
+        self.topics: dict[str, Topic] = {}
         self._counts: dict[str, count[int]] = {}
 
     def topic(
@@ -58,6 +64,7 @@ class App:
         format: str | Format | None = None,
         partitions: int | None = None,
         close_after_silence: Duration | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Topic:
         """A topic and what its records are.
 
@@ -70,7 +77,7 @@ class App:
         time = None
         if event_time is not None:
             time = fields.getter(type, event_time, f"topic {name!r}, event_time")
-        return Topic(
+        made = Topic(
             name,
             type,
             format_of(type, format),
@@ -80,12 +87,54 @@ class App:
             milliseconds(lateness, "lateness"),
             partitions,
             _optional(close_after_silence, "close_after_silence"),
+            policy_of(on_error, self.policy),
         )
+        self.topics.setdefault(name, made)
+        return made
 
     def stream(self, topic: Topic) -> Stream:
         """The records of a topic, from its beginning."""
+        for known in self.nodes:
+            if isinstance(known, Source) and known.topic is topic:
+                return Stream(self, known)
         node = Source(self.name_for("source"), (), topic.type, topic.key, topic=topic)
         return Stream(self, self.add(node))
+
+    def agent(
+        self,
+        source: Topic | Stream,
+        *,
+        name: str | None = None,
+        batch: BatchForm | None = None,
+        batch_size: int = 1000,
+        concurrency: int = 1,
+        on_error: Policy | Then | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Decorates a handler of records: an async function that says `async for … in` its
+        parameter, or a function, plain or async, that is called for each record, or with `batch`
+        for up to `batch_size` of them.
+
+        A record ends when the handler returns or asks for the next. What it sends is held until
+        then, and dropped when it fails. With `concurrency` N handlers run, and records of one key
+        keep their order.
+        """
+        if concurrency < 1 or batch_size < 1:
+            raise DefinitionError("agent: concurrency= and batch_size= must be at least 1")
+        parent = (self.stream(source) if isinstance(source, Topic) else source).node
+
+        def declare(function: Handler) -> Handler:
+            made = Agent(
+                name or str(getattr(function, "__name__", "agent")),
+                (parent,),
+                function=function,
+                form=form_of(function, batch),
+                concurrency=concurrency,
+                batch_size=batch_size,
+            )
+            self.add(made, on_error)
+            return function
+
+        return declare
 
     def run(self) -> None:
         """One worker in this process, until SIGINT or SIGTERM, or until the end of the input with
@@ -94,9 +143,23 @@ class App:
 
         run(self)
 
+    @property
+    def has_handlers(self) -> bool:
+        """Does code of the user's send?"""
+        return any(isinstance(node, Agent) for node in self.nodes)
+
+    @property
+    def dead_letter_topics(self) -> list[str]:
+        """Those that its policies name."""
+        policies = [node.policy for node in self.nodes]
+        policies += [node.topic.policy for node in self.nodes if isinstance(node, Source)]
+        names = [one.topic or f"{self.id}-dlq" for one in policies if one.then == "dead_letter"]
+        return list(dict.fromkeys(names))
+
     # --- for the verbs ----------------------------------------------------------------------
 
-    def add(self, node: Node) -> Node:
+    def add(self, node: Node, on_error: Policy | Then | None = None) -> Node:
+        node.policy = policy_of(on_error, self.policy)
         if any(one.name == node.name for one in self.nodes):
             raise DefinitionError(f"two steps are named {node.name!r}: give one another name=")
         self.nodes.append(node)

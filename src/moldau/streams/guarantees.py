@@ -73,7 +73,7 @@ class AtLeastOnce:
 
     def send(self, outputs: Iterable[Output]) -> None:
         produce, failed = self._producer.produce, self._delivered
-        for topic, partition, key, value, timestamp in outputs:
+        for topic, partition, key, value, timestamp, headers in outputs:
             while True:
                 try:
                     produce(
@@ -83,6 +83,7 @@ class AtLeastOnce:
                         -1 if partition is None else partition,
                         on_delivery=failed,
                         timestamp=timestamp or 0,  # 0: now
+                        headers=headers,
                     )
                     break
                 except BufferError:

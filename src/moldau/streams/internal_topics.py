@@ -26,10 +26,10 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
             f"create it first (moldau topics create)"
         )
     wanted: list[NewTopic] = []
-    for name, topic in topology.sink_topics.items():
+    for name, partitions in _written(app, topology).items():
         if name not in known:
-            known[name] = topic.partitions or -1
-            wanted.append(NewTopic(name, known[name], -1))
+            known[name] = partitions
+            wanted.append(NewTopic(name, partitions, -1))
     for stage in topology.stages:
         for repartition in stage.writes:
             count = max(known[topic] for topic in stage.topics)
@@ -49,3 +49,12 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise StreamsError(f"topic {name} cannot be made: {error.args[0].str()}") from None
     return known
+
+
+def _written(app: App, topology: Topology) -> dict[str, int]:
+    """What it writes to, with how many partitions; -1: the broker's default."""
+    topics = dict(topology.sink_topics)
+    if app.has_handlers:  # they may send to each topic that is declared
+        topics = {**app.topics, **topics}
+    counts = {name: topic.partitions or -1 for name, topic in topics.items()}
+    return {**dict.fromkeys(app.dead_letter_topics, -1), **counts}

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from moldau.streams.aggregates import Aggregate
+from moldau.streams.engine import scope
 from moldau.streams.fields import Field, Getter
 from moldau.streams.formats import Format
+from moldau.streams.policies import DEFAULT, Policy
 from moldau.streams.windows import Window
 
 
@@ -28,18 +31,35 @@ class Topic:
     lateness: int = 0
     partitions: int | None = None
     close_after_silence: int | None = None
+    policy: Policy = DEFAULT  # for what cannot be read
+
+    def send(
+        self,
+        value: Any = None,
+        *,
+        key: Any = None,
+        timestamp: datetime | None = None,
+        partition: int | None = None,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> scope.Held:
+        """In a handler: a record that goes out when the handler's record ends, and not when it
+        fails. It may be awaited, and need not be. `timestamp` is that of the handler's record
+        (default), `value` None a tombstone. Raises StreamsError elsewhere, and what the format
+        raises for a value that it cannot write."""
+        return scope.send(self, value, key, timestamp, partition, headers)
 
 
 @dataclass(eq=False)
 class Node:
     """A step. `type` is the type of the values that leave it, as far as it is known; `keyed_by`
-    the field that their keys are."""
+    the field that their keys are; `policy` what is done about a record that it fails at."""
 
     name: str
     parents: tuple[Node, ...]
     type: Any = Any
     keyed_by: str | None = None
     children: list[Node] = field(default_factory=list)
+    policy: Policy = field(kw_only=True, default=DEFAULT)
 
     def __post_init__(self) -> None:
         for parent in self.parents:
@@ -119,6 +139,17 @@ class Aggregated(Keyed):
     window: Window | None = field(kw_only=True)
     aggregates: Mapping[str, Aggregate] = field(kw_only=True)
     label: str = field(kw_only=True)
+
+
+@dataclass(eq=False)
+class Agent(Node):
+    """Handlers of the user's. `form`: one call a record of a plain ("sync") or an async function;
+    "stream": an async function that iterates; "list", "arrow", "polars": one call a batch."""
+
+    function: Callable[[Any], Any] = field(kw_only=True)
+    form: str = field(kw_only=True)
+    concurrency: int = field(kw_only=True, default=1)
+    batch_size: int = field(kw_only=True, default=1000)
 
 
 @dataclass(eq=False)

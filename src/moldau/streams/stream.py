@@ -10,6 +10,7 @@ from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
+from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
     Aggregated,
     Arm,
@@ -37,19 +38,32 @@ class Stream:
         self._app = app
         self._node = node
 
-    def _then(self, node: Node) -> Stream:
-        return Stream(self._app, self._app.add(node))
+    def _then(self, node: Node, on_error: Policy | Then | None = None) -> Stream:
+        return Stream(self._app, self._app.add(node, on_error))
+
+    @property
+    def node(self) -> Node:
+        """The step that these records leave."""
+        return self._node
 
     def _name(self, verb: str) -> str:
         return self._app.name_for(verb)
 
     # --- stateless --------------------------------------------------------------------------
 
-    def map(self, function: Callable[[Any], Any], type: Any = None) -> Stream:
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        type: Any = None,
+        *,
+        on_error: Policy | Then | None = None,
+    ) -> Stream:
         """Each value becomes what the function returns; `type` says what that is, where the
-        function is not annotated with it."""
+        function is not annotated with it. `on_error`, here and elsewhere: "dead_letter", "skip",
+        "stop" or `moldau.retry(...)`."""
         type = types.returned(function) if type is None else type
-        return self._then(Map(self._name("map"), (self._node,), type, function=function))
+        made = Map(self._name("map"), (self._node,), type, function=function)
+        return self._then(made, on_error)
 
     def select(self, *names: str, **more: fields.Field) -> Stream:
         """Each value becomes a dict of these fields; `new=field` gives a field another name, or
@@ -87,11 +101,14 @@ class Stream:
         keyed_by = node.keyed_by if shown.get(node.keyed_by or "") == node.keyed_by else None
         return self._then(Map(self._name(verb), (node,), made, keyed_by, function=read))
 
-    def filter(self, function: Callable[[Any], Any]) -> Stream:
+    def filter(
+        self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
+    ) -> Stream:
         """Keeps the values for which the function is true."""
         node = self._node
         return self._then(
-            Filter(self._name("filter"), (node,), node.type, node.keyed_by, function=function)
+            Filter(self._name("filter"), (node,), node.type, node.keyed_by, function=function),
+            on_error,
         )
 
     def branch(self, *predicates: Callable[[Any], Any]) -> tuple[Stream, ...]:
@@ -109,15 +126,25 @@ class Stream:
             for one in arms
         )
 
-    def flat_map(self, function: Callable[[Any], Sequence[Any]], type: Any = Any) -> Stream:
+    def flat_map(
+        self,
+        function: Callable[[Any], Sequence[Any]],
+        type: Any = Any,
+        *,
+        on_error: Policy | Then | None = None,
+    ) -> Stream:
         """Each value becomes as many as the function returns."""
-        return self._then(FlatMap(self._name("flat_map"), (self._node,), type, function=function))
+        made = FlatMap(self._name("flat_map"), (self._node,), type, function=function)
+        return self._then(made, on_error)
 
-    def peek(self, function: Callable[[Any], Any]) -> Stream:
+    def peek(
+        self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
+    ) -> Stream:
         """Calls the function with each value, and goes on with the value."""
         node = self._node
         return self._then(
-            Peek(self._name("peek"), (node,), node.type, node.keyed_by, function=function)
+            Peek(self._name("peek"), (node,), node.type, node.keyed_by, function=function),
+            on_error,
         )
 
     def merge(self, *others: Stream) -> Stream:

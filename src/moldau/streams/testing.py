@@ -17,11 +17,17 @@ from moldau.streams import fields
 from moldau.streams.app import App
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.engine.murmur import partition_of
-from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.outputs import Header, Output
+from moldau.streams.engine.pace import PacedTask
+from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
-from moldau.streams.engine.task import Records, Task
+from moldau.streams.engine.task import Task
+from moldau.streams.formats import Json, Key
+from moldau.streams.hosting import task_of
 from moldau.streams.program import Topic
+from moldau.streams.reports import report
 from moldau.streams.topology import topology
+from moldau.streams.virtual import VirtualHost
 
 START_MS = 1_767_225_600_000  # 2026-01-01, UTC
 
@@ -32,13 +38,21 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: list[Header] | None = None
 
 
 @contextmanager
 def run(app: App, *, partitions: int = 1, start: datetime | None = None) -> Iterator[Driver]:
     """The program on topics of so many partitions, at a time that only `advance` moves."""
     begin = START_MS if start is None else round(start.timestamp() * 1000)
-    yield Driver(app, partitions, begin)
+    driver = Driver(app, partitions, begin)
+    try:
+        yield driver
+    except BaseException as error:
+        error.add_note(driver.report())
+        raise
+    finally:
+        driver.close()
 
 
 class Driver:
@@ -48,14 +62,28 @@ class Driver:
         self._app = app
         self._topology = topology(app.id, app.nodes)
         self.now_ms = now_ms
-        names = [*self._topology.source_topics, *self._topology.sink_topics]
+        names = [*self._topology.source_topics, *self._topology.sink_topics, *app.topics]
+        names = list(dict.fromkeys([*names, *app.dead_letter_topics]))
         names += [one.name for one in self._topology.repartitions]
         self._logs: dict[str, list[list[Sent]]] = {
             name: [[] for _ in range(partitions)] for name in names
         }
         counts = dict.fromkeys(names, partitions)
+        self._read: dict[tuple[str, int, str], int] = {}
+        self._host = VirtualHost(lambda: self.now_ms, self._move)
         self._tasks = [
-            Task(self._topology, stage, partition, counts, State())
+            task_of(
+                Task(
+                    self._topology,
+                    stage,
+                    partition,
+                    counts,
+                    State(),
+                    host=self._host,
+                    wait=self._move,
+                ),
+                self._host,
+            )
             for stage in self._topology.stages
             for partition in range(partitions)
         ]
@@ -64,16 +92,24 @@ class Driver:
         name = topic if isinstance(topic, str) else topic.name
         if name not in self._logs:
             raise KeyError(f"the program has no topic {name!r}; it has {', '.join(self._logs)}")
-        known = {**self._topology.sink_topics, **self._topology.source_topics}
-        return TestTopic(self, known[name], self._logs[name])
+        known = {
+            **self._app.topics,
+            **self._topology.sink_topics,
+            **self._topology.source_topics,
+        }
+        return TestTopic(self, known.get(name) or Topic(name, Any, Json(), Key()), self._logs[name])
 
     @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.now_ms / 1000, UTC)
 
     def advance(self, duration: Duration) -> None:
-        """Time goes by. What silence closes, closes."""
-        self.now_ms += milliseconds(duration, "advance")
+        """Time goes by: timers fire, handlers that sleep wake up. What silence closes, closes."""
+        end = self.now_ms + milliseconds(duration, "advance")
+        while (due := self._host.next_ms) is not None and due <= end:
+            self.now_ms = max(due, self.now_ms)
+            self.settle()
+        self.now_ms = max(end, self.now_ms)
         for task in self._tasks:
             for source in task.stage.sources:
                 limit = source.topic.close_after_silence
@@ -96,12 +132,13 @@ class Driver:
             for task in self._tasks:
                 moved |= self._step(task)
 
-    def _step(self, task: Task) -> bool:
+    def _step(self, task: Task | PacedTask) -> bool:
         moved = False
         for topic in task.stage.topics:
             log = self._logs[topic][task.partition]
-            position = task.positions.get(topic, 0)
+            position = self._read.get((topic, task.partition, task.stage.name), 0)
             if position < len(log):
+                self._read[topic, task.partition, task.stage.name] = len(log)
                 part = log[position:]
                 task.feed(
                     topic,
@@ -110,10 +147,12 @@ class Driver:
                         [one.timestamp for one in part],
                         [one.key for one in part],
                         [one.value for one in part],
+                        [one.headers for one in part],
                     ),
                     self.now_ms,
                 )
                 moved = True
+        self._host.work([task])
         task.announce()
         outputs, task.outputs[:] = list(task.outputs), []
         for output in outputs:
@@ -126,7 +165,19 @@ class Driver:
         if place is None:
             place = 0 if output.key is None else partition_of(output.key, len(log))
         time = self.now_ms if output.timestamp is None else output.timestamp
-        log[place].append(Sent(output.key, output.value, time))
+        log[place].append(Sent(output.key, output.value, time, output.headers))
+
+    def _move(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def report(self) -> str:
+        """The records of all topics, for people who look at a test that failed."""
+        internal = {one.name for one in self._topology.repartitions}
+        shown = {name: log for name, log in self._logs.items() if name not in internal}
+        return report({name: (self[name].topic, log) for name, log in shown.items()})
+
+    def close(self) -> None:
+        self._host.close(self._tasks)
 
 
 class TestTopic:
@@ -136,7 +187,7 @@ class TestTopic:
 
     def __init__(self, driver: Driver, topic: Topic, log: list[list[Sent]]) -> None:
         self._driver = driver
-        self._topic = topic
+        self.topic = self._topic = topic
         self._log = log
 
     def send(self, *values: Any, key: Any = None, partition: int | None = None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -20,9 +20,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from moldau.streams.app import App
 from moldau.streams.changelogs import Changelogs
 from moldau.streams.ends import DONE, Ends
+from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
-from moldau.streams.engine.task import Records, Task
+from moldau.streams.engine.task import Task
 from moldau.streams.guarantees import guarantee
+from moldau.streams.hosting import AnyTask, Hosting, task_of
 from moldau.streams.internal_topics import prepare
 from moldau.streams.topology import Stage, topology
 
@@ -56,8 +58,9 @@ class Worker:
             }
         )
         self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)
-        self._tasks: dict[tuple[str, int], Task] = {}
-        self._by_place: dict[Place, Task] = {}
+        self._tasks: dict[tuple[str, int], AnyTask] = {}
+        self._by_place: dict[Place, AnyTask] = {}
+        self._hosting = Hosting(app)
         self._at_end: set[Place] = set()
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
@@ -78,6 +81,7 @@ class Worker:
             self._schedule()
             while self._running:
                 self._round()
+            self._hosting.finish(self._tasks.values())
             self._checkpoint()
         except BaseException:
             # A task may have taken half of a batch: leaving the group must not commit that.
@@ -85,19 +89,21 @@ class Worker:
             raise
         finally:
             self._consumer.close()
+            self._hosting.close()
 
     def stop(self) -> None:
         """Ends after this round. May be called by a signal handler."""
         self._running = False
 
     def _round(self) -> None:
-        messages = self._consumer.consume(BATCH, POLL_S)
+        messages = self._consumer.consume(BATCH, self._hosting.poll_s(POLL_S))
         if self._guarantee.aborted:
             self._rewind()
             return
         for place, part in _by_place(messages).items():
             self._feed(place, part)
         self._tick()
+        self._hosting.work(self._consumer, self._by_place)
         for task in self._tasks.values():
             self._send(task)
         ends = self._app.until == "end" and all(task.is_done for task in self._tasks.values())
@@ -125,7 +131,7 @@ class Worker:
             task.feed(place[0], _records(records), _now_ms())
         if messages[-1].error() is not None:
             self._at_end.add(place)
-            task.positions[place[0]] = messages[-1].offset()  # control records are passed too
+            task.passed(place[0], messages[-1].offset() or 0)  # control records too
         if self._app.until == "end" and place in self._at_end:
             task.ended(place[0])
 
@@ -142,7 +148,7 @@ class Worker:
             if limit is not None:
                 self._by_place[place].tick(place[0], now, limit)
 
-    def _send(self, task: Task) -> None:
+    def _send(self, task: AnyTask) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
         self._guarantee.send(outputs)
 
@@ -201,18 +207,26 @@ class Worker:
         places = []
         for lead in leads:
             stage = self._leads[lead.topic]
-            self._tasks.pop((stage.name, lead.partition), None)
+            task = self._tasks.pop((stage.name, lead.partition), None)
+            if task is not None:
+                self._hosting.drop(task)
             for topic in stage.topics:
                 self._by_place.pop((topic, lead.partition), None)
                 self._at_end.discard((topic, lead.partition))
                 places.append(TopicPartition(topic, lead.partition))
         consumer.incremental_unassign(places)
 
-    def _restored(self, stage: Stage, partition: int) -> Task:
+    def _restored(self, stage: Stage, partition: int) -> AnyTask:
         state = State()
         place = TopicPartition(self._topology.changelog(stage), partition)
         marker = state.restore(self._changelogs.read(place))
-        return Task(self._topology, stage, partition, self._partitions, state, marker)
+        host = self._hosting.host
+        task = Task(self._topology, stage, partition, self._partitions, state, marker, host, _wait)
+        return task_of(task, host)
+
+
+def _wait(ms: int) -> None:
+    time.sleep(ms / 1000)
 
 
 def _by_place(messages: list[Message]) -> dict[Place, list[Message]]:
@@ -233,7 +247,22 @@ def _records(messages: list[Message]) -> Records:
         [message.timestamp()[1] for message in messages],
         [message.key() for message in messages],
         [message.value() for message in messages],
+        _Headers(messages),
     )
+
+
+class _Headers(Sequence[Any]):
+    """They are read where somebody asks, which is seldom."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __getitem__(self, at: Any) -> Any:
+        found = self._messages[at]
+        return _Headers(found) if isinstance(at, slice) else found.headers()
 
 
 def run(app: App, *, slot: int = 0) -> None:

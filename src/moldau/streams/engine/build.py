@@ -7,18 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.engine import operators
+from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.branches import Branching
+from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
+from moldau.streams.engine.guard import Guard, Wait
+from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.running import RunningAggregates
 from moldau.streams.engine.sessions import SessionAggregates
 from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
 from moldau.streams.engine.windowed import WindowedAggregates
 from moldau.streams.formats import Key
+from moldau.streams.policies import Policy
 from moldau.streams.program import (
+    Agent,
     Aggregated,
     Arm,
     Branch,
@@ -37,6 +44,10 @@ from moldau.streams.topology import Repartition, Stage
 from moldau.streams.windows import Session, Sliding
 
 
+def no_wait(_ms: int) -> None:
+    """Where nobody says how to wait."""
+
+
 @dataclass
 class Built:
     """The operators of a task. `own`: the task itself, as the origin of what it makes of many
@@ -46,6 +57,10 @@ class Built:
     partitions: Mapping[str, int]
     state: State
     own: Origin
+    app: str = ""
+    host: Host | None = None
+    wait: Wait = no_wait
+    reading: Reading | None = None  # what is being processed, while it is
     outputs: list[Output] = field(default_factory=list)
     by_node: dict[Node, Operator] = field(default_factory=dict)
     repartitionings: list[Repartitioning] = field(default_factory=list)
@@ -58,6 +73,13 @@ class Built:
     def in_order(self) -> list[Operator]:
         """Each behind all that it takes from."""
         return [self.by_node[node] for node in self.stage.nodes]
+
+    def dead_letters(self, step: str, policy: Policy) -> DeadLetters:
+        return DeadLetters(self.app, self.stage.name, step, policy, self.outputs)
+
+    def guard(self, node: Node) -> Guard:
+        letters = self.dead_letters(node.name, node.policy)
+        return Guard(letters, lambda: self.reading, self.wait)
 
     def _following(self, node: Node) -> list[Operator]:
         cuts = [one for one in self.stage.writes if one.node is node]
@@ -90,22 +112,39 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
 
 def _branches(node: Branch, following: list[Operator], built: Built) -> Operator:
     arms = {child.number: built.by_node[child] for child in node.children if isinstance(child, Arm)}
-    return Branching(node.predicates, [arms[number] for number in sorted(arms)])
+    return Branching(built.guard(node), node.predicates, [arms[number] for number in sorted(arms)])
+
+
+def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
+    letters = built.dead_letters(node.name, node.policy)
+    assert built.host is not None
+    return Agents(node, built.host, lambda: built.reading, letters, built.outputs)
 
 
 _MAKERS: dict[type[Node], Maker] = {
     Source: lambda node, following, built: operators.Step(following),
+    Agent: _agent,
     Arm: lambda node, following, built: operators.Step(following),
     Branch: _branches,
     Deduplicated: lambda node, following, built: Deduplicating(
         node, built.state.table(node.name), following
     ),
     Merge: lambda node, following, built: operators.Step(following),
-    Map: lambda node, following, built: operators.Mapping(node.function, following),
-    Filter: lambda node, following, built: operators.Filtering(node.function, following),
-    FlatMap: lambda node, following, built: operators.FlatMapping(node.function, following),
-    Peek: lambda node, following, built: operators.Peeking(node.function, following),
-    KeyBy: lambda node, following, built: operators.Keying(node.key, following),
-    Sink: lambda node, following, built: operators.Sending(node.topic, built.outputs),
+    Map: lambda node, following, built: operators.Mapping(
+        built.guard(node), node.function, following
+    ),
+    Filter: lambda node, following, built: operators.Filtering(
+        built.guard(node), node.function, following
+    ),
+    FlatMap: lambda node, following, built: operators.FlatMapping(
+        built.guard(node), node.function, following
+    ),
+    Peek: lambda node, following, built: operators.Peeking(
+        built.guard(node), node.function, following
+    ),
+    KeyBy: lambda node, following, built: operators.Keying(built.guard(node), node.key, following),
+    Sink: lambda node, following, built: operators.Sending(
+        built.guard(node), node.topic, built.outputs
+    ),
     Aggregated: _aggregates,
 }

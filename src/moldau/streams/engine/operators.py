@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from moldau.streams.batch import EMPTY, Batch
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.frames import Frame, FrameFormat
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.murmur import partition_of
 from moldau.streams.engine.outputs import Output
 from moldau.streams.formats import Format
@@ -44,29 +45,34 @@ class Step:
 
 
 class Mapping(Step):
-    def __init__(self, function: Callable[[Any], Any], following: Sequence[Operator]) -> None:
+    def __init__(
+        self, guard: Guard, function: Callable[[Any], Any], following: Sequence[Operator]
+    ) -> None:
         super().__init__(following)
+        self._guard = guard
         self._function = function
 
     def process(self, batch: Batch) -> None:
-        self._pass(batch.with_values(list(map(self._function, batch.values))))
+        batch, results = self._guard.map(self._function, batch)
+        self._take(batch, results)
+
+    def _take(self, batch: Batch, results: list[Any]) -> None:
+        self._pass(batch.with_values(results))
 
 
 class Filtering(Mapping):
-    def process(self, batch: Batch) -> None:
-        self._pass(batch.where(list(map(self._function, batch.values))))
+    def _take(self, batch: Batch, results: list[Any]) -> None:
+        self._pass(batch if all(results) else batch.where(results))
 
 
 class Peeking(Mapping):
-    def process(self, batch: Batch) -> None:
-        for value in batch.values:
-            self._function(value)
+    def _take(self, batch: Batch, results: list[Any]) -> None:
         self._pass(batch)
 
 
 class FlatMapping(Mapping):
     def process(self, batch: Batch) -> None:
-        many = [list(self._function(value)) for value in batch.values]
+        batch, many = self._guard.map(lambda value: list(self._function(value)), batch)
         counts = list(map(len, many))
 
         def spread(column: Sequence[Any]) -> list[Any]:
@@ -85,15 +91,16 @@ class FlatMapping(Mapping):
 
 
 class Keying(Mapping):
-    def process(self, batch: Batch) -> None:
-        self._pass(batch.with_keys(list(map(self._function, batch.values))))
+    def _take(self, batch: Batch, results: list[Any]) -> None:
+        self._pass(batch.with_keys(results))
 
 
 class Sending(Step):
     """To a topic of the user's."""
 
-    def __init__(self, topic: Topic, outputs: list[Output]) -> None:
+    def __init__(self, guard: Guard, topic: Topic, outputs: list[Output]) -> None:
         super().__init__(())
+        self._guard = guard
         self._name = topic.name
         self._encode = topic.format.encode
         self._key = topic.key_format.encode
@@ -101,16 +108,26 @@ class Sending(Step):
 
     def process(self, batch: Batch) -> None:
         name, encode, encode_key = self._name, self._encode, self._key
-        self._outputs.extend(
-            Output(
-                name,
-                None,
-                None if key is None else encode_key(key),
-                None if value is None else encode(value),
-                time,
+        before = len(self._outputs)
+        try:
+            self._outputs.extend(
+                Output(
+                    name,
+                    None,
+                    None if key is None else encode_key(key),
+                    None if value is None else encode(value),
+                    time,
+                )
+                for key, value, time in zip(batch.keys, batch.values, batch.times, strict=True)
             )
-            for key, value, time in zip(batch.keys, batch.values, batch.times, strict=True)
-        )
+        except Exception:  # one of them cannot be written
+            del self._outputs[before:]
+            self._writable(batch)
+
+    def _writable(self, batch: Batch) -> None:
+        batch, _ = self._guard.map(self._encode, batch)
+        if len(batch):
+            self.process(batch)
 
 
 class Origin:

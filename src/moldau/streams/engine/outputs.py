@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+Header = tuple[str, bytes | None]
+
 
 class Output(NamedTuple):
     """`partition` None: by the key's murmur2, where Java puts it. `timestamp` in ms; None: when it
@@ -14,3 +16,4 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int | None
+    headers: list[Header] | None = None

@@ -7,28 +7,23 @@ of the batches. The worker (`worker.py`) is its body, `testing.py` another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
-from moldau.streams.engine.build import Built
+from moldau.streams.engine.agents import Agents
+from moldau.streams.engine.build import Built, no_wait
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.columns import Keys, event_times
 from moldau.streams.engine.frames import FrameFormat
-from moldau.streams.engine.operators import Operator, Origin, Repartitioning
+from moldau.streams.engine.guard import Wait
+from moldau.streams.engine.lanes import Host
+from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.reading import Reading, Records
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.program import Topic
 from moldau.streams.topology import Repartition, Stage, Topology
-
-
-class Records(NamedTuple):
-    """Records of one partition of a topic, as columns. Timestamps in ms since 1970."""
-
-    offsets: Sequence[int]
-    timestamps: Sequence[int]
-    keys: Sequence[bytes | None]
-    values: Sequence[bytes | None]
 
 
 class Task:
@@ -40,8 +35,11 @@ class Task:
         partitions: Mapping[str, int],
         state: State,
         marker: Any = None,
+        host: Host | None = None,
+        wait: Wait = no_wait,
     ) -> None:
-        """`partitions`: how many each topic has. `marker`: where the state was restored to."""
+        """`partitions`: how many each topic has. `marker`: where the state was restored to. `host`:
+        where agents run. `wait`: how to, for some ms, before a step is tried again."""
         self.stage = stage
         self.partition = partition
         self.positions: dict[str, int] = {}
@@ -50,7 +48,7 @@ class Task:
         self._state = state
         self._clock = TaskClock()
         self._own = Origin(stage.name, partition)
-        self._built = Built(stage, partitions, state, self._own)
+        self._built = Built(stage, partitions, state, self._own, topology.app, host, wait)
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
         self.outputs = self._built.outputs
@@ -64,14 +62,15 @@ class Task:
         operator = self._built.by_node
         for repartition in self.stage.reads:
             self._inputs[repartition.name] = _FrameInput(
-                repartition, operator[repartition.target], self._clock, self._upstream(repartition)
+                repartition,
+                operator[repartition.target],
+                self._clock,
+                self._upstream(repartition),
             )
         for source in self.stage.sources:
             inputs = self._inputs.get(source.topic.name)
             if inputs is None:
-                inputs = _SourceInput(
-                    source.topic, self.partition, self._clock, self._repartitionings
-                )
+                inputs = _SourceInput(source.topic, self.partition, self._clock, self._built)
                 self._inputs[source.topic.name] = inputs
             assert isinstance(inputs, _SourceInput)
             inputs.roots.append(operator[source])
@@ -88,8 +87,13 @@ class Task:
     def feed(self, topic: str, records: Records, now_ms: int) -> None:
         """Records of the task's partition of that topic, in order."""
         self._inputs[topic].feed(records, now_ms)
+        self._built.reading = None
         self.positions[topic] = records.offsets[-1] + 1
         self._advance()
+
+    def passed(self, topic: str, position: int) -> None:
+        """There is nothing for it before that offset."""
+        self.positions[topic] = position
 
     def ended(self, topic: str) -> None:
         """There is nothing more to come, for good: everything closes (until="end")."""
@@ -116,6 +120,10 @@ class Task:
         self._own.watermark = watermark
         for operator in self._in_order:  # each has all that belongs before the watermark then
             operator.advance(watermark)
+
+    @property
+    def agents(self) -> list[Agents]:
+        return [one for one in self._in_order if isinstance(one, Agents)]
 
     @property
     def is_done(self) -> bool:
@@ -174,14 +182,15 @@ class _SourceInput:
         topic: Topic,
         partition: int,
         task_clock: TaskClock,
-        repartitionings: list[Repartitioning],
+        built: Built,
     ) -> None:
         self._topic = topic
         self._task_clock = task_clock
         self._clock = task_clock.source((topic.name, partition), topic.lateness)
         self._origin = Origin(topic.name, partition)
-        self._repartitionings = repartitionings
+        self._built = built
         self._decode = topic.format.decode
+        self._letters = built.dead_letters(topic.name, topic.policy)
         self._keys = Keys(topic.key_format)
         self._last_ms = 0  # when its last record came, by the wall clock
         self.roots: list[Operator] = []
@@ -192,20 +201,46 @@ class _SourceInput:
 
     def feed(self, records: Records, now_ms: int) -> None:
         self._last_ms = now_ms
-        values = list(map(self._decode, records.values))  # type: ignore[arg-type]
-        read = self._topic.event_time
-        times = records.timestamps if read is None else event_times(read, values)
-        keys = list(map(self._keys.__getitem__, records.keys))
+        self._built.reading = Reading(self._topic.name, self._origin.partition, records)
+        try:
+            keys, values, times = self._columns(records)
+        except Exception:  # one of them cannot be read
+            records, (keys, values, times) = self._readable(records)
+            if not keys:
+                return
         if self._clock.is_idle:  # what the others have closed meanwhile is closed
             self._clock.raise_to(self._task_clock.watermark)
         floors = self._clock.pass_over(times)
         self._origin.watermark = self._clock.watermark
         self._origin.idle = False
-        for made in self._repartitionings:
+        for made in self._built.repartitionings:
             made.origin = self._origin
         batch = Batch(keys, values, times, floors, records.offsets, self._origin.partition)
         for root in self.roots:
             root.process(batch)
+
+    def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
+        values = list(map(self._decode, records.values))  # type: ignore[arg-type]
+        read = self._topic.event_time
+        times = records.timestamps if read is None else event_times(read, values)
+        return list(map(self._keys.__getitem__, records.keys)), values, times
+
+    def _readable(
+        self, records: Records
+    ) -> tuple[Records, tuple[list[Any], list[Any], Sequence[int]]]:
+        """Without those that cannot be read: they are dead letters at once, as trying again would
+        change nothing."""
+        good: list[int] = []
+        for at, offset in enumerate(records.offsets):
+            try:
+                self._columns(records.part(at, at + 1))
+            except Exception as error:
+                assert self._built.reading is not None
+                self._built.outputs += self._letters.original(self._built.reading, offset, error, 1)
+            else:
+                good.append(at)
+        records = records.where(good)
+        return records, self._columns(records)
 
     def end(self) -> None:
         self._raise_to(AFTER_ALL)

@@ -1,0 +1,135 @@
+"""What a handler does while it has a record: it is held until the record ends, and dropped when the
+handler fails (promise 16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from moldau.streams.batch import Batch
+from moldau.streams.engine.outputs import Header, Output
+from moldau.streams.engine.reading import Reading
+from moldau.streams.engine.results import utc
+from moldau.streams.errors import StreamsError
+
+if TYPE_CHECKING:
+    from moldau.streams.program import Topic
+
+
+class Taken(NamedTuple):
+    """A batch that an agent has been handed, and where its records were read."""
+
+    batch: Batch
+    reading: Reading | None
+
+
+class Current(NamedTuple):
+    """The record that a handler has. `topic` and `offset` are those of its source; None for what a
+    step has made of many records. `headers` as they came."""
+
+    topic: str | None
+    partition: int
+    offset: int | None
+    key: Any
+    timestamp: datetime
+    headers: list[Header]
+
+    @property
+    def id(self) -> str:
+        """The same at every try: for effects outside Kafka, which happen at least once."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+class Scope:
+    """`held`: what is sent when the record ends. `changes`: state that is set then, by place."""
+
+    __slots__ = ("changes", "held", "index", "taken")
+
+    def __init__(self) -> None:
+        self.held: list[Output] = []
+        self.changes: dict[Any, Callable[[], None]] = {}
+        self.taken: Taken | None = None
+        self.index = 0
+
+    @property
+    def timestamp(self) -> int | None:
+        return None if self.taken is None else self.taken.batch.times[self.index]
+
+    @property
+    def current(self) -> Current:
+        if self.taken is None:
+            raise StreamsError("moldau.current(): there is no record here; call it in a handler")
+        batch, reading = self.taken
+        index = self.index
+        offset = batch.offsets[index] if len(batch.offsets) else None
+        headers = [] if reading is None or offset is None else reading.original(offset).headers
+        topic = None if reading is None else reading.topic
+        time = utc(batch.times[index])
+        return Current(topic, batch.partition, offset, batch.keys[index], time, headers)
+
+    def drop(self) -> None:
+        self.held = []
+        self.changes.clear()
+
+    def end(self) -> list[Output]:
+        """The state is set; what is to be sent."""
+        for change in self.changes.values():
+            change()
+        self.changes.clear()
+        held, self.held = self.held, []
+        return held
+
+
+SCOPE: ContextVar[Scope] = ContextVar("moldau.scope")
+
+
+def current() -> Current:
+    """The record that this handler has. Raises StreamsError outside of one."""
+    scope = SCOPE.get(None)
+    if scope is None:
+        raise StreamsError("moldau.current(): there is no record here; call it in a handler")
+    return scope.current
+
+
+class Held:
+    """What `send` returns: there is nothing to wait for, but `await` reads well."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+_HELD = Held()
+
+
+def send(
+    topic: Topic,
+    value: Any,
+    key: Any,
+    timestamp: datetime | None,
+    partition: int | None,
+    headers: Mapping[str, bytes] | None,
+) -> Held:
+    """Raises StreamsError outside of a handler."""
+    scope = SCOPE.get(None)
+    if scope is None:
+        raise StreamsError(
+            f"topic {topic.name!r}: send works in the handlers, timers and tasks of a program "
+            f"that runs"
+        )
+    time = scope.timestamp if timestamp is None else round(timestamp.timestamp() * 1000)
+    scope.held.append(
+        Output(
+            topic.name,
+            partition,
+            None if key is None else topic.key_format.encode(key),
+            None if value is None else topic.format.encode(value),
+            time,
+            None if headers is None else list(headers.items()),
+        )
+    )
+    return _HELD

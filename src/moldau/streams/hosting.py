@@ -1,0 +1,63 @@
+"""What a worker does for a program's own code: gives it turns, and does not read on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, TopicPartition
+
+from moldau.streams.app import App
+from moldau.streams.engine.pace import PacedTask
+from moldau.streams.engine.task import Task
+from moldau.streams.host import TO_END_S, AsyncHost
+
+AnyTask = Task | PacedTask
+Place = tuple[str, int]
+
+
+def task_of(task: Task, host: AsyncHost) -> AnyTask:
+    """At the pace of its agents, where it has some."""
+    return PacedTask(task, host) if task.agents else task
+
+
+class Hosting:
+    def __init__(self, app: App) -> None:
+        self.host = AsyncHost()
+        self._app = app
+        self._paused: set[Place] = set()
+        self._is_busy = False
+
+    def poll_s(self, otherwise: float) -> float:
+        """How long the consumer may wait for records."""
+        return 0.0 if self._is_busy else otherwise
+
+    def work(self, consumer: Consumer, tasks: Mapping[Place, AnyTask]) -> None:
+        """A turn for all handlers. Partitions whose handlers are behind are paused."""
+        paced = {place: task for place, task in tasks.items() if isinstance(task, PacedTask)}
+        if not paced:
+            return
+        self.host.work(set(paced.values()))
+        busy = {place for place, task in paced.items() if task.is_busy}
+        self._is_busy = bool(busy)
+        self._paused &= paced.keys()
+        to_pause, to_resume = busy - self._paused, self._paused - busy
+        if to_pause:
+            consumer.pause([TopicPartition(*place) for place in to_pause])
+        if to_resume:
+            consumer.resume([TopicPartition(*place) for place in to_resume])
+        self._paused = busy
+
+    def finish(self, tasks: Iterable[AnyTask]) -> None:
+        """The worker stops: handlers may end what they have begun, within a few seconds."""
+        paced = [task for task in tasks if isinstance(task, PacedTask)]
+        for task in paced:
+            task.take_no_more()
+        self.host.work(paced, TO_END_S)
+
+    def drop(self, task: AnyTask) -> None:
+        """Its partitions were given to others: what is under way is theirs to do."""
+        if isinstance(task, PacedTask):
+            task.close()
+
+    def close(self) -> None:
+        self.host.close()
