@@ -38,18 +38,25 @@ class Waiter:
 
 
 class AsyncHost:
-    """`clock` in s; `loop` is the program's."""
+    """`clock` in s; `loop` is the program's own."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.loop = asyncio.new_event_loop() if loop is None else loop
+        self._loop = loop
         self.clock = clock
         self.until = 0.0
         self._running: set[asyncio.Task[None]] = set()
         self._is_running = False
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Made when it is first needed: most programs have nothing to run on it."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop
 
     # --- for lanes --------------------------------------------------------------------------
 
@@ -102,6 +109,8 @@ class AsyncHost:
         for task in tasks:
             if isinstance(task, PacedTask):
                 task.close()
+        if self._loop is None:
+            return
         for one in self._running:
             one.cancel()
         if self._running:
