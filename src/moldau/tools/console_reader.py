@@ -22,13 +22,19 @@ _BATCH = 500
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _REFRESH_S = 5.0
 _ANSWER_S = 10.0
+_SHARED_OUT_BY = {"partition.assignment.strategy", "group.protocol", "group.remote.assignor"}
 
 
 class ConsoleReader:
     """Choose what to read (subscribe, include or assign), then run."""
 
     def __init__(
-        self, typed: Mapping[str, str], tool: Mapping[str, str], say: Callable[[str], None]
+        self,
+        typed: Mapping[str, str],
+        tool: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        is_new_group: bool,
     ) -> None:
         """Raises BadSettings."""
         from confluent_kafka import Consumer, KafkaException
@@ -41,7 +47,11 @@ class ConsoleReader:
         config = librdkafka_config(typed, tool, "consumer", say)
         self._is_committing = str(config.pop("enable.auto.commit", "true")).lower() == "true"
         self._commit_every_s = int(config.pop("auto.commit.interval.ms", 5000)) / 1000
-        self._begins_early = str(config.get("auto.offset.reset", "")) in ("earliest", "smallest")
+        reset = str(config.get("auto.offset.reset", ""))
+        self._begins_early = reset in ("earliest", "smallest")
+        # Who chooses how partitions are shared out may choose that they come one by one.
+        is_shared_out_as_ever = not _SHARED_OUT_BY & typed.keys()
+        self._begins_anew = is_new_group and reset != "error" and is_shared_out_as_ever
         self._servers = str(config["bootstrap.servers"])
         shows_internal = typed.get("exclude.internal.topics", "true").lower() == "false"
         self._hidden = () if shows_internal else _INTERNAL
@@ -85,8 +95,20 @@ class ConsoleReader:
 
     def _subscribe(self, topics: list[str]) -> None:
         self._topics = topics
-        callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke}
-        self._consumer.subscribe(topics, **(callbacks if self._is_committing else {}))
+        callbacks: dict[str, Any] = {}
+        if self._is_committing:
+            callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke}
+        elif self._begins_anew:
+            callbacks = {"on_assign": self._begin}
+        self._consumer.subscribe(topics, **callbacks)
+
+    def _begin(self, consumer: Any, partitions: list[Any]) -> None:
+        """Nobody has committed anything: librdkafka need not ask, and then wait for 100 ms."""
+        from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
+
+        for partition in partitions:
+            partition.offset = OFFSET_BEGINNING if self._begins_early else OFFSET_END
+        consumer.assign(partitions)
 
     # --- reading
 

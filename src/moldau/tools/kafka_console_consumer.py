@@ -7,7 +7,7 @@ ends because nothing came (--timeout-ms), or because it may not read, ends with 
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from moldau.client.errors import BadSettings
 from moldau.tools.formatters import DEFAULT, Formatter, formatter
@@ -115,7 +115,7 @@ def main(argv: list[str]) -> int:
 
 def _consume(
     options: Parsed,
-    properties: tuple[dict[str, str], dict[str, str]],
+    properties: Properties,
     start: int,
     timeout_ms: int | None,
     shown: Formatter,
@@ -123,10 +123,15 @@ def _consume(
     from moldau.tools.console_reader import ConsoleReader
 
     sys.stdout.flush()
-    if properties[1]["group.id"] == "":
+    if properties.tool["group.id"] == "":
         raise Stop(f"{TOOL.name}: The name of a group cannot be empty: leave out --group.")
     try:
-        reader = ConsoleReader(*properties, notice_of(TOOL.name))
+        reader = ConsoleReader(
+            properties.typed,
+            properties.tool,
+            notice_of(TOOL.name),
+            is_new_group=properties.is_new_group,
+        )
     except BadSettings as error:
         raise Stop(f"{TOOL.name}: {error}") from None
     try:
@@ -218,8 +223,16 @@ def _current(options: Parsed, new: str, old: str) -> str:
     return old if options.has(old) else new
 
 
-def _consumer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str]]:
-    """What the user typed, and what stands below or above it, by Java's names."""
+class Properties(NamedTuple):
+    """What the user typed, and what stands below or above it, by Java's names. Nobody has committed
+    anything for a group that is new."""
+
+    typed: dict[str, str]
+    tool: dict[str, str]
+    is_new_group: bool
+
+
+def _consumer_properties(options: Parsed) -> Properties:
     path = options.value(_current(options, "command-config", "consumer.config"))
     from_file = load_properties(path) if path else {}
     extra = key_values(options.values(_current(options, "command-property", "consumer-property")))
@@ -239,13 +252,17 @@ def _consumer_properties(options: Parsed) -> tuple[dict[str, str], dict[str, str
         "bootstrap.servers": options.value("bootstrap-server") or "",
         # librdkafka's default is no; Java's is yes.
         "allow.auto.create.topics": typed.get("allow.auto.create.topics", "true"),
+        # Java's default. librdkafka waits for half of its own (100) before it goes on from the
+        # bootstrap server to the brokers.
+        "reconnect.backoff.ms": typed.get("reconnect.backoff.ms", "50"),
         "enable.auto.commit": typed.get("enable.auto.commit", "false" if group is None else "true"),
         "group.id": _generated_group() if group is None else group,
     }
     level = options.value("isolation-level") or ""
     if options.has("isolation-level") or "isolation.level" not in typed:
         tools["isolation.level"] = level
-    return {name: typed[name] for name in typed if name not in tools}, tools
+    others = {name: typed[name] for name in typed if name not in tools}
+    return Properties(others, tools, group is None)
 
 
 def _generated_group() -> str:
