@@ -70,6 +70,7 @@ TITLES = {
     "MB/s": "Megabytes per second",
     "broker s/GB in": "CPU seconds of the broker per GB in",
     "broker s/GB out": "CPU seconds of the broker per GB out",
+    "client cores": "Cores that the client keeps busy",
     "requests/s": "Requests of one record",
     "broker µs each": "CPU time of the broker per request",
     "client µs each": "CPU time of the client per request",

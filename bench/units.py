@@ -52,6 +52,7 @@ def _record_rows(key: str, title: str, way: str) -> tuple[Row, ...]:
         Row(f"{key}-records", title, "records/s", "more"),
         Row(f"{key}-mb", title, "MB/s", "more"),
         Row(f"{key}-cpu", title, f"broker s/GB {way}", "less"),
+        Row(f"{key}-client", title, "client cores", ""),
     )
 
 
@@ -61,6 +62,7 @@ def _record_figures(key: str, count: int, size: int, figures: Figures) -> Figure
         f"{key}-records": count / figures["seconds"],
         f"{key}-mb": megabytes / figures["seconds"],
         f"{key}-cpu": figures["broker_cpu"] / megabytes * 1e3,
+        f"{key}-client": figures["client_cpu"] / figures["seconds"],
     }
 
 
