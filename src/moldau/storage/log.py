@@ -142,8 +142,10 @@ class Log:
             log.synced_offset = min(recovery_point, log.log_end_offset)
             log._dirty.update(one.path for one in log._segments if one is log._active or one.size)
             log._dirty_directory = True
-        if not (is_new or (clean and found.epochs_are_stored)):
+        if not found.epochs_are_stored:
             log._write_epochs()
+        elif found.epochs.entries and not clean:
+            log._dirty.add(f"{directory}/{EPOCHS_FILE}")
         return log
 
     def reconfigure(self, config: LogConfig) -> None:

@@ -47,7 +47,7 @@ class Found:
     snapshots: Snapshots
     log_start_offset: int
     log_end_offset: int
-    epochs_are_stored: bool
+    epochs_are_stored: bool  # as they are here; perhaps not yet on the disk
 
 
 class Loader:
@@ -75,7 +75,7 @@ class Loader:
     def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
         entries = self._tidy()
         stored = self._load_epochs(entries)
-        epochs = stored or LeaderEpochs()
+        epochs = LeaderEpochs(stored or ())
         self._load_segments(entries, scanned_after=None if clean else recovery_point)
         end = None
         if clean:
@@ -100,7 +100,7 @@ class Loader:
         producers = snapshots.load(self._segments, start, end, clean=clean, report=self._report)
         if self._transactions_from is not None:
             self._index_aborted(self._transactions_from, snapshots, start)
-        are_stored = stored is not None or not epochs.entries
+        are_stored = (stored or []) == epochs.entries
         return Found(self._segments, epochs, producers, snapshots, start, end, are_stored)
 
     # --- files ------------------------------------------------------------------------------
@@ -116,12 +116,12 @@ class Loader:
                 del entries[name]
         return entries
 
-    def _load_epochs(self, entries: dict[str, Entry]) -> LeaderEpochs | None:
+    def _load_epochs(self, entries: dict[str, Entry]) -> list[tuple[int, int]] | None:
         if EPOCHS_FILE not in entries:
             return None
         path = f"{self._directory}/{EPOCHS_FILE}"
         try:
-            return LeaderEpochs(read_epochs(read_file(self._disk, path)))
+            return read_epochs(read_file(self._disk, path))
         except CorruptFile as error:
             self._report(f"{path}: {error}. It is made again from the log.")
             return None
@@ -139,7 +139,7 @@ class Loader:
 
     def _load_segments(self, entries: dict[str, Entry], scanned_after: int | None) -> None:
         """Every .log file, with indexes that look right or were made again; those of segments
-        that begin after `scanned_after` will be made by recovery."""
+        that begin after `scanned_after`, and of small ones, will be made by recovery."""
         names = sorted(name for name in entries if name.endswith(".log"))
         for name in names:
             base = segment_offset(name)
@@ -153,9 +153,13 @@ class Loader:
             sound = segment.load(entry.size, index and index.size, times and times.size)
             aborted = entries.get(f"{stem}.txnindex")
             segment.aborted.load(aborted and aborted.size)
-            if not sound and scanned_after is not None and base > scanned_after:
-                segment.index.reset()
-                segment.times.reset()
+            is_scanned = scanned_after is not None and (
+                base > scanned_after or (name == names[-1] and entry.size <= SCAN_CHUNK)
+            )
+            if not sound and is_scanned:
+                for one, found in ((segment.index, index), (segment.times, times)):
+                    if found is not None:
+                        one.reset()
             elif not sound:
                 self._rebuild(segment, missing=index is None or times is None)
             self._segments.append(segment)
