@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from moldau.broker.answers import Answers
 from moldau.broker.controller import Controller
 from moldau.broker.fetch_session import Sessions
 from moldau.broker.groups.coordinator import GroupCoordinator
@@ -111,6 +112,7 @@ class Node(Wire):
         self.connection_quotas.configure(settings.configs)
         self.controller = Controller(self)
         self.groups = GroupCoordinator(self)
+        self.answers = Answers()
         # Ids for producers that are reserved on disk and not yet handed out.
         self.producer_ids = range(0)
 

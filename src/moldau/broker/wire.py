@@ -254,10 +254,14 @@ class Wire:
         encode_into(out, response, version, holes)
         size = len(out) - _LENGTH + sum(value.size for _, value in holes)
         _RESPONSE.pack_into(out, 0, size, request.correlation_id)
-        if len(out) >= TURN_BYTES:
-            request.connection.turn -= len(out) // TURN_BYTES
-            self._took_turns.add(request.connection)
+        self.charge(request.connection, len(out))
         return join(out, holes)
+
+    def charge(self, connection: Connection, size: int) -> None:
+        """An answer of so many bytes takes of the connection's turn."""
+        if size >= TURN_BYTES:
+            connection.turn -= size // TURN_BYTES
+            self._took_turns.add(connection)
 
     def _next(self, connection: Connection) -> None:
         """Begins what has waited and may now begin."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,10 @@ MAPPED_IPV4 = "::ffff:"  # how a socket for both families names an IPv4 address
 
 # Refused connections that are held for a while, so that their clients do not come back at once.
 MAX_HELD = 1000
+# What the system says that has no room for another connection, and how soon it is asked again:
+# the connection stays ready to be taken, so the loop would ask all the time.
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+NO_ROOM_PAUSE_MS = 500
 
 
 def _sooner(one: int | None, other: int | None) -> int | None:
@@ -134,6 +138,7 @@ class Server:
         self._paused: set[socket.socket] = set()  # of the listeners
         self._held: set[socket.socket] = set()  # accepted, and neither served nor closed yet
         self._count = 0
+        self._has_room = True
         self._failure: str | None = None
         node.connection_quotas.possible = descriptors.for_connections()
         settings: Mapping[str, Any] = node.settings.broker
@@ -198,13 +203,11 @@ class Server:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._log.error(
-                        f"No file descriptor left for a new connection: {len(self._connections)} "
-                        f"are open. Raise the limit (ulimit -n)."
-                    )
+                if error.errno in NO_ROOM:
+                    self._wait_for_room(listener, server_socket, error)
                     return
                 continue  # the peer went away before it was accepted
+            self._has_room = True
             host = address[0].removeprefix(MAPPED_IPV4)
             now_ms = self.node.now_ms
             admission = self.node.connection_quotas.arrived(listener.name, host, now_ms)
@@ -231,6 +234,18 @@ class Server:
         self._held.discard(sock)
         sock.close()
 
+    def _wait_for_room(
+        self, listener: Listener, server_socket: socket.socket, error: OSError
+    ) -> None:
+        """Says so once, until a connection could be taken again."""
+        if self._has_room:
+            self._log.error(
+                f"No room for a new connection ({error.strerror}): {len(self._connections)} are "
+                f"open. It waits. Close some, or raise the limit on open files (ulimit -n)."
+            )
+        self._has_room = False
+        self._pause(listener, server_socket, NO_ROOM_PAUSE_MS)
+
     def _open_later(
         self,
         listener: Listener,
@@ -240,13 +255,27 @@ class Server:
         wait_ms: int,
     ) -> None:
         """Takes no connection of that socket until it is time for this one."""
-        self.reactor.unregister(server_socket.fileno())
-        self._paused.add(server_socket)
         self._held.add(sock)
 
-        def resume(_now_ms: int) -> None:
+        def open_it() -> None:
             self._held.discard(sock)
             self._open(listener, sock, host)
+
+        self._pause(listener, server_socket, wait_ms, open_it)
+
+    def _pause(
+        self,
+        listener: Listener,
+        server_socket: socket.socket,
+        wait_ms: int,
+        first: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Takes no connection of that socket for so long."""
+        self.reactor.unregister(server_socket.fileno())
+        self._paused.add(server_socket)
+
+        def resume(_now_ms: int) -> None:
+            first()
             self._paused.discard(server_socket)
             self._watch(listener, server_socket)
 
@@ -337,7 +366,7 @@ class Server:
 
     def _deadline(self) -> int | None:
         deadline = self.node.next_deadline()
-        if self._held:
+        if self._held or self._paused:
             self._timers.run(self.node.now_ms)
             deadline = _sooner(deadline, self._timers.next_deadline())
         idle = self._next_idle_check

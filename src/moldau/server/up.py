@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from socket import SOMAXCONN
 from typing import TYPE_CHECKING, Any, TextIO
 
 from moldau.broker.loggers import LOG, Loggers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from moldau.server.listeners import Listener
     from moldau.server.settings import Settings
 
+BACKLOG = "socket.listen.backlog.size"
 NEXT = """\
   kafka-topics --bootstrap-server {address} --create --topic greetings
   echo 'good morning' | kafka-console-producer --bootstrap-server {address} --topic greetings
@@ -104,13 +106,21 @@ def _temporary_folder(ending: ExitStack) -> str:
     return folder
 
 
+def backlog(settings: Settings) -> int:
+    """How many connections may wait to be taken. Those beyond come again after a second, and then
+    two: with Kafka's 50, unless somebody wants them, thousands at once took half a minute."""
+    if BACKLOG in settings.explicit:
+        chosen: Any = settings.broker[BACKLOG]
+        return int(chosen)
+    return SOMAXCONN
+
+
 def _serve(
     settings: Settings, ready_files: Sequence[str], parent: int | None, ending: ExitStack
 ) -> None:
     data_dir = settings.data_dir
     assert data_dir is not None
-    backlog: Any = settings.broker["socket.listen.backlog.size"]
-    bound = [(listener, bind(listener, backlog)) for listener in settings.listeners]
+    bound = [(listener, bind(listener, backlog(settings))) for listener in settings.listeners]
     reactor = Reactor()
     ending.callback(reactor.close)
     _stop_on_signals(reactor)

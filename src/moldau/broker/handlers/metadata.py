@@ -42,7 +42,10 @@ def handle(node: Node, request: Request) -> MetadataResponse | None:
     if missing:
         _create_and_answer(node, request, missing)
         return None
-    return _answer(node, request, node.view(request.connection))
+    if node.meter is not None:  # what it costs is told in each answer
+        return _answer(node, request, node.view(request.connection))
+    _answer_again(node, request)
+    return None
 
 
 def _too_early_for_ids(body: MetadataRequest, version: int) -> bool:
@@ -104,6 +107,28 @@ def _refuse_creation(
 
 
 # --- the answer ----------------------------------------------------------------------------------
+
+
+def _answer_again(node: Node, request: Request) -> None:
+    """As whoever asked the same by the same way was answered, if nothing has changed since."""
+    body, connection, image = request.body, request.connection, node.image
+    question = (
+        request.version,
+        connection.listener,
+        node.advertised(connection),
+        body.include_cluster_authorized_operations,
+        body.include_topic_authorized_operations,
+        None
+        if body.topics is None
+        else tuple((topic.name, bytes(topic.topic_id)) for topic in body.topics),
+    )
+    parts = node.answers.find(image, question, request.correlation_id)
+    if parts is None:
+        parts = node.encode(request, _answer(node, request, node.view(connection)))
+        node.answers.keep(image, question, parts)
+    else:
+        node.charge(connection, len(parts[0]))
+    node.answer(request, parts)
 
 
 def _answer(node: Node, request: Request, view: View) -> MetadataResponse:

@@ -103,7 +103,7 @@ producer.id.expiration.check.interval.ms: How often forgotten producers are look
 producer.id.expiration.ms: How long an idle idempotent producer is remembered.
 quota.window.num: How many samples of what clients use are kept for their quotas.
 quota.window.size.seconds: How long each of those samples is.
-socket.listen.backlog.size: How many connections may wait to be accepted.
+socket.listen.backlog.size: How many connections may wait to be accepted. Unset: as many as can.
 socket.request.max.bytes: Largest request; a larger one loses its connection.
 """
 
