@@ -20,7 +20,7 @@ from bench.limits.measured import MB, Pinger, Result, Scenario, running
 from bench.process import cpu_seconds, memory_bytes
 
 SECONDS = float(os.environ.get("MOLDAU_LIMITS_MIXED_S", "600"))
-RATE = 500  # records per second
+RATE = int(os.environ.get("MOLDAU_LIMITS_MIXED_RATE", "500"))  # records per second
 PARTITIONS = 6
 MEMBERS = 3
 SAMPLE_EVERY_S = 5.0
