@@ -13,6 +13,19 @@ TIMEOUT_S = 30.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
 _KEPT = {"retention.ms": "-1"}
 
+_A_DAY_MS = 86_400_000
+_LEAST_LAG_MS = 60_000
+
+
+def _compacted(app: App) -> dict[str, str]:
+    """Of a changelog. Compaction must not outrun the marker (promise 9): it would take the value
+    that a marker stands for, and leave a newer one that no marker ever followed. In a transaction
+    that ends with the interval; without, when a worker comes back: it has a day."""
+    lag = _A_DAY_MS
+    if app.guarantee == "exactly_once":
+        lag = max(_LEAST_LAG_MS, 10 * app.checkpoint_ms)
+    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag)}
+
 
 def prepare(app: App, topology: Topology) -> dict[str, int]:
     """Makes the internal topics and the ones that are written to, where they are missing. How
@@ -40,8 +53,7 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
         name = topology.changelog(stage)
         if name not in known:
             count = max(known[topic] for topic in stage.topics)
-            config = {"cleanup.policy": "compact"}
-            wanted.append(NewTopic(name, count, -1, config=config))
+            wanted.append(NewTopic(name, count, -1, config=_compacted(app)))
     for name, future in admin.create_topics(wanted).items() if wanted else ():
         try:
             future.result(TIMEOUT_S)
