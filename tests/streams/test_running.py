@@ -5,10 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+import pytest
+
 import moldau
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
+from moldau.streams.errors import StreamsError
 from moldau.streams.topology import topology
 from tests.streams.sales import Sale, revenue, row, sale
 
@@ -34,8 +38,6 @@ def test_the_last_result_of_a_key_holds_all_its_records() -> None:
 
 def test_promise_08_a_task_goes_on_from_its_last_marker() -> None:
     """What was written to the changelog behind the last marker was never checkpointed."""
-    import msgspec
-
     app = revenue(key="category")
     made = topology(app.id, app.nodes)
     (stage,) = made.stages
@@ -65,8 +67,6 @@ def test_promise_08_a_task_goes_on_from_its_last_marker() -> None:
 
 
 def test_promise_05_silence_is_counted_from_the_last_record_after_a_restart_too() -> None:
-    import msgspec
-
     app = revenue(key="category")
     made = topology(app.id, app.nodes)
     (stage,) = made.stages
@@ -86,3 +86,43 @@ def test_promise_05_silence_is_counted_from_the_last_record_after_a_restart_too(
     assert again.outputs == []  # 1 s + 5 s - 10 s of lateness: the minute is not over
     again.tick("sales", now_ms=1_069_000, silence_ms=5_000)
     assert len(again.outputs) == 1
+
+
+def test_promise_11_a_program_that_no_longer_fits_its_state_is_refused() -> None:
+    kept = _kept(revenue(key="category"))
+
+    def other(
+        aggregates: dict[str, Any], window: str = "1m", name: str | None = None
+    ) -> moldau.App:
+        app = moldau.App("revenue")
+        sales = app.topic("sales", Sale, event_time="timestamp", lateness="10s", key="category")
+        mapped = app.stream(sales).filter(bool).group_by("category").tumbling(window)
+        mapped.agg(name=name, **aggregates).to("revenue-per-minute")
+        return app
+
+    same = {"revenue": moldau.sum("amount"), "orders": moldau.count()}
+    _again(other(same), kept)  # another stateless step
+    with pytest.raises(StreamsError, match=r"'agg-1' is .*size=120000.* by .*size=60000"):
+        _again(other(same, "2m"), kept)
+    with pytest.raises(StreamsError, match=r"revenue = max\(amount\).* by .*revenue = sum\(amount"):
+        _again(other({**same, "revenue": moldau.max("amount")}), kept)
+    with pytest.raises(StreamsError, match=r"state of step 'agg-1'.*which the program no longer"):
+        _again(other(same, name="other"), kept)
+    with pytest.raises(StreamsError, match="from 1 partitions of sales, which has 2 now"):
+        _again(other(same), kept, partitions=2)
+
+
+def _kept(app: moldau.App) -> list[tuple[bytes, bytes | None]]:
+    """A changelog of one record."""
+    task = _again(app, [])
+    value = msgspec.json.encode(sale(1))
+    task.feed("sales", Records([0], [0], [b"books"], [value]), 0)
+    return [(one.key or b"", one.value) for one in task.checkpoint()]
+
+
+def _again(app: moldau.App, kept: list[tuple[bytes, bytes | None]], partitions: int = 1) -> Task:
+    made = topology(app.id, app.nodes)
+    state = State()
+    marker = state.restore(kept)
+    counts = {"sales": partitions, "revenue-per-minute": 1}
+    return Task(made, made.stages[0], 0, counts, state, marker)

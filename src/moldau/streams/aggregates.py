@@ -23,8 +23,10 @@ from moldau.streams.fields import Field
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`field`: what is taken of a value (a pair: both); None: it is not looked at."""
+    """`kind`: which, in what is kept. `field`: what is taken of a value (a pair: both); None: it is
+    not looked at."""
 
+    kind: str
     field: Field | tuple[Field, Field] | None
     init: Callable[[], Any]
     add: Callable[[Any, Any], Any]
@@ -46,14 +48,16 @@ def count() -> Aggregate:
     """How many records."""
     step, type_of = "s + 1", types.always(int)
     return Aggregate(
-        None, int, lambda s, _: s + 1, lambda a, b: a + b, _same, step, type_of=type_of
+        "count", None, int, lambda s, _: s + 1, lambda a, b: a + b, _same, step, type_of=type_of
     )
 
 
 def sum(field: Field) -> Aggregate:
     """The sum; of floats it is exact and rounded once, a Decimal stays a Decimal."""
     step = "add_exactly(s, x)"
-    return Aggregate(field, int, add_exactly, add_exactly, rounded_once, step, type_of=types.number)
+    return Aggregate(
+        "sum", field, int, add_exactly, add_exactly, rounded_once, step, type_of=types.number
+    )
 
 
 def _same(state: Any) -> Any:
@@ -107,13 +111,13 @@ def rounded_once(state: Any) -> int | float | Decimal:
 def min(field: Field) -> Aggregate:
     """The least; None of nothing."""
     step = "x if s is None or x < s else s"
-    return Aggregate(field, _nothing, _least, _least, _same, step, type_of=types.same)
+    return Aggregate("min", field, _nothing, _least, _least, _same, step, type_of=types.same)
 
 
 def max(field: Field) -> Aggregate:
     """The greatest; None of nothing."""
     step = "x if s is None or x > s else s"
-    return Aggregate(field, _nothing, _most, _most, _same, step, type_of=types.same)
+    return Aggregate("max", field, _nothing, _most, _most, _same, step, type_of=types.same)
 
 
 def _nothing() -> None:
@@ -144,19 +148,21 @@ def mean(field: Field) -> Aggregate:
     def result(state: tuple[Any, int]) -> Any:
         return rounded_once(state[0]) / state[1] if state[1] else None
 
-    return Aggregate(field, lambda: (0, 0), add, merge, result, type_of=types.quotient)
+    return Aggregate("mean", field, lambda: (0, 0), add, merge, result, type_of=types.quotient)
 
 
 def first(field: Field, by: Field | None = None) -> Aggregate:
     """Of the earliest record; None of nothing."""
     step = "x if s is None or x[0] < s[0] else s"
-    return Aggregate(field, _nothing, _earlier, _earlier, _placed, step, True, by, types.same)
+    return Aggregate(
+        "first", field, _nothing, _earlier, _earlier, _placed, step, True, by, types.same
+    )
 
 
 def last(field: Field, by: Field | None = None) -> Aggregate:
     """Of the latest record; None of nothing."""
     step = "x if s is None or x[0] > s[0] else s"
-    return Aggregate(field, _nothing, _later, _later, _placed, step, True, by, types.same)
+    return Aggregate("last", field, _nothing, _later, _later, _placed, step, True, by, types.same)
 
 
 def _earlier(state: Placed | None, value: Placed | None) -> Placed | None:
@@ -181,7 +187,9 @@ def collect(field: Field, by: Field | None = None) -> Aggregate:
     def result(state: list[Placed]) -> list[Any]:
         return [value for _, value in sorted(state, key=_place)]
 
-    return Aggregate(field, list, _appended, _joined, result, None, True, by, types.list_of)
+    return Aggregate(
+        "collect", field, list, _appended, _joined, result, None, True, by, types.list_of
+    )
 
 
 def _place(one: Placed) -> Any:
@@ -215,7 +223,7 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
         return [shown for _, (_, shown) in best(state)]
 
     taken = (field, field if of is None else of)
-    return Aggregate(taken, list, add, _joined, result, None, True, None, types.list_of)
+    return Aggregate("top_k", taken, list, add, _joined, result, None, True, None, types.list_of)
 
 
 def distinct(field: Field) -> Aggregate:
@@ -224,12 +232,12 @@ def distinct(field: Field) -> Aggregate:
     def result(state: dict[Any, None]) -> list[Any]:
         return sorted(state)
 
-    return Aggregate(field, dict, _noted, _united, result, type_of=types.list_of)
+    return Aggregate("distinct", field, dict, _noted, _united, result, type_of=types.list_of)
 
 
 def count_distinct(field: Field) -> Aggregate:
     """How many different values."""
-    return Aggregate(field, dict, _noted, _united, len, type_of=types.always(int))
+    return Aggregate("count_distinct", field, dict, _noted, _united, len, type_of=types.always(int))
 
 
 def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:
@@ -250,7 +258,7 @@ def fold(
     """Your own: `add(state, record)` returns the next state, `merge` joins two (sessions need
     it). It must not depend on the order of the records, or be part of what is promised for any
     order."""
-    return Aggregate(_itself, init, add, merge or _no_merge, result or _same)
+    return Aggregate("fold", _itself, init, add, merge or _no_merge, result or _same)
 
 
 def _itself(value: Any) -> Any:

@@ -38,7 +38,7 @@ class Ends:
             for stage in self._topology.stages
             for partition in range(max(self._partitions[topic] for topic in stage.topics))
         ]
-        return all(one.metadata == DONE for one in self._committed(leads))
+        return all(one.metadata == DONE for one in self.committed(leads))
 
     def refuse_more(self) -> None:
         """Raises StreamsError where there is more than an earlier run has read to its end: that
@@ -47,16 +47,17 @@ class Ends:
             return
         for topic in self._topology.source_topics:
             places = [TopicPartition(topic, one) for one in range(self._partitions[topic])]
-            for place in self._committed(places):
+            for place in self.committed(places):
                 more = self._consumer.get_watermark_offsets(place, ASK_S)[1] - place.offset
                 if more > 0:
                     raise StreamsError(
                         f"{self._id} has read to the end before (until='end') and closed every "
                         f"window; {topic} {place.partition} has {more} records more, which would "
-                        f"be late: give the App another id to read all of them"
+                        f"be late: reset the program (moldau streams reset) to read all of it again"
                     )
 
-    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+    def committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Where the group is there. Raises KafkaException."""
         until = time.monotonic() + ASK_S
         while True:
             try:

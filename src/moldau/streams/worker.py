@@ -23,6 +23,7 @@ from moldau.streams.ends import DONE, Ends
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
+from moldau.streams.errors import StreamsError
 from moldau.streams.guarantees import guarantee
 from moldau.streams.hosting import AnyTask, Hosting, task_of
 from moldau.streams.internal_topics import prepare
@@ -186,9 +187,9 @@ class Worker:
     def _assigned(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
         self._checkpoint()  # restoring takes its time: nothing is left open meanwhile
         places: list[TopicPartition] = []
-        for lead in leads:
+        for lead in self._ends.committed(leads):
             stage = self._leads[lead.topic]
-            task = self._restored(stage, lead.partition)
+            task = self._restored(stage, lead)
             self._tasks[stage.name, lead.partition] = task
             for topic in stage.topics:
                 self._by_place[topic, lead.partition] = task
@@ -216,12 +217,20 @@ class Worker:
                 places.append(TopicPartition(topic, lead.partition))
         consumer.incremental_unassign(places)
 
-    def _restored(self, stage: Stage, partition: int) -> AnyTask:
+    def _restored(self, stage: Stage, lead: TopicPartition) -> AnyTask:
+        """Raises StreamsError where the group has come farther than what is kept."""
         state = State()
-        place = TopicPartition(self._topology.changelog(stage), partition)
+        number = lead.partition
+        place = TopicPartition(self._topology.changelog(stage), number)
         marker = state.restore(self._changelogs.read(place))
+        if marker is None and lead.offset > 0:
+            raise StreamsError(
+                f"{self._app.id} has read {lead.topic} {number} to {lead.offset}, and "
+                f"{place.topic} keeps nothing of it: was a step renamed, or that topic deleted? "
+                f"Give the step its name= again, or reset (moldau streams reset)"
+            )
         host = self._hosting.host
-        task = Task(self._topology, stage, partition, self._partitions, state, marker, host, _wait)
+        task = Task(self._topology, stage, number, self._partitions, state, marker, host, _wait)
         return task_of(task, host)
 
 

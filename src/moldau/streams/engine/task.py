@@ -23,6 +23,7 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.reading import Reading, Records
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.program import Topic
+from moldau.streams.shapes import refuse_misfits, shapes
 from moldau.streams.topology import Repartition, Stage, Topology
 
 
@@ -52,6 +53,8 @@ class Task:
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
         self.outputs = self._built.outputs
+        self._shapes = shapes(stage)
+        self._count = max(partitions[topic] for topic in stage.topics)
         self._inputs: dict[str, _SourceInput | _FrameInput] = {}
         self._open_inputs()
         if marker is not None:
@@ -161,10 +164,15 @@ class Task:
                 "inputs": {name: one.save() for name, one in self._inputs.items()},
                 "watermark": self._clock.watermark,
                 "sent": {one.topic: one.sent for one in self._repartitionings},
+                "shapes": self._shapes,
+                "partitions": self._count,
             }
         )
 
     def _resume(self, marker: Any) -> None:
+        """Raises StreamsError where the program no longer fits (promise 11)."""
+        counts = (marker["partitions"], self._count)
+        refuse_misfits(self.stage, self.partition, marker["shapes"], counts)
         self.positions = dict(marker["positions"])
         for name, saved in marker["inputs"].items():
             if name in self._inputs:

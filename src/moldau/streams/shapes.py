@@ -1,0 +1,70 @@
+"""What the state of a step depends on, in words: kept beside the state, so that a program that no
+longer fits its state is refused, and told why (promise 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from moldau.streams.aggregates import Aggregate
+from moldau.streams.errors import StreamsError
+from moldau.streams.program import Keyed, Node
+from moldau.streams.topology import Stage
+
+_OF_EVERY_NODE = {field.name for field in fields(Node)}
+
+
+def shapes(stage: Stage) -> dict[str, str]:
+    """Of each of its steps that keep state."""
+    return {node.name: _shape(node) for node in stage.nodes if isinstance(node, Keyed)}
+
+
+def refuse_misfits(
+    stage: Stage, partition: int, kept: Mapping[str, str], partitions: tuple[int, int]
+) -> None:
+    """`kept`: the shapes that the state was made with. `partitions`: how many the stage had then,
+    and has now. Raises StreamsError."""
+    then, now = partitions
+    if then != now:
+        raise StreamsError(
+            f"{stage.name}: its state was made from {then} partitions of {stage.topics[0]}, which "
+            f"has {now} now, so keys lie elsewhere: reset the program (moldau streams reset)"
+        )
+    expected = shapes(stage)
+    for name, shape in kept.items():
+        if name not in expected:
+            raise StreamsError(
+                f"partition {partition} keeps state of step {name!r} ({shape}), which the program "
+                f"no longer has: give the step its name= again, or reset (moldau streams reset)"
+            )
+        if shape != expected[name]:
+            raise StreamsError(
+                f"step {name!r} is {expected[name]} now, but its state was made by {shape}: give "
+                f"it another name= to begin anew, or reset the program (moldau streams reset)"
+            )
+
+
+def _shape(node: Keyed) -> str:
+    told = [
+        f"{field.name} {_told(getattr(node, field.name))}"
+        for field in fields(node)
+        if field.name not in _OF_EVERY_NODE
+    ]
+    return ", ".join([type(node).__name__.lower(), *(one for one in told if one[-1] != " ")])
+
+
+def _told(value: Any) -> str:
+    """Nothing of what may change without harm, as functions."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} = {_told(one)}" for name, one in value.items())
+    if isinstance(value, Aggregate):
+        asked = (
+            (*value.field, value.by) if isinstance(value.field, tuple) else (value.field, value.by)
+        )
+        return (
+            f"{value.kind}({', '.join(one for one in (*field, value.by) if isinstance(one, str))})"
+        )
+    if value is None or callable(value):
+        return ""
+    return str(value)
