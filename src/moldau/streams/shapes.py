@@ -59,12 +59,9 @@ def _told(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{name} = {_told(one)}" for name, one in value.items())
     if isinstance(value, Aggregate):
-        asked = (
-            (*value.field, value.by) if isinstance(value.field, tuple) else (value.field, value.by)
-        )
-        return (
-            f"{value.kind}({', '.join(one for one in (*field, value.by) if isinstance(one, str))})"
-        )
+        taken = value.field if isinstance(value.field, tuple) else (value.field,)
+        named = (one for one in (*taken, value.by) if isinstance(one, str))
+        return f"{value.kind}({', '.join(named)})"
     if value is None or callable(value):
         return ""
     return str(value)
