@@ -242,7 +242,7 @@ def test_a_batch_may_be_a_table(form: Any) -> None:
 
     @app.agent(orders, batch=form)
     def ship(table: Any) -> None:
-        shipments.send([str(one) for one in table["amount"].to_pylist()])
+        shipments.send([str(one) for one in table["amount"]])
 
     with moldau.testing.run(app) as t:
         t[orders].send(sale(0, amount="1"), sale(1, amount="2"))

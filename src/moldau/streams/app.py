@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any, Literal, TypeVar
 
 from moldau.streams import fields
-from moldau.streams.durations import Duration, milliseconds
+from moldau.streams.chores import After, Chore, Chores, cron, every
+from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats import Format, Key, format_of
 from moldau.streams.handlers import BatchForm, form_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
-from moldau.streams.program import Agent, Node, Source, Topic
+from moldau.streams.program import Agent, Node, Punctuated, Source, Topic
 from moldau.streams.stream import Stream
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -51,6 +53,7 @@ class App:
         self.config = dict(config or {})
         self.nodes: list[Node] = []
         self.topics: dict[str, Topic] = {}
+        self.chores = Chores()
         self._counts: dict[str, count[int]] = {}
 
     def topic(
@@ -136,6 +139,52 @@ class App:
 
         return declare
 
+    # --- by time ----------------------------------------------------------------------------
+
+    def timer(self, interval: Duration) -> Callable[[Handler], Handler]:
+        """Decorates a function, plain or async, without parameters: every worker calls it at the
+        multiples of the interval. When it fails, that is said, and what it sent is dropped."""
+        return _listed(self.chores.timers, every(milliseconds(interval, "interval")))
+
+    def cron(self, expression: str, timezone: str = "UTC") -> Callable[[Handler], Handler]:
+        """As `timer`, at the times of a cron expression ("0 9 * * 1-5") in a time zone."""
+        return _listed(self.chores.timers, cron(expression, zone_of(timezone, "cron")))
+
+    def task(self, function: Handler) -> Handler:
+        """Decorates an async function that runs beside the records, for as long as the worker
+        does. When it fails, the worker stops."""
+        self.chores.tasks.append(function)
+        return function
+
+    def on_start(self, function: Handler) -> Handler:
+        """Decorates a function, plain or async, that is called before the first record."""
+        self.chores.on_start.append(function)
+        return function
+
+    def on_stop(self, function: Handler) -> Handler:
+        """Decorates a function, plain or async, that is called behind the last record."""
+        self.chores.on_stop.append(function)
+        return function
+
+    def punctuate(
+        self, source: Topic | Stream, interval: Duration, *, name: str | None = None
+    ) -> Callable[[Handler], Handler]:
+        """Decorates a plain function of a time (UTC): it is called for each partition and each
+        multiple of the interval, when the watermark of these records gets there."""
+        parent = (self.stream(source) if isinstance(source, Topic) else source).node
+        interval_ms = milliseconds(interval, "interval")
+
+        def declare(function: Handler) -> Handler:
+            called = name or str(getattr(function, "__name__", "punctuate"))
+            if iscoroutinefunction(function) or interval_ms <= 0:
+                raise DefinitionError(
+                    f"punctuate {called}: it needs a plain function, and an interval above 0"
+                )
+            self.add(Punctuated(called, (parent,), function=function, interval=interval_ms))
+            return function
+
+        return declare
+
     def run(self) -> None:
         """One worker in this process, until SIGINT or SIGTERM, or until the end of the input with
         until="end". `moldau worker` runs several. Raises StreamsError."""
@@ -146,7 +195,7 @@ class App:
     @property
     def has_handlers(self) -> bool:
         """Does code of the user's send?"""
-        return any(isinstance(node, Agent) for node in self.nodes)
+        return bool(self.chores) or any(isinstance(n, (Agent, Punctuated)) for n in self.nodes)
 
     @property
     def dead_letter_topics(self) -> list[str]:
@@ -168,6 +217,14 @@ class App:
     def name_for(self, verb: str) -> str:
         """Of a step that was given none: counted by verb."""
         return f"{verb}-{next(self._counts.setdefault(verb, count(1)))}"
+
+
+def _listed(timers: list[tuple[Chore, After]], after: After) -> Callable[[Handler], Handler]:
+    def declare(function: Handler) -> Handler:
+        timers.append((function, after))
+        return function
+
+    return declare
 
 
 def _optional(value: Duration | None, what: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moldau.streams.errors import DefinitionError
 
@@ -27,3 +28,14 @@ def milliseconds(value: Duration, what: str) -> int:
     if total < 0 or total != int(total):
         raise DefinitionError(f"{what}={value!r} must be whole milliseconds, and not negative")
     return int(total)
+
+
+def zone_of(name: str, verb: str) -> ZoneInfo:
+    """Raises DefinitionError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise DefinitionError(
+            f"{verb}: there is no time zone {name!r}; write it as in 'Europe/Prague' (where the "
+            f"system has no zones: pip install tzdata)"
+        ) from None

@@ -101,6 +101,11 @@ class AsyncHost:
             self._is_running = False
             timer.cancel()
 
+    def turn(self, seconds: float) -> None:
+        """For what runs beside the records."""
+        if self._running:
+            self._turn(seconds)
+
     def run(self, awaitable: Awaitable[Any]) -> Any:
         return self.loop.run_until_complete(awaitable)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
 from moldau.streams.app import App
+from moldau.streams.chores import RunningChores
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
 from moldau.streams.host import TO_END_S, AsyncHost
+
+BESIDE_S = 0.01  # between two polls
 
 AnyTask = Task | PacedTask
 Place = tuple[str, int]
@@ -20,19 +24,25 @@ def task_of(task: Task, host: AsyncHost) -> AnyTask:
     return PacedTask(task, host) if task.agents else task
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Hosting:
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, say: Callable[[str], None]) -> None:
         self.host = AsyncHost()
-        self._app = app
+        self.chores = RunningChores(app.chores, self.host, _now_ms, say)
         self._paused: set[Place] = set()
         self._is_busy = False
 
     def poll_s(self, otherwise: float) -> float:
         """How long the consumer may wait for records."""
-        return 0.0 if self._is_busy else otherwise
+        return 0.0 if self._is_busy or self.chores.run else otherwise
 
     def work(self, consumer: Consumer, tasks: Mapping[Place, AnyTask]) -> None:
         """A turn for all handlers. Partitions whose handlers are behind are paused."""
+        if self.chores.run:
+            self.host.turn(BESIDE_S)
         paced = {place: task for place, task in tasks.items() if isinstance(task, PacedTask)}
         if not paced:
             return
@@ -53,6 +63,7 @@ class Hosting:
         for task in paced:
             task.take_no_more()
         self.host.work(paced, TO_END_S)
+        self.chores.stop()
 
     def drop(self, task: AnyTask) -> None:
         """Its partitions were given to others: what is under way is theirs to do."""

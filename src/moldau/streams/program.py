@@ -153,6 +153,14 @@ class Agent(Node):
 
 
 @dataclass(eq=False)
+class Punctuated(Node):
+    """Calls a function of the user's at the multiples of `interval` (ms) of stream time."""
+
+    function: Callable[[datetime], Any] = field(kw_only=True)
+    interval: int = field(kw_only=True)
+
+
+@dataclass(eq=False)
 class Sink(Node):
     topic: Topic = field(kw_only=True)
     key: Field | None = field(kw_only=True, default=None)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate
-from moldau.streams.durations import Duration, milliseconds
+from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
@@ -270,14 +269,7 @@ class Grouped(_Aggregating):
 
     def calendar(self, unit: windows.CalendarUnit, tz: str = "UTC") -> Windowed:
         """In days, weeks or months of a time zone."""
-        try:
-            zone = ZoneInfo(tz)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise DefinitionError(
-                f"calendar: there is no time zone {tz!r}; write it as in 'Europe/Prague' (where "
-                f"the system has no zones: pip install tzdata)"
-            ) from None
-        return self._windowed(windows.Calendar(unit, zone))
+        return self._windowed(windows.Calendar(unit, zone_of(tz, "calendar")))
 
     def _windowed(self, window: windows.Window) -> Windowed:
         return Windowed(self._app, self._node, self._label, window)

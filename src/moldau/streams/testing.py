@@ -8,13 +8,14 @@ with moldau.testing.run(app) as t:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from moldau.streams import fields
 from moldau.streams.app import App
+from moldau.streams.chores import RunningChores
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.engine.murmur import partition_of
 from moldau.streams.engine.outputs import Header, Output
@@ -88,6 +89,11 @@ class Driver:
             for partition in range(partitions)
         ]
 
+        self._said: list[str] = []
+        self._chores = RunningChores(app.chores, self._host, lambda: self.now_ms, self._said.append)
+        self._chores.start()
+        self.settle()
+
     def __getitem__(self, topic: Topic | str) -> TestTopic:
         name = topic if isinstance(topic, str) else topic.name
         if name not in self._logs:
@@ -128,9 +134,12 @@ class Driver:
     def settle(self) -> None:
         moved = True
         while moved:
-            moved = False
+            self._host.run_ready()
+            moved = self._deliver_all(self._chores.drain())
             for task in self._tasks:
                 moved |= self._step(task)
+        if self._said:
+            raise AssertionError(self._said.pop())
 
     def _step(self, task: Task | PacedTask) -> bool:
         moved = False
@@ -155,9 +164,14 @@ class Driver:
         self._host.work([task])
         task.announce()
         outputs, task.outputs[:] = list(task.outputs), []
+        return self._deliver_all(outputs) or moved
+
+    def _deliver_all(self, outputs: Iterable[Output]) -> bool:
+        """True: there were some."""
+        outputs = list(outputs)
         for output in outputs:
             self.deliver(output)
-        return moved or bool(outputs)
+        return bool(outputs)
 
     def deliver(self, output: Output) -> None:
         log = self._logs[output.topic]
@@ -175,6 +189,11 @@ class Driver:
         internal = {one.name for one in self._topology.repartitions}
         shown = {name: log for name, log in self._logs.items() if name not in internal}
         return report({name: (self[name].topic, log) for name, log in shown.items()})
+
+    def stop(self) -> None:
+        """The program stops, as a worker does."""
+        self._chores.stop()
+        self.settle()
 
     def close(self) -> None:
         self._host.close(self._tasks)

@@ -61,7 +61,7 @@ class Worker:
         self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)
         self._tasks: dict[tuple[str, int], AnyTask] = {}
         self._by_place: dict[Place, AnyTask] = {}
-        self._hosting = Hosting(app)
+        self._hosting = Hosting(app, say)
         self._at_end: set[Place] = set()
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
@@ -79,10 +79,12 @@ class Worker:
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         try:
+            self._hosting.chores.start()
             self._schedule()
             while self._running:
                 self._round()
             self._hosting.finish(self._tasks.values())
+            self._guarantee.send(self._hosting.chores.drain())
             self._checkpoint()
         except BaseException:
             # A task may have taken half of a batch: leaving the group must not commit that.
@@ -107,6 +109,7 @@ class Worker:
         self._hosting.work(self._consumer, self._by_place)
         for task in self._tasks.values():
             self._send(task)
+        self._guarantee.send(self._hosting.chores.drain())
         ends = self._app.until == "end" and all(task.is_done for task in self._tasks.values())
         if ends or time.monotonic() >= self._next_checkpoint:
             self._checkpoint()

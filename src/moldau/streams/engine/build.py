@@ -16,6 +16,7 @@ from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.punctuation import Punctuation
 from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.running import RunningAggregates
 from moldau.streams.engine.sessions import SessionAggregates
@@ -37,6 +38,7 @@ from moldau.streams.program import (
     Merge,
     Node,
     Peek,
+    Punctuated,
     Sink,
     Source,
 )
@@ -128,6 +130,9 @@ _MAKERS: dict[type[Node], Maker] = {
     Branch: _branches,
     Deduplicated: lambda node, following, built: Deduplicating(
         node, built.state.table(node.name), following
+    ),
+    Punctuated: lambda node, following, built: Punctuation(
+        node, built.state.table(node.name), following, built.outputs
     ),
     Merge: lambda node, following, built: operators.Step(following),
     Map: lambda node, following, built: operators.Mapping(

@@ -45,17 +45,18 @@ class Current(NamedTuple):
 class Scope:
     """`held`: what is sent when the record ends. `changes`: state that is set then, by place."""
 
-    __slots__ = ("changes", "held", "index", "taken")
+    __slots__ = ("changes", "held", "index", "taken", "time")
 
     def __init__(self) -> None:
         self.held: list[Output] = []
         self.changes: dict[Any, Callable[[], None]] = {}
         self.taken: Taken | None = None
         self.index = 0
+        self.time: int | None = None  # of what is sent where there is no record; None: now
 
     @property
     def timestamp(self) -> int | None:
-        return None if self.taken is None else self.taken.batch.times[self.index]
+        return self.time if self.taken is None else self.taken.batch.times[self.index]
 
     @property
     def current(self) -> Current:

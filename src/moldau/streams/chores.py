@@ -1,0 +1,144 @@
+"""What a program does beside its records: timers, cron, tasks, and hooks at start and stop.
+
+They run on the wall clock, in every worker. What they send goes out with its other records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.results import utc
+from moldau.streams.engine.scope import SCOPE, Scope
+from moldau.streams.errors import DefinitionError, StreamsError
+
+if TYPE_CHECKING:
+    from moldau.streams.host import AsyncHost
+
+Chore = Callable[..., Any]
+After = Callable[[int], int]
+"""From a time to the next one behind it at which something is due, in ms since 1970."""
+
+
+@dataclass
+class Chores:
+    """What was declared. `timers`: with when they are due."""
+
+    timers: list[tuple[Chore, After]] = field(default_factory=list)
+    tasks: list[Chore] = field(default_factory=list)
+    on_start: list[Chore] = field(default_factory=list)
+    on_stop: list[Chore] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.timers or self.tasks or self.on_start or self.on_stop)
+
+
+def every(interval_ms: int) -> After:
+    """At the whole multiples of it since 1970, so that no delay adds up."""
+    if interval_ms <= 0:
+        raise DefinitionError("timer: an interval must be longer than nothing")
+    return lambda now: now - now % interval_ms + interval_ms
+
+
+def cron(expression: str, zone: tzinfo) -> After:
+    """As cron does it in that zone, also when its clocks are set. Raises DefinitionError."""
+    from cronsim import CronSim, CronSimError
+
+    def after(now: int) -> int:
+        found: datetime = next(CronSim(expression, utc(now).astimezone(zone)))
+        return round(found.timestamp() * 1000)
+
+    try:
+        CronSim(expression, utc(0).astimezone(zone))
+    except CronSimError as error:
+        raise DefinitionError(
+            f"cron: {expression!r} cannot be read ({error}): write minute, hour, day, month and "
+            f"day of the week, as in '0 * * * *'"
+        ) from None
+    return after
+
+
+class RunningChores:
+    """`now_ms`: the time since 1970, of the worker or the test. `say`: what people should know."""
+
+    def __init__(
+        self,
+        chores: Chores,
+        host: AsyncHost,
+        now_ms: Callable[[], int],
+        say: Callable[[str], None],
+    ) -> None:
+        self._chores = chores
+        self._host = host
+        self._now_ms = now_ms
+        self._say = say
+        self._scopes: list[Scope] = []
+        self._failed: StreamsError | None = None
+
+    @property
+    def run(self) -> bool:
+        """Is there something that needs turns?"""
+        return bool(self._chores.timers or self._chores.tasks)
+
+    def start(self) -> None:
+        """The hooks, then the rest. Raises what a hook does."""
+        for hook in self._chores.on_start:
+            self._host.run(self._called(hook, self._scope()))
+        for function, after in self._chores.timers:
+            self._host.start(self._timer(function, after))
+        for function in self._chores.tasks:
+            self._host.start(self._task(function))
+
+    def stop(self) -> None:
+        for hook in self._chores.on_stop:
+            self._host.run(self._called(hook, self._scope()))
+
+    def drain(self) -> Iterator[Output]:
+        """What they want sent. Raises StreamsError when a task has failed."""
+        if self._failed is not None:
+            raise self._failed
+        for scope in self._scopes:
+            yield from scope.end()
+
+    def _scope(self) -> Scope:
+        scope = Scope()
+        self._scopes.append(scope)
+        return scope
+
+    async def _called(self, function: Chore, scope: Scope) -> None:
+        SCOPE.set(scope)
+        made = function()
+        if inspect.isawaitable(made):
+            await made
+
+    async def _timer(self, function: Chore, after: After) -> None:
+        """One that is not done when it is due again is not called twice."""
+        scope, held = self._scope(), Scope()
+        due = self._now_ms()
+        while True:
+            due = after(max(due, self._now_ms()))
+            while (left := due - self._now_ms()) > 0:
+                await asyncio.sleep(left / 1000)
+            try:
+                await self._called(function, held)
+            except Exception as error:
+                held.drop()
+                self._say(f"timer {_name(function)}: {type(error).__name__}: {error}")
+            else:
+                scope.held += held.end()
+
+    async def _task(self, function: Chore) -> None:
+        try:
+            await self._called(function, self._scope())
+        except Exception as error:
+            self._failed = StreamsError(f"task {_name(function)}: {type(error).__name__}: {error}")
+            self._failed.__cause__ = error
+
+
+def _name(function: Chore) -> str:
+    return str(getattr(function, "__name__", function))

@@ -1,0 +1,194 @@
+"""Timers, cron, tasks, hooks and punctuation, on the virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import moldau
+from moldau.streams.errors import DefinitionError, StreamsError
+from moldau.streams.worker import Worker
+from tests.streams.sales import Sale, sale
+from tests.streams.test_agents_on_a_broker import fill, servers
+from tests.streams.test_windowed_sum import read
+
+__all__ = ["servers"]
+
+
+def program() -> tuple[moldau.App, Any, Any]:
+    app = moldau.App("chores")
+    sales = app.topic("sales", Sale, event_time="timestamp", lateness="10s")
+    return app, sales, app.topic("out")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_timer_fires_at_the_multiples_of_its_interval(is_async: bool) -> None:
+    app, sales, out = program()
+    app.stream(sales)
+    if is_async:
+
+        @app.timer("10s")
+        async def tick() -> None:
+            await out.send(1)
+
+    else:
+
+        @app.timer("10s")
+        def tock() -> None:
+            out.send(1)
+
+    with moldau.testing.run(app, start=datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC)) as t:
+        t.advance("6999ms")
+        assert t[out].records() == []
+        t.advance("1ms")
+        assert [one.timestamp % 60_000 for one in t[out].records()] == [10_000]
+        t.advance("25s")
+        assert [one.timestamp % 60_000 for one in t[out].records()] == [10_000, 20_000, 30_000]
+
+
+def test_a_timer_that_takes_longer_than_its_interval_is_not_called_twice_at_once() -> None:
+    app, sales, out = program()
+    app.stream(sales)
+
+    @app.timer("10s")
+    async def tick() -> None:
+        await asyncio.sleep(15)
+        await out.send(1)
+
+    with moldau.testing.run(app) as t:
+        t.advance("60s")
+        assert len(t[out].records()) == 2  # at 25 s and 45 s
+
+
+def test_cron_follows_the_clocks_of_its_zone() -> None:
+    """In Prague 2:30 is skipped on 2026-03-29, as the clocks go from 2 to 3."""
+    app, sales, out = program()
+    app.stream(sales)
+
+    @app.cron("30 8 * * *", "Europe/Prague")
+    def each_morning() -> None:
+        out.send(1)
+
+    with moldau.testing.run(app, start=datetime(2026, 3, 28, tzinfo=UTC)) as t:
+        t.advance("2d")
+        hours = [datetime.fromtimestamp(o.timestamp / 1000, UTC).hour for o in t[out].records()]
+    assert hours == [7, 6]
+
+
+def test_hooks_and_tasks() -> None:
+    app, sales, out = program()
+    app.stream(sales)
+    done = []
+
+    @app.on_start
+    async def open_it() -> None:
+        await asyncio.sleep(0)
+        done.append("start")
+
+    @app.on_stop
+    def close_it() -> None:
+        done.append("stop")
+
+    @app.task
+    async def beside() -> None:
+        while True:
+            await asyncio.sleep(5)
+            await out.send("beside")
+
+    with moldau.testing.run(app) as t:
+        assert done == ["start"]
+        t.advance("11s")
+        assert t[out].values() == ["beside", "beside"]
+        t.stop()
+    assert done == ["start", "stop"]
+
+
+def test_a_task_that_fails_stops_the_program() -> None:
+    app, sales, _ = program()
+    app.stream(sales)
+
+    @app.task
+    async def beside() -> None:
+        await asyncio.sleep(1)
+        raise OSError("no disk")
+
+    with moldau.testing.run(app) as t, pytest.raises(StreamsError, match="task beside: OSError"):
+        t.advance("2s")
+
+
+def test_a_timer_that_fails_fails_the_test_and_sends_nothing() -> None:
+    app, sales, out = program()
+    app.stream(sales)
+
+    @app.timer("1s")
+    def tick() -> None:
+        out.send(1)
+        raise ValueError("no")
+
+    with moldau.testing.run(app) as t:
+        with pytest.raises(AssertionError, match="timer tick: ValueError: no"):
+            t.advance("2s")
+        assert t[out].records() == []
+
+
+@pytest.mark.parametrize(
+    "parts", [[[20, 69.999, 70, 75, 250]], [[20], [69.999], [70], [75], [250]], [[20, 250]]]
+)
+def test_punctuation_follows_stream_time(parts: list[list[float]]) -> None:
+    app, sales, out = program()
+
+    @app.punctuate(sales, "1m")
+    def each_minute(now: datetime) -> None:
+        out.send(now)
+
+    with moldau.testing.run(app) as t:
+        t.advance("1h")  # of the wall clock
+        for part in parts:
+            t[sales].send(*map(sale, part))
+        t.end()
+        minutes = [f"2026-01-01T00:0{minute}:00Z" for minute in (1, 2, 3, 4)]
+        assert t[out].values() == minutes
+        assert t[out].records()[0].timestamp == 1_767_225_660_000
+
+
+def test_what_is_no_time_is_said() -> None:
+    app, sales, _ = program()
+    with pytest.raises(DefinitionError, match=r"cron: '61 .*' cannot be read"):
+        app.cron("61 * * * *")
+    with pytest.raises(DefinitionError, match="cron: there is no time zone 'Prague'"):
+        app.cron("* * * * *", "Prague")
+    with pytest.raises(DefinitionError, match="longer than nothing"):
+        app.timer("0s")
+    with pytest.raises(DefinitionError, match="needs a plain function"):
+
+        @app.punctuate(sales, "1m")
+        async def each_minute(now: datetime) -> None:
+            pass
+
+
+def test_a_timer_in_a_worker(servers: str) -> None:
+    fill(servers, "sales", [])
+    app = moldau.App("chores", servers)
+    sales, out = app.topic("sales", Sale), app.topic("out")
+    app.stream(sales).to("copies")
+    began = time.monotonic()
+
+    @app.timer("100ms")
+    async def tick() -> None:
+        await out.send("tick")
+        if time.monotonic() > began + 0.6:
+            worker.stop()
+
+    @app.on_stop
+    def stopped() -> None:
+        out.send("stopped")
+
+    worker = Worker(app)
+    worker.run()
+    *ticks, last = read(servers, "out")
+    assert (set(ticks), last) == ({"tick"}, "stopped")
+    assert 2 <= len(ticks) <= 20
