@@ -108,6 +108,8 @@ def _said(value: Any, version: int) -> str:
         return f"[{', '.join(_said(item, version) for item in value)}]"
     if isinstance(value, bytes) and len(value) > _SHOWN:
         return f"{value[:_SHOWN]!r}…"
+    if isinstance(value, str) and len(value) > 10 * _SHOWN:
+        return f"{value[:_SHOWN]!r}…"
     return repr(value)
 
 

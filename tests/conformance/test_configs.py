@@ -181,6 +181,7 @@ ON_A_TOPIC: Mapping[str, list[Change]] = {
     "too long": [("leader.replication.throttled.replicas", SET, "0:1," * 8000 + "0:1")],
     "two wrong": [("retention.ms", SET, "x"), ("bogus", SET, "1")],
     "two wrong, the other way round": [("bogus", SET, "1"), ("retention.ms", SET, "x")],
+    "append to two that are no lists": [("index.interval.bytes", APPEND, "1"), ("a", APPEND, "1")],
     "internal": [("internal.segment.bytes", SET, "5000")],
     "lag of compaction": [("min.compaction.lag.ms", SET, "9"), ("max.compaction.lag.ms", SET, "8")],
     "remote storage": [("remote.storage.enable", SET, "true")],
@@ -194,6 +195,10 @@ def test_alter_a_topic(both: Both, name: str) -> None:
     for validate_only in (True, False):
         alter(both, changed(TOPIC, topic, *ON_A_TOPIC[name]), validate_only=validate_only)
     describe(both, TOPIC, topic)
+
+
+def test_alter_a_topic_in_no_known_way(both: Both) -> None:
+    validate(both, changed(TOPIC, both.topic(), ("retention.ms", 9, "1")))
 
 
 def test_alter_several_topics(both: Both) -> None:

@@ -165,6 +165,14 @@ def test_what_got_records_in_a_session_goes_behind_the_others(both: Both) -> Non
         session.ask()
 
 
+def test_a_partition_twice(both: Both) -> None:
+    topic = filled(both, 10, partitions=2)
+    for epoch in (-1, 0):
+        twice = [of(topic, 0, 0), of(topic, 9), of(topic, 0, 1)]
+        for wanted in (twice, twice[1:], twice[::-1], [of(topic, 9), *twice]):
+            both.ask("Fetch", 12, session_epoch=epoch, topics=wanted)
+
+
 def test_sessions_that_are_not(both: Both) -> None:
     topic = filled(both, 10)
     for version in (7, 12):
@@ -183,7 +191,8 @@ def test_sessions_that_are_not(both: Both) -> None:
     session.ask()
     session.epoch = 1
     session.ask()
-    both.ask("Fetch", 13, session_id=session.id, session_epoch=2, topics=[])
+    for epoch in (1, 2, 3):
+        both.ask("Fetch", 13, session_id=session.id, session_epoch=epoch, topics=[])
     session.ask(session_epoch=-1)
     session.ask()
 

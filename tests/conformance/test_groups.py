@@ -109,6 +109,27 @@ def test_a_refused_member_leaves_a_group(both: Both) -> None:
 
 
 @pytest.mark.apache
+def test_a_refused_commit_makes_no_group(both: Both) -> None:
+    topic, group = both.topic(2), both.group()
+    part = {"partition_index": 0, "committed_offset": 5, "committed_metadata": "m" * 5000}
+    both.ask("OffsetCommit", 9, group_id=group, topics=[{"name": topic, "partitions": [part]}])
+    both.ask("DescribeGroups", groups=[group])
+    both.judge.compare("__consumer_offsets", stored(both, group))
+    both.ask("OffsetDelete", group_id=group, topics=[])
+
+
+@pytest.mark.apache
+def test_what_does_not_exist_comes_first_where_offsets_are_deleted(both: Both) -> None:
+    topic, other, group = both.topic(2), both.topic(1), both.group()
+    commit(both, group, topic, 9)
+    for indexes in ([0, 5, 1, 7], [], [5]):
+        parts = [{"partition_index": index} for index in indexes]
+        for names in ([topic], [topic, "nope", other], [other, topic]):
+            topics = [{"name": name, "partitions": parts} for name in names]
+            both.ask("OffsetDelete", group_id=group, topics=topics)
+
+
+@pytest.mark.apache
 def test_coordinators(both: Both) -> None:
     group = both.group()
     for version in range(7):

@@ -130,6 +130,7 @@ def test_delete_records_in_the_middle_of_a_batch(both: Both) -> None:
 def test_records_of_compacted_topics_are_not_deleted(both: Both) -> None:
     delete(both, timed(both, NOW, cleanup_policy="compact"), 1)
     delete(both, timed(both, NOW, cleanup_policy="compact,delete"), 1)
+    delete(both, timed(both, NOW, cleanup_policy=""), 1)
 
 
 def test_log_directories(both: Both) -> None:

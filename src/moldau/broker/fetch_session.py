@@ -111,10 +111,10 @@ class Sessions:
         session = self._sessions.get(body.session_id)
         if session is None:
             return None, ErrorCode.FETCH_SESSION_ID_NOT_FOUND
-        if session.by_id != by_id:
-            return None, ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
         if session.epoch != body.session_epoch:
             return None, ErrorCode.INVALID_FETCH_SESSION_EPOCH
+        if session.by_id != by_id:
+            return None, ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
         session.merge(body)
         if not session.watched:  # nothing to watch any more: it ends, as in FetchManager.newContext
             del self._sessions[session.id]
@@ -166,4 +166,5 @@ def asked(
     """The partitions to read, in the order in which they are served."""
     if session is not None:
         return [(key, watched.request) for key, watched in session.watched.items()]
-    return list(_partitions(body, version >= 13))
+    # Of a partition that is named twice the last counts, at the place of the first.
+    return list(dict(_partitions(body, version >= 13)).items())

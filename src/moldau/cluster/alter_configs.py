@@ -31,6 +31,7 @@ from moldau.protocol.config.layers import BrokerConfigs, validate_dynamic
 from moldau.protocol.config.reconfiguration import check_reconfiguration
 from moldau.protocol.config.topic import BROKER_SYNONYMS, TOPIC
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.java_maps import hash_order, string_hash
 from moldau.protocol.messages import alter_configs as plain
 from moldau.protocol.messages import incremental_alter_configs as incremental
 from moldau.protocol.messages.metadata_log import ClearElrRecord, ConfigRecord
@@ -251,7 +252,7 @@ def _replace(situation: Situation, resource: Resource, asked: Any) -> Values:
 
 def _combine(situation: Situation, resource: Resource, asked: Any) -> Values:
     values: Values = {}
-    for config in asked.configs:
+    for config in _looked_at(resource, asked.configs):
         try:
             operation = Operation(config.config_operation)
         except ValueError:
@@ -261,6 +262,14 @@ def _combine(situation: Situation, resource: Resource, asked: Any) -> Values:
         after = {k: v for k, v in (dict(resource.current) | values).items() if v is not None}
         _check_broker(situation, resource, after)
     return values
+
+
+def _looked_at(resource: Resource, configs: Sequence[Any]) -> Sequence[Any]:
+    """A broker goes through its own configs as they are named, the controller through a map of
+    the others: the first that is wrong is told of."""
+    if resource.type == ResourceType.BROKER:
+        return configs
+    return hash_order(configs, lambda config: string_hash(config.name))
 
 
 def _combined(resource: Resource, name: str, operation: Operation, value: str | None) -> str | None:

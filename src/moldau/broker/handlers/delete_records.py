@@ -55,7 +55,7 @@ def _delete(node: Node, topic: str, wanted: DeleteRecordsPartition) -> DeleteRec
     if topic in INTERNAL:
         return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
     log = partition.log
-    if "delete" not in log.config.cleanup_policy:
+    if log.config.cleanup_policy == {"compact"}:
         return refused(ErrorCode.POLICY_VIOLATION)
     high = partition.high_watermark
     offset = high if wanted.offset == HIGH_WATERMARK else wanted.offset

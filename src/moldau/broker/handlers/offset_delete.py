@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.offset_delete import (
+    OffsetDeleteRequestPartition,
     OffsetDeleteRequestTopic,
     OffsetDeleteResponse,
     OffsetDeleteResponsePartition,
@@ -28,40 +29,53 @@ def handle(node: Node, request: Request) -> OffsetDeleteResponse | None:
     engine = node.groups.find(request.body.group_id)
     if isinstance(engine, ErrorCode):
         return OffsetDeleteResponse(error_code=engine)
-    known = [
-        OffsetDeleteRequestTopic(
-            name=topic.name,
-            partitions=[
-                p for p in topic.partitions if _exists(node, topic.name, p.partition_index)
-            ],
-        )
-        for topic in request.body.topics
-    ]
-    answer = partial(_answer, node, request)
+    known: list[OffsetDeleteRequestTopic] = []
+    unknown: dict[str, OffsetDeleteResponseTopic] = {}
+    for topic in request.body.topics:
+        known += _known(node, topic)
+        missing = [p for p in topic.partitions if not _exists(node, topic.name, p.partition_index)]
+        if missing or topic.name not in node.image.topics:
+            lost = unknown.setdefault(topic.name, OffsetDeleteResponseTopic(name=topic.name))
+            lost.partitions += _with(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    answer = partial(_answer, known, unknown)
     engine.submit(engine.machine.delete_offsets(request, known, answer), node.now_ms)
     return None
+
+
+def _known(node: Node, topic: OffsetDeleteRequestTopic) -> list[OffsetDeleteRequestTopic]:
+    """What there is of the topic, if anything."""
+    found = [p for p in topic.partitions if _exists(node, topic.name, p.partition_index)]
+    return [OffsetDeleteRequestTopic(name=topic.name, partitions=found)] if found else []
 
 
 def _exists(node: Node, topic: str, index: int) -> bool:
     return node.image.partition(topic, index) is not None
 
 
+def _with(
+    partitions: list[OffsetDeleteRequestPartition], code: ErrorCode
+) -> list[OffsetDeleteResponsePartition]:
+    return [
+        OffsetDeleteResponsePartition(partition_index=p.partition_index, error_code=code)
+        for p in partitions
+    ]
+
+
 def _answer(
-    node: Node, request: Request, code: ErrorCode, subscribes: Callable[[str], bool]
+    known: list[OffsetDeleteRequestTopic],
+    unknown: dict[str, OffsetDeleteResponseTopic],
+    code: ErrorCode,
+    subscribes: Callable[[str], bool],
 ) -> OffsetDeleteResponse:
+    """What does not exist comes first, as in Kafka (OffsetDeleteResponse.Builder)."""
     if code:
         return OffsetDeleteResponse(error_code=code)
-    topics = []
-    for topic in request.body.topics:
-        partitions = []
-        for p in topic.partitions:
-            error = ErrorCode.NONE
-            if not _exists(node, topic.name, p.partition_index):
-                error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            elif subscribes(topic.name):
-                error = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
-            partitions.append(
-                OffsetDeleteResponsePartition(partition_index=p.partition_index, error_code=error)
-            )
-        topics.append(OffsetDeleteResponseTopic(name=topic.name, partitions=partitions))
+    topics = list(unknown.values())
+    for topic in known:
+        code = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribes(topic.name) else ErrorCode.NONE
+        partitions = _with(topic.partitions, code)
+        if topic.name in unknown:
+            unknown[topic.name].partitions += partitions
+        else:
+            topics.append(OffsetDeleteResponseTopic(name=topic.name, partitions=partitions))
     return OffsetDeleteResponse(topics=topics)

@@ -1,0 +1,161 @@
+"""What the steps of a sequence draw from, and what is learned from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from moldau.protocol.schema import Message
+from tests.conformance.both import Both, Pair, Waiting
+from tests.conformance.requests import name_of, request
+
+PARTITIONS = 2
+UNKNOWN_ID = b"no such topic id"
+KINDS: Sequence[dict[str, str]] = (
+    {},
+    {"message_timestamp_type": "LogAppendTime"},
+    {"compression_type": "gzip"},
+    {"cleanup_policy": "compact"},
+    {"max_message_bytes": "300"},
+    {"segment_bytes": "1048576", "index_interval_bytes": "0"},
+)
+# What is parked is not answered so soon; our broker would.
+PARKED_S = 0.03
+# What its controller decided a broker of Apache Kafka learns a little later. This config, which
+# changes nothing, is set twice and waited for: then what was decided before is in effect.
+BEACON = "flush.messages"
+DECIDED = ("AlterConfigs", "CreatePartitions", "CreateTopics", "IncrementalAlterConfigs")
+
+
+class Member:
+    """One who may be in the group, on a connection of its own."""
+
+    def __init__(self, number: int, both: Both, instance: str | None) -> None:
+        self.number = number
+        self.both = both
+        self.instance = instance
+        self.id: Pair | str = ""
+        self.joined = False
+        self.waiting: Waiting | None = None
+
+
+class Drawn(NamedTuple):
+    """A request, its version, and which member asks it, if any."""
+
+    asked: Message
+    version: int
+    by: Member | None = None
+
+
+class Scene:
+    def __init__(self, both: Both, kind: Random) -> None:
+        self.both = both
+        self.topics: list[str] = []
+        self.ids: list[Pair] = []
+        for _ in range(2):
+            self.add(both.topic(PARTITIONS, **kind.choice(KINDS)))
+        self.group = both.group()
+        self.producers = [both.producer() for _ in range(2)]
+        self.epochs = [0, 0]
+        self.sequences: dict[tuple[int, str, int], int] = {}
+        self.members = [
+            Member(number, both.connect(), kind.choice((None, None, f"instance-{number}")))
+            for number in range(2)
+        ]
+        self.generation = -1
+        self.session: Pair | int = 0
+        self.session_by_id = False
+        self.epoch = 0
+        self.told = 0  # times that the beacon was set
+
+    def add(self, topic: str) -> None:
+        self.topics.append(topic)
+        self.ids.append(self.both.topic_id(topic))
+
+    # --- drawing ----------------------------------------------------------------------------
+
+    def topic(self, rng: Random) -> str:
+        return "no-such-topic" if rng.random() < 0.05 else rng.choice(self.topics)
+
+    def named(self, rng: Random, name: str = "name") -> dict[str, Any]:
+        """A topic by name and id: which of them counts is the version's."""
+        which = rng.randrange(len(self.topics))
+        if rng.random() < 0.05:
+            return {name: "no-such-topic", "topic_id": UNKNOWN_ID}
+        return {name: self.topics[which], "topic_id": self.ids[which]}
+
+    def partition(self, rng: Random) -> int:
+        return rng.choice((0, 0, 0, 1, 1, 2))
+
+    def free(self, rng: Random) -> Member | None:
+        """A member whose connection waits for nothing."""
+        free = [member for member in self.members if member.waiting is None]
+        return rng.choice(free) if free else None
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def ask(self, drawn: Drawn) -> None:
+        asked, version, member = drawn
+        if member is None:
+            self.learn(asked, self.both.ask(asked, version))
+        else:
+            member.waiting = member.both.send(asked, version)
+        for one in self.members:
+            if one.waiting is not None and not self.both.judge.found and self._arrived(one):
+                waiting, one.waiting = one.waiting, None
+                self._learn_of(one, waiting.asked, waiting.answer(within_s=5))
+
+    def _arrived(self, member: Member) -> bool:
+        both = member.both
+        return not both.is_silent("ours", PARKED_S) or not both.is_silent("theirs", 0)
+
+    def settle(self) -> None:
+        """Until Apache Kafka's broker does what its controller decided."""
+        for _ in "ab":
+            self.told += 1
+            value = str(1_000_000 + self.told)
+            resource = {"resource_type": 2, "resource_name": self.topics[0]}
+            config = {"name": BEACON, "value": value, "config_operation": 0}
+            altered = {**resource, "configs": [config]}
+            self.both.quietly(request("IncrementalAlterConfigs", resources=[altered]))
+            described = {**resource, "configuration_keys": [BEACON]}
+            self.both.until(request("DescribeConfigs", resources=[described]), _has(value))
+
+    def end(self) -> None:
+        """Its topics go: there will be thousands."""
+        for member in self.members:
+            member.both.close()
+        self.both.quietly(request("DeleteTopics", topics=[{"name": name} for name in self.topics]))
+
+    # --- learning ---------------------------------------------------------------------------
+
+    def learn(self, asked: Any, answers: Pair) -> None:
+        """What later steps build on."""
+        name, ours = name_of(asked), answers.ours
+        if self.both.judge.found:
+            return
+        if name == "Fetch" and asked.session_epoch >= 0 and not ours.error_code:
+            self.session = answers.session_id
+            self.epoch = asked.session_epoch + 1
+        elif name in DECIDED:
+            self.settle()
+            if name == "CreateTopics" and not asked.validate_only:
+                for topic in ours.topics:
+                    if not topic.error_code:
+                        self.add(topic.name)
+
+    def _learn_of(self, member: Member, asked: Any, answers: Pair) -> None:
+        name, ours = name_of(asked), answers.ours
+        if self.both.judge.found:
+            return
+        if name == "JoinGroup" and ours.member_id:
+            member.id = answers.member_id
+            if not ours.error_code:
+                member.joined, self.generation = True, ours.generation_id
+        elif name == "LeaveGroup" and not ours.error_code:
+            member.id, member.joined = "", False
+
+
+def _has(value: str) -> Callable[[Any], bool]:
+    return lambda answer: bool(answer.results[0].configs[0].value == value)
