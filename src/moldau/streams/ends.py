@@ -36,7 +36,7 @@ class Ends:
         leads = [
             TopicPartition(stage.topics[0], partition)
             for stage in self._topology.stages
-            for partition in range(max(self._partitions[topic] for topic in stage.topics))
+            for partition in range(stage.count(self._partitions))
         ]
         return all(one.metadata == DONE for one in self.committed(leads))
 

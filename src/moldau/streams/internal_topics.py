@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -43,17 +45,10 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
         if name not in known:
             known[name] = partitions
             wanted.append(NewTopic(name, partitions, -1))
-    for stage in topology.stages:
-        for repartition in stage.writes:
-            count = max(known[topic] for topic in stage.topics)
-            if repartition.name not in known:
-                known[repartition.name] = count
-                wanted.append(NewTopic(repartition.name, count, -1, config=_KEPT))
-    for stage in topology.stages:
-        name = topology.changelog(stage)
+    for name, count, config in _internal(topology, known):
         if name not in known:
-            count = max(known[topic] for topic in stage.topics)
-            wanted.append(NewTopic(name, count, -1, config=_compacted(app)))
+            known[name] = count
+            wanted.append(NewTopic(name, count, -1, config=config))
     for name, future in admin.create_topics(wanted).items() if wanted else ():
         try:
             future.result(TIMEOUT_S)
@@ -70,3 +65,16 @@ def _written(app: App, topology: Topology) -> dict[str, int]:
         topics = {**app.topics, **topics}
     counts = {name: topic.partitions or -1 for name, topic in topics.items()}
     return {**dict.fromkeys(app.dead_letter_topics, -1), **counts}
+
+
+def _internal(
+    topology: Topology, known: dict[str, int]
+) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Its own, with partitions and configuration. `known` grows meanwhile."""
+    counts: dict[str, int] = {}
+    for stage in topology.stages:
+        count = counts[stage.name] = stage.count(known)
+        yield from ((one.name, count, _KEPT) for one in stage.writes)
+    for stage in topology.stages:
+        yield stage.redrive, counts[stage.name], _KEPT
+        yield topology.changelog(stage), counts[stage.name], {"cleanup.policy": "compact"}

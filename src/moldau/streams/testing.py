@@ -21,6 +21,7 @@ from moldau.streams.engine.murmur import partition_of
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.reading import Records
+from moldau.streams.engine.redriving import back
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.formats import Json, Key
@@ -64,12 +65,14 @@ class Driver:
         self._topology = topology(app.id, app.nodes)
         self.now_ms = now_ms
         names = [*self._topology.source_topics, *self._topology.sink_topics, *app.topics]
-        names = list(dict.fromkeys([*names, *app.dead_letter_topics]))
+        names += [*app.dead_letter_topics, *(one.redrive for one in self._topology.stages)]
+        names = list(dict.fromkeys(names))
         names += [one.name for one in self._topology.repartitions]
         self._logs: dict[str, list[list[Sent]]] = {
             name: [[] for _ in range(partitions)] for name in names
         }
         counts = dict.fromkeys(names, partitions)
+        self._redriven: dict[tuple[str, int], int] = {}
         self._read: dict[tuple[str, int, str], int] = {}
         self._host = VirtualHost(lambda: self.now_ms, self._move)
         self._tasks = [
@@ -187,8 +190,23 @@ class Driver:
     def report(self) -> str:
         """The records of all topics, for people who look at a test that failed."""
         internal = {one.name for one in self._topology.repartitions}
+        internal |= {one.redrive for one in self._topology.stages}
         shown = {name: log for name, log in self._logs.items() if name not in internal}
         return report({name: (self[name].topic, log) for name, log in shown.items()})
+
+    def redrive(self, topic: Topic | str | None = None) -> int:
+        """Sends the dead letters of that topic (default: the program's) back to the steps that
+        failed, as `moldau dlq redrive` does: each once. How many."""
+        name = f"{self._app.id}-dlq" if topic is None else self[topic].topic.name
+        count = 0
+        for partition, log in enumerate(self._logs[name]):
+            begin = self._redriven.get((name, partition), 0)
+            self._redriven[name, partition] = len(log)
+            count += len(log) - begin
+            for one in log[begin:]:
+                self.deliver(back(one.key, one.value, one.timestamp, one.headers or []))
+        self.settle()
+        return count
 
     def stop(self) -> None:
         """The program stops, as a worker does."""
@@ -219,6 +237,15 @@ class TestTopic:
             encoded = self._topic.format.encode(value)
             output = Output(self._topic.name, partition, data, encoded, self._driver.now_ms)
             self._driver.deliver(output)
+        self._driver.settle()
+
+    def send_raw(
+        self, *values: bytes | None, key: bytes | None = None, partition: int | None = None
+    ) -> None:
+        """Records of these bytes, now."""
+        for value in values:
+            now = self._driver.now_ms
+            self._driver.deliver(Output(self._topic.name, partition, key, value, now))
         self._driver.settle()
 
     def records(self) -> list[Sent]:

@@ -6,6 +6,7 @@ partition p of all its input topics is one task.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ class Stage:
     nodes: list[Node] = field(default_factory=list)
     reads: list[Repartition] = field(default_factory=list)
     writes: list[Repartition] = field(default_factory=list)
+    redrive: str = ""  # the topic by which dead letters come back to it
 
     @property
     def sources(self) -> list[Source]:
@@ -41,7 +43,12 @@ class Stage:
     def topics(self) -> list[str]:
         """What a task of the stage reads, the leading one first."""
         names = [source.topic.name for source in self.sources] + [one.name for one in self.reads]
+        names += [self.redrive] if self.redrive else []
         return list(dict.fromkeys(names))
+
+    def count(self, partitions: Mapping[str, int]) -> int:
+        """How many tasks it has, where topics have so many partitions."""
+        return max(partitions[topic] for topic in self.topics if topic != self.redrive)
 
     @property
     def is_stateful(self) -> bool:
@@ -82,7 +89,13 @@ def topology(app: str, nodes: list[Node]) -> Topology:
                 stage.writes.append(cut)
             if cut.target in stage.nodes:
                 stage.reads.append(cut)
+    for stage in stages:
+        stage.redrive = redrive_topic(app, stage.name)
     return Topology(app, stages)
+
+
+def redrive_topic(app: str, stage: str) -> str:
+    return f"{app}-{stage}-redrive"
 
 
 def _cuts(app: str, nodes: list[Node]) -> list[Repartition]:

@@ -77,7 +77,9 @@ class Built:
         return [self.by_node[node] for node in self.stage.nodes]
 
     def dead_letters(self, step: str, policy: Policy) -> DeadLetters:
-        return DeadLetters(self.app, self.stage.name, step, policy, self.outputs)
+        return DeadLetters(
+            self.app, self.stage.name, self.own.partition, step, policy, self.outputs
+        )
 
     def guard(self, node: Node) -> Guard:
         letters = self.dead_letters(node.name, node.policy)
@@ -96,6 +98,15 @@ class Built:
         made.origin = self.own
         self.repartitionings.append(made)
         return made
+
+
+def leading_to(behind: Node, target: Operator, node: Node, built: Built) -> Operator:
+    """An operator of the node that leads to that of the one behind it, and to no other."""
+    if isinstance(node, Branch) and isinstance(behind, Arm):
+        arms: list[Operator] = [operators.Step([]) for _ in range(len(node.predicates) + 1)]
+        arms[behind.number] = target
+        return Branching(built.guard(node), node.predicates, arms)
+    return _MAKERS[type(node)](node, [target], built)
 
 
 Maker = Callable[[Any, list[Operator], Built], Operator]

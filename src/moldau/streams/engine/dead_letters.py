@@ -11,25 +11,26 @@ from collections.abc import Sequence
 
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.outputs import Header, Output
-from moldau.streams.engine.reading import Reading
+from moldau.streams.engine.reading import Original
 from moldau.streams.engine.scope import Taken
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Policy
 
 PREFIX = "moldau-dlq-"
-_MOST_TRACE = 4000
+MOST_TRACE = 4000
 
 
 class DeadLetters:
-    """Of one step. `part` numbers the records that steps before it have made of one."""
+    """Of one step of the task of that partition."""
 
     def __init__(
-        self, app: str, stage: str, step: str, policy: Policy, outputs: list[Output]
+        self, app: str, stage: str, partition: int, step: str, policy: Policy, outputs: list[Output]
     ) -> None:
         self.policy = policy
         self._topic = policy.topic or f"{app}-dlq"
-        self._place = {"app": app, "stage": stage, "step": step}
+        self._step = step
+        self._place = {"app": app, "stage": stage, "task": str(partition), "step": step}
         self._outputs = outputs
 
     def give_up(self, taken: Taken, index: int, error: BaseException, tries: int) -> None:
@@ -37,61 +38,61 @@ class DeadLetters:
         self._outputs.extend(self.of(taken, index, error, tries))
 
     def of(self, taken: Taken, index: int, error: BaseException, tries: int) -> Sequence[Output]:
-        """What is sent for it."""
+        """What is sent for it. Raises StreamsError to stop."""
         batch, reading = taken
-        where = f"{self._place['step']}: {type(error).__name__}: {error}"
-        if self.policy.then == "skip":
-            return ()
-        if reading is None or not len(batch.offsets):
-            if self.policy.then == "stop":
-                raise StreamsError(f"{where}, of {batch.values[index]!r}") from error
-            key = None if batch.keys[index] is None else encode(batch.keys[index])
-            value = ValueFormat(object).encode(batch.values[index])
-            made: list[Header] = [(f"{PREFIX}form", b"value")]
-            return [self._output(key, value, batch.times[index], made, error, tries)]
-        offset = batch.offsets[index]
-        part = index - _first(batch.offsets, index)
-        return self.original(reading, offset, error, tries, part)
+        if reading is not None and len(batch.offsets):
+            offset = batch.offsets[index]
+            part = index - _first(batch.offsets, index)
+            return self.original(reading.original(offset), error, tries, part)
+        made = Original(
+            "",
+            batch.partition,
+            -1,
+            batch.times[index],
+            None if batch.keys[index] is None else encode(batch.keys[index]),
+            None,
+            [],
+            is_value=True,
+        )
+        if self.policy.then == "dead_letter":
+            made = made._replace(value=ValueFormat(object).encode(batch.values[index]))
+        return self.original(made, error, tries)
 
     def original(
-        self, reading: Reading, offset: int, error: BaseException, tries: int, part: int = 0
+        self, record: Original, error: BaseException, tries: int, part: int = 0
     ) -> Sequence[Output]:
-        """Of a record of the source."""
-        record = reading.original(offset)
-        place = f"{record.topic}-{record.partition} at offset {offset}"
+        """`part`: of the records that were made of it, which one."""
         if self.policy.then == "skip":
             return ()
         if self.policy.then == "stop":
-            said = f"{type(error).__name__}: {error}"
-            raise StreamsError(f"{self._place['step']}: {said}, of {place}") from error
-        headers: list[Header] = [
-            *(one for one in record.headers if not one[0].startswith(PREFIX)),
-            (f"{PREFIX}topic", record.topic.encode()),
-            (f"{PREFIX}partition", str(record.partition).encode()),
-            (f"{PREFIX}offset", str(offset).encode()),
-            (f"{PREFIX}part", str(part).encode()),
-        ]
-        return [self._output(record.key, record.value, record.timestamp, headers, error, tries)]
-
-    def _output(
-        self,
-        key: bytes | None,
-        value: bytes | None,
-        timestamp: int,
-        headers: list[Header],
-        error: BaseException,
-        tries: int,
-    ) -> Output:
-        trace = "".join(traceback.format_exception(error))[-_MOST_TRACE:]
-        said: dict[str, str] = {
+            place = f"{record.topic}-{record.partition} at offset {record.offset}"
+            of = "a result of the step before it" if record.is_value else place
+            said = f"{self._step}: {type(error).__name__}: {error}, of {of}"
+            raise StreamsError(said) from error
+        told = {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "part": part if record.part is None else record.part,
+            "form": "value" if record.is_value else "record",
             **self._place,
             "error": type(error).__name__,
-            "message": str(error),
-            "trace": trace,
-            "tries": str(tries),
+            "message": error,
+            "trace": "".join(traceback.format_exception(error))[-MOST_TRACE:],
+            "tries": tries,
+            "redrives": record.redrives,
         }
-        told: list[Header] = [(PREFIX + name, text.encode()) for name, text in said.items()]
-        return Output(self._topic, None, key, value, timestamp, [*headers, *told])
+        headers: list[Header] = [(PREFIX + name, str(one).encode()) for name, one in told.items()]
+        return [
+            Output(
+                self._topic,
+                None,
+                record.key,
+                record.value,
+                record.timestamp,
+                [*record.headers, *headers],
+            )
+        ]
 
 
 def _first(offsets: Sequence[int], index: int) -> int:

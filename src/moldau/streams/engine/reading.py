@@ -49,6 +49,10 @@ class Original(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[Header]
+    # Of a dead letter that came back.
+    redrives: int = 0
+    part: int | None = None
+    is_value: bool = False
 
 
 class Reading:

@@ -65,10 +65,11 @@ class Scope:
         batch, reading = self.taken
         index = self.index
         offset = batch.offsets[index] if len(batch.offsets) else None
-        headers = [] if reading is None or offset is None else reading.original(offset).headers
-        topic = None if reading is None else reading.topic
-        time = utc(batch.times[index])
-        return Current(topic, batch.partition, offset, batch.keys[index], time, headers)
+        key, time = batch.keys[index], utc(batch.times[index])
+        if reading is None or offset is None:
+            return Current(None, batch.partition, None, key, time, [])
+        was = reading.original(offset)
+        return Current(was.topic, was.partition, was.offset, key, time, was.headers)
 
     def drop(self) -> None:
         self.held = []

@@ -21,6 +21,7 @@ from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.reading import Reading, Records
+from moldau.streams.engine.redriving import RedriveInput
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.program import Topic
 from moldau.streams.shapes import refuse_misfits, shapes
@@ -54,8 +55,8 @@ class Task:
         self._in_order = self._built.in_order
         self.outputs = self._built.outputs
         self._shapes = shapes(stage)
-        self._count = max(partitions[topic] for topic in stage.topics)
-        self._inputs: dict[str, _SourceInput | _FrameInput] = {}
+        self._count = stage.count(partitions)
+        self._inputs: dict[str, _SourceInput | _FrameInput | RedriveInput] = {}
         self._open_inputs()
         if marker is not None:
             self._resume(marker)
@@ -78,11 +79,16 @@ class Task:
             assert isinstance(inputs, _SourceInput)
             inputs.roots.append(operator[source])
 
+        if self.stage.redrive:
+            self._inputs[self.stage.redrive] = RedriveInput(
+                self.stage.redrive, self.partition, self._clock, self._built
+            )
+
     def _upstream(self, repartition: Repartition) -> list[tuple[str, int]]:
         """Everybody who speaks in that topic: none of them may be ahead unheard."""
         stage = next(one for one in self._topology.stages if repartition in one.writes)
         names = [stage.name] if stage.is_stateful else stage.topics
-        count = max(self._partitions[topic] for topic in stage.topics)
+        count = stage.count(self._partitions)
         return [(name, partition) for name in names for partition in range(count)]
 
     # --- inputs -----------------------------------------------------------------------------
@@ -244,7 +250,8 @@ class _SourceInput:
                 self._columns(records.part(at, at + 1))
             except Exception as error:
                 assert self._built.reading is not None
-                self._built.outputs += self._letters.original(self._built.reading, offset, error, 1)
+                was = self._built.reading.original(offset)
+                self._built.outputs += self._letters.original(was, error, 1)
             else:
                 good.append(at)
         records = records.where(good)

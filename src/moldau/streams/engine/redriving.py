@@ -1,0 +1,193 @@
+"""Dead letters that come back: each goes to the step that failed, and to no other.
+
+What the steps before it make of the record is made again, by operators of its own, which lead
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from moldau.streams.batch import Batch
+from moldau.streams.clock import TaskClock
+from moldau.streams.engine.build import Built, leading_to
+from moldau.streams.engine.coding import decode
+from moldau.streams.engine.columns import event_times
+from moldau.streams.engine.dead_letters import PREFIX
+from moldau.streams.engine.operators import Operator, Origin, Step
+from moldau.streams.engine.outputs import Header, Output
+from moldau.streams.engine.reading import Original, Reading, Records
+from moldau.streams.engine.values import ValueFormat
+from moldau.streams.errors import StreamsError
+from moldau.streams.program import Node, Source
+from moldau.streams.topology import redrive_topic
+
+
+class _Letters(Reading):
+    """They are told apart by their offset here; what they were is in their headers."""
+
+    def original(self, offset: int) -> Original:
+        letter = super().original(offset)
+        told = told_by(letter.headers)
+        return letter._replace(
+            topic=told["topic"],
+            partition=int(told["partition"]),
+            offset=int(told["offset"]),
+            headers=[one for one in letter.headers if not one[0].startswith(PREFIX)],
+            redrives=int(told["redrives"]) + 1,
+            part=int(told["part"]),
+            is_value=told["form"] == "value",
+        )
+
+
+def told_by(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """What the headers of a dead letter say."""
+    return {
+        name.removeprefix(PREFIX): (value or b"").decode(errors="replace")
+        for name, value in headers
+        if name.startswith(PREFIX)
+    }
+
+
+def back(
+    key: bytes | None, value: bytes | None, timestamp: int, headers: Sequence[Header]
+) -> Output:
+    """The dead letter on its way back. Raises StreamsError for a record that is none."""
+    told = told_by(headers)
+    if not told.keys() >= {"app", "stage", "task", "step"}:
+        raise StreamsError(
+            "it is no dead letter of a program: the headers moldau-dlq-… are missing"
+        )
+    topic = redrive_topic(told["app"], told["stage"])
+    return Output(topic, int(told["task"]), key, value, timestamp, list(headers))
+
+
+class RedriveInput:
+    """A topic of the program's, that holds no other back. Late is what is behind the task's
+    watermark: its windows have closed."""
+
+    def __init__(self, topic: str, partition: int, task_clock: TaskClock, built: Built) -> None:
+        self._topic = topic
+        self._task_clock = task_clock
+        self._built = built
+        self._origin = Origin(topic, partition)
+        self._origin.idle = True
+        self._ways: dict[tuple[str, str, int], Operator] = {}
+
+    @property
+    def origins(self) -> list[Origin]:
+        return [self._origin]
+
+    def feed(self, records: Records, now_ms: int) -> None:
+        reading = _Letters(self._topic, self._origin.partition, records)
+        self._built.reading = reading
+        self._origin.watermark = self._task_clock.watermark
+        for made in self._built.repartitionings:
+            made.origin = self._origin
+        for offset, headers in zip(records.offsets, records.headers, strict=False):
+            step = told_by(headers or ())["step"]
+            try:
+                self._letter(step, reading.original(offset), offset)
+            except StreamsError:
+                raise
+            except Exception as error:  # it still cannot be read, or its step is gone
+                letters = self._built.dead_letters(step, self._policy(step))
+                self._built.outputs += letters.original(reading.original(offset), error, 1)
+
+    def _letter(self, step: str, was: Original, offset: int) -> None:
+        node = self._node(step)
+        value, time, key = self._read(node, step, was)
+        way = self._way(node, step, was)
+        floors = [self._task_clock.watermark]
+        way.process(Batch([key], [value], [time], floors, [offset], was.partition))
+
+    def _read(self, node: Node | None, step: str, was: Original) -> tuple[Any, int, Any]:
+        if was.is_value:
+            assert node is not None
+            value = ValueFormat(node.parents[0].type).decode(was.value or b"")
+            return value, was.timestamp, None if was.key is None else decode(was.key)
+        topic = self._source(was.topic).topic
+        value = topic.format.decode(was.value)  # type: ignore[arg-type]
+        read = topic.event_time
+        time = was.timestamp if read is None else event_times(read, [value])[0]
+        return value, time, None if was.key is None else topic.key_format.decode(was.key)
+
+    def _way(self, node: Node | None, step: str, was: Original) -> Operator:
+        """What leads to the step. None: it was the topic that could not be read."""
+        source = None if was.is_value else self._source(was.topic)
+        if node is None:
+            assert source is not None
+            return self._built.by_node[source]
+        if source is None:
+            return self._built.by_node[node]
+        part = was.part or 0
+        way = self._ways.get((step, was.topic, part))
+        if way is None:
+            way = _Part(part, self._built.by_node[node])
+            behind = node
+            for one in _between(source, node):
+                way, behind = leading_to(behind, way, one, self._built), one
+            self._ways[step, was.topic, part] = way
+        return way
+
+    def _node(self, step: str) -> Node | None:
+        for node in self._built.stage.nodes:
+            if node.name == step:
+                return node
+            if isinstance(node, Source) and node.topic.name == step:
+                return None
+        raise LookupError(f"the program has no step {step!r} any more")
+
+    def _source(self, topic: str) -> Source:
+        for source in self._built.stage.sources:
+            if source.topic.name == topic:
+                return source
+        raise LookupError(f"the program does not read topic {topic!r} any more")
+
+    def _policy(self, step: str) -> Any:
+        found = [node.policy for node in self._built.stage.nodes if node.name == step]
+        found += [s.topic.policy for s in self._built.stage.sources if s.topic.name == step]
+        return found[0] if found else self._built.stage.nodes[0].policy
+
+    def end(self) -> None:
+        """It has none."""
+
+    def idle(self) -> None:
+        """It is always."""
+
+    def tick(self, now_ms: int, silence_ms: int) -> None:
+        """It says nothing of time."""
+
+    def save(self) -> Any:
+        return None
+
+    def load(self, saved: Any) -> None:
+        """It keeps nothing."""
+
+
+class _Part(Step):
+    """Of what was made of a record, the one that failed."""
+
+    def __init__(self, part: int, target: Operator) -> None:
+        super().__init__(())
+        self._part = part
+        self._target = target
+
+    def process(self, batch: Batch) -> None:
+        chosen = [index == self._part for index in range(len(batch))]
+        one = batch.where(chosen)
+        if len(one):
+            self._target.process(one)
+
+
+def _between(source: Source, node: Node) -> list[Node]:
+    """The steps between them, the last first. Raises LookupError."""
+    for parent in node.parents:
+        if parent is source:
+            return []
+        try:
+            return [parent, *_between(source, parent)]
+        except LookupError:
+            continue
+    raise LookupError(f"no way leads from {source.topic.name!r} to step {node.name!r} any more")

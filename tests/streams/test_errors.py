@@ -1,0 +1,172 @@
+"""What becomes of records that fail: at a verb, at reading, at writing; and how they come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+import moldau
+from moldau.streams.engine.redriving import told_by
+from moldau.streams.errors import StreamsError
+from tests.streams.sales import Sale, row, sale
+
+is_mended = False
+
+
+@pytest.fixture(autouse=True)
+def _broken() -> None:
+    global is_mended
+    is_mended = False
+
+
+def mend() -> None:
+    global is_mended
+    is_mended = True
+
+
+def refuses_two(one: Any) -> Any:
+    """What fails at an amount of 2, until it is mended."""
+    amount = one["amount"] if isinstance(one, dict) else one.amount
+    if amount == 2 and not is_mended:
+        raise ValueError("no two")
+    return one
+
+
+def program(**settings: Any) -> tuple[moldau.App, Any, Any]:
+    app = moldau.App("errors", **settings)
+    sales = app.topic("sales", Sale, event_time="timestamp", lateness="10s")
+    return app, sales, app.stream(sales)
+
+
+def told(t: Any, topic: str = "errors-dlq") -> list[dict[str, str]]:
+    return [told_by(one.headers) for one in t[topic].records()]
+
+
+STEPS: dict[str, Any] = {
+    "map": lambda s: s.map(refuses_two),
+    "filter": lambda s: s.filter(refuses_two),
+    "peek": lambda s: s.peek(refuses_two),
+    "flat_map": lambda s: s.flat_map(lambda one: [refuses_two(one)]),
+    "key_by": lambda s: s.key_by(lambda one: str(refuses_two(one))),
+    "branch": lambda s: s.branch(refuses_two)[0],
+    "select": lambda s: s.select(amount=lambda one: refuses_two(one).amount),
+}
+
+
+@pytest.mark.parametrize("verb", STEPS)
+def test_promise_17_a_record_that_fails_at_a_verb_costs_itself_alone(verb: str) -> None:
+    app, sales, stream = program()
+    STEPS[verb](stream).map(lambda one: one).to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send(*(sale(n, amount=str(n)) for n in (1, 2, 3, 2, 4)))
+        assert [one["amount"] for one in t["out"].values()] == ["1", "3", "4"]
+        assert [one["step"] for one in told(t)] == [f"{verb}-1"] * 2
+        assert [one["tries"] for one in told(t)] == ["3", "3"]
+        mend()
+        assert t.redrive() == 2
+        assert [one["amount"] for one in t["out"].values()] == ["1", "3", "4", "2", "2"]
+        assert t.redrive() == 0
+
+
+def test_promise_17_what_cannot_be_read_is_a_dead_letter_at_once() -> None:
+    app, sales, stream = program()
+    stream.to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send_raw(msgspec.json.encode(sale(1)), b"{}", b"not json", None)
+        t[sales].send(sale(2))
+        assert len(t["out"].values()) == 2
+        assert [one.value for one in t["errors-dlq"].records()] == [b"{}", b"not json", None]
+        assert [(one["step"], one["tries"]) for one in told(t)] == [("sales", "1")] * 3
+        assert t.redrive() == 3  # nothing has been mended
+        assert [one["redrives"] for one in told(t)] == ["0", "0", "0", "1", "1", "1"]
+        assert [one["offset"] for one in told(t)][3:] == ["1", "2", "3"]
+
+
+def test_what_cannot_be_written_is_a_dead_letter_of_the_step_that_sends() -> None:
+    app, sales, stream = program()
+    stream.map(lambda one: {"x": 1} if one.amount == 1 else {"x": object()}).to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send(*(sale(n, amount=str(n)) for n in (1, 2, 1)))
+        assert t["out"].values() == [{"x": 1}, {"x": 1}]
+        assert [one["step"] for one in told(t)] == ["to-1"]
+
+
+def test_promise_17_each_step_and_topic_may_have_its_own_way() -> None:
+    app, sales, stream = program(on_error="stop")
+    stream.map(refuses_two, on_error=moldau.retry(5, topic="map-letters")).to("out")
+    stream.filter(refuses_two, on_error="skip").to("others")
+    with moldau.testing.run(app) as t:
+        t[sales].send(sale(1, amount="2"), sale(1, amount="1"))
+        assert [one["tries"] for one in told(t, "map-letters")] == ["5"]
+        assert len(t["others"].values()) == 1
+        with pytest.raises(
+            StreamsError, match=r"sales: ValidationError: .*, of sales-0 at offset 2"
+        ):
+            t[sales].send_raw(b"{}")
+
+
+def test_promise_17_redrive_goes_to_the_step_that_failed_and_to_no_other() -> None:
+    app, sales, stream = program()
+    seen: list[str] = []
+    both = stream.flat_map(lambda one: [one, sale(0, "other")], type=Sale)
+    both.map(refuses_two).to("mapped")
+    both.to("all")
+
+    @app.agent(sales)
+    def ship(order: Sale) -> None:
+        now = moldau.current()
+        seen.append(f"{order.amount} {now.id}")
+        refuses_two(order)
+
+    with moldau.testing.run(app) as t:
+        t[sales].send(sale(1, amount="1"), sale(2, amount="2"))
+        assert len(t["mapped"].values()) == 3
+        mend()
+        del seen[:]
+        assert t.redrive() == 2
+        assert [one["amount"] for one in t["mapped"].values()][3:] == ["2"]
+        assert len(t["all"].values()) == 4
+        assert len(t[sales].values()) == 2  # nothing came into the source
+    assert seen == ["2 sales-0-1"]  # and it knows which record it was
+
+
+def test_a_redriven_record_counts_where_its_window_is_open_and_is_late_where_it_is_not() -> None:
+    app, sales, stream = program()
+    windows = stream.map(refuses_two, type=Sale).group_by("category").tumbling("1m")
+    windows.agg(revenue=moldau.sum("amount"), orders=moldau.count()).to("out")
+    with moldau.testing.run(app, partitions=2) as t:
+        t[sales].send(sale(1, amount="2"), sale(80, amount="2"), sale(81, amount="1"), partition=0)
+        t[sales].send(sale(81, "toys", "1"), partition=1)
+        assert t["out"].values() == []
+        mend()
+        t.redrive()
+        t.end()
+        assert t["out"].values() == [row(1, "books", "3", 2), row(1, "toys", "1", 1)]
+
+
+def test_a_result_of_many_records_comes_back_as_it_was() -> None:
+    app, sales, stream = program()
+    totals = stream.group_by("category").tumbling("1m").agg(amount=moldau.sum("amount"))
+    totals.map(refuses_two).to("out")
+    with moldau.testing.run(app, partitions=2) as t:
+        t[sales].send(sale(1, amount="1"), sale(2, amount="1"), sale(3, "toys"), partition=0)
+        t.end()
+        assert [one["form"] for one in told(t)] == ["value"]
+        assert len(t["out"].values()) == 1
+        mend()
+        t.redrive()
+        books = t["out"].values()[-1]
+        assert (books["category"], books["amount"]) == ("books", "2")
+        assert books["window_start"] == "2026-01-01T00:00:00Z"
+        assert t["out"].records()[-1].timestamp == 1_767_225_659_999
+
+
+def test_a_record_that_is_no_dead_letter_is_not_redriven() -> None:
+    app, sales, stream = program()
+    stream.to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send(sale(1))
+        with pytest.raises(StreamsError, match="no dead letter"):
+            t.redrive("out")
