@@ -28,5 +28,6 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "produce": ("records from stdin", _lazily("cli_records", "produce")),
     "consume": ("records to stdout", _lazily("cli_records", "consume")),
     "worker": ("run a program of streams", _lazily("worker")),
+    "dlq": ("what a program of streams has given up: list, show, redrive", _lazily("cli_dlq")),
     "mirror": ("copy topics and group offsets to another Kafka", _lazily("mirror.command")),
 }

@@ -14,6 +14,7 @@ from itertools import pairwise
 from moldau.client.errors import KafkaError
 from moldau.tools import (
     cli_configs,
+    cli_dlq,
     cli_groups,
     cli_log,
     cli_offsets,
@@ -76,6 +77,7 @@ _PARSERS: Parsers = {
     "consume": cli_records.consume_options,
     "mirror": mirror_options.options,
     "worker": _worker_options,
+    "dlq": cli_dlq.options,
 }
 # What is no name but is understood where one of these stands before it.
 _WORDS = {"--to": ("earliest", "latest"), "--offset": ("earliest", "latest")}

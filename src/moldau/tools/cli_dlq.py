@@ -1,0 +1,137 @@
+"""`moldau dlq`: what a program of streams has given up, why, and sending it back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moldau.tools.cli_frame import (
+    Failure,
+    add_common,
+    guarded,
+    parser,
+    print_json,
+    show,
+)
+
+if TYPE_CHECKING:
+    from moldau.streams.dlq import DeadLetterTopic, Letter
+
+_COLUMNS = ("place", "time", "step", "error", "message", "from")
+_MOST_MESSAGE = 80
+
+
+def main(argv: list[str]) -> int:
+    top = options()
+    arguments = top.parse_args(argv)
+    if arguments.action is None:
+        top.print_help()
+        return 2
+    return guarded("dlq", lambda: _run(arguments))
+
+
+def options() -> argparse.ArgumentParser:
+    top = parser("dlq", "Dead letters: records that a program of streams has given up.")
+    actions = top.add_subparsers(dest="action", metavar="ACTION")
+    listing = actions.add_parser("list", help="a line for each letter")
+    one = actions.add_parser("show", help="all of one letter")
+    redrive = actions.add_parser(
+        "redrive",
+        help="send the letters back to the steps that failed: each once, also when interrupted",
+    )
+    for action in (listing, one, redrive):
+        action.add_argument("topic", help="the dead-letter topic, as shop-dlq")
+        add_common(action)
+    one.add_argument("place", metavar="PARTITION:OFFSET", help="as `moldau dlq list` shows it")
+    return top
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from confluent_kafka import KafkaException
+
+    from moldau.streams.dlq import DeadLetterTopic
+    from moldau.streams.errors import StreamsError
+
+    actions: dict[str, Callable[[DeadLetterTopic, argparse.Namespace], int]] = {
+        "list": _list,
+        "show": _show,
+        "redrive": _redrive,
+    }
+    try:
+        topic = DeadLetterTopic(arguments.bootstrap_server, arguments.topic)
+        try:
+            return actions[arguments.action](topic, arguments)
+        finally:
+            topic.close()
+    except StreamsError as error:
+        raise Failure(str(error)) from None
+    except KafkaException as error:
+        raise Failure(f"{arguments.bootstrap_server}: {error.args[0].str()}") from None
+
+
+def _list(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
+    show([_row(letter) for letter in topic.letters()], _COLUMNS, arguments.json)
+    return 0
+
+
+def _row(letter: Letter) -> dict[str, object]:
+    told = letter.told
+    message = told.get("message", "").split("\n")[0]
+    source = f"{told.get('topic', '')} {told.get('partition')}:{told.get('offset')}"
+    return {
+        "place": f"{letter.partition}:{letter.offset}",
+        "time": _time(letter),
+        "step": told.get("step"),
+        "error": told.get("error"),
+        "message": message if len(message) <= _MOST_MESSAGE else message[:_MOST_MESSAGE] + "…",
+        "from": source if told.get("topic") else None,
+    }
+
+
+def _time(letter: Letter) -> str:
+    return datetime.fromtimestamp(letter.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
+    partition, _, offset = arguments.place.partition(":")
+    if not (partition.isdecimal() and offset.isdecimal()):
+        raise Failure(f"{arguments.place!r} is no place: write PARTITION:OFFSET, as in 0:17")
+    letter = topic.letter(int(partition), int(offset))
+    told = letter.told
+    whole: dict[str, Any] = {
+        "place": arguments.place,
+        "time": _time(letter),
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+        **told,
+        "headers": {
+            name: _text(value)
+            for name, value in letter.headers
+            if name.removeprefix("moldau-dlq-") not in told
+        },
+    }
+    if arguments.json:
+        print_json(whole)
+        return 0
+    trace = whole.pop("trace", "")
+    for name, value in whole.items():
+        print(f"{name:<10} {value}")
+    print(trace, end="")
+    return 0
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+def _redrive(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
+    count = 0
+    for count in topic.redrive():  # noqa: B007 - the last one is what is told
+        pass
+    if arguments.json:
+        print_json({"topic": topic.topic, "redriven": count})
+    else:
+        print(f"{count} letter{'' if count == 1 else 's'} of {topic.topic} sent back.")
+    return 0
