@@ -33,15 +33,19 @@ if TYPE_CHECKING:
     from moldau.streams.aggregates import sum as sum
     from moldau.streams.aggregates import top_k as top_k
     from moldau.streams.app import App as App
+    from moldau.streams.avro import Avro as Avro
     from moldau.streams.engine.scope import current as current
     from moldau.streams.policies import retry as retry
+    from moldau.streams.protobuf import Protobuf as Protobuf
 
 
 _EMBEDDED, _AGGREGATES = "moldau.server.embedded", "moldau.streams.aggregates"
 _OFFERED = {
     "App": "moldau.streams.app",
+    "Avro": "moldau.streams.avro",
     "Broker": _EMBEDDED,
     "BrokerError": _EMBEDDED,
+    "Protobuf": "moldau.streams.protobuf",
     "collect": _AGGREGATES,
     "count": _AGGREGATES,
     "count_distinct": _AGGREGATES,
@@ -60,8 +64,10 @@ _OFFERED = {
 _MODULES = {"testing": "moldau.streams.testing"}
 __all__ = [
     "App",
+    "Avro",
     "Broker",
     "BrokerError",
+    "Protobuf",
     "__version__",
     "collect",
     "count",

@@ -11,8 +11,9 @@ from moldau.streams import fields
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Format, Key, format_of
+from moldau.streams.formats import Format, Key, Schema
 from moldau.streams.handlers import BatchForm, form_of
+from moldau.streams.named_formats import format_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Punctuated, Source, Topic
 from moldau.streams.stream import Stream
@@ -64,7 +65,7 @@ class App:
         event_time: fields.Field | None = None,
         lateness: Duration = "0s",
         key: str | None = None,
-        format: str | Format | None = None,
+        format: str | Format | Schema | None = None,
         partitions: int | None = None,
         close_after_silence: Duration | None = None,
         on_error: Policy | Then | None = None,
@@ -72,6 +73,9 @@ class App:
         """A topic and what its records are.
 
         `event_time`: the field that says when it happened (default: the record's timestamp).
+        `format`: "json" (of most types), "msgpack", "raw" (of bytes), "text" (of str), "avro",
+        "protobuf" (of its messages), `moldau.Avro(...)`, `moldau.Protobuf(...)` with a schema
+        registry, or an object with `encode` and `decode`.
         `lateness`: how much older than the newest before it a record may be. `key`: the field
         that its records are keyed by, so that grouping by it needs no repartition.
         """
@@ -83,7 +87,7 @@ class App:
         made = Topic(
             name,
             type,
-            format_of(type, format),
+            format_of(type, format, name),
             Key(),
             key,
             time,

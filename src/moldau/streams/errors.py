@@ -11,5 +11,10 @@ class DefinitionError(StreamsError, ValueError):
     """The program is wrong as it is written; nothing has run."""
 
 
+class Trouble(StreamsError):
+    """Not a record's fault: something that the program needs does not answer. It stops, and what
+    was not checkpointed is done again when it is started again."""
+
+
 class BadRecord(StreamsError, ValueError):
     """A record cannot be what its topic says: its bytes or its event time cannot be read."""

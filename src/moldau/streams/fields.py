@@ -24,6 +24,9 @@ def names_of(type_: Any) -> tuple[str, ...] | None:
         return tuple(type_.__annotations__)
     if dataclasses.is_dataclass(type_):
         return tuple(one.name for one in dataclasses.fields(type_))
+    descriptor = getattr(type_, "DESCRIPTOR", None)
+    if descriptor is not None:  # Protobuf
+        return tuple(descriptor.fields_by_name)
     for attribute in ("__struct_fields__", "model_fields", "_fields"):  # msgspec, pydantic, tuples
         found = getattr(type_, attribute, None)
         if found is not None:

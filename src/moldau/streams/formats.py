@@ -6,10 +6,10 @@ JSON in the one documented form: times are ISO 8601 in UTC, a Decimal is a strin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from moldau.streams.errors import DefinitionError
+from moldau.streams.models import decode_hook, encode_hook
 
 
 class Format(Protocol):
@@ -20,23 +20,29 @@ class Format(Protocol):
     def encode(self, value: Any) -> bytes: ...
 
 
+class Schema(Protocol):
+    """What a topic may be given as its format: it becomes one when type and topic are known."""
+
+    def of(self, type_: Any, topic: str) -> Format: ...
+
+
 class Json:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
         try:
-            self.decode = msgspec.json.Decoder(type_).decode
+            self.decode = msgspec.json.Decoder(type_, dec_hook=decode_hook).decode
         except TypeError as error:
             raise DefinitionError(f"{type_!r} cannot be read from JSON: {error}") from None
-        self.encode = msgspec.json.Encoder().encode
+        self.encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
 
 class MessagePack:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
-        self.decode = msgspec.msgpack.Decoder(type_).decode
-        self.encode = msgspec.msgpack.Encoder().encode
+        self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
+        self.encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
 
 
 class Raw:
@@ -84,20 +90,3 @@ class Key:
         if isinstance(value, bytes):
             return value
         return self._json(value)
-
-
-_NAMED: dict[str, Callable[[Any], Format]] = {"json": Json, "msgpack": MessagePack}
-
-
-def format_of(type_: Any, named: str | Format | None) -> Format:
-    """What a topic of that type is written as. Raises DefinitionError."""
-    if named is not None and not isinstance(named, str):
-        return named
-    if named == "raw" or (named is None and type_ is bytes):
-        return Raw()
-    if named == "text" or (named is None and type_ is str):
-        return Text()
-    name = named or "json"
-    if name not in _NAMED:
-        raise DefinitionError(f"format={named!r} is not one of json, msgpack, raw, text")
-    return _NAMED[name](type_)

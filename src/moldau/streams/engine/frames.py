@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
+from moldau.streams.models import decode_hook, encode_hook
 
 
 class Frame(NamedTuple):
@@ -38,9 +39,10 @@ class FrameFormat:
     def __init__(self, type_: Any) -> None:
         import msgspec
 
-        self._encode = msgspec.msgpack.Encoder().encode
+        self._encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
         shape = tuple[str, int, int, bool, list[Any], list[type_], list[int], list[int], list[int]]
-        self._decode: Callable[[bytes], tuple[Any, ...]] = msgspec.msgpack.Decoder(shape).decode
+        decoder = msgspec.msgpack.Decoder(shape, dec_hook=decode_hook)
+        self._decode: Callable[[bytes], tuple[Any, ...]] = decoder.decode
 
     def encode(self, frame: Frame) -> bytes:
         return self._encode(tuple(frame))

@@ -13,6 +13,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.scope import Taken
+from moldau.streams.errors import Trouble
 
 Wait = Callable[[int], None]
 MOST_WAITS_MS = 5_000  # for each batch
@@ -51,6 +52,8 @@ class Guard:
         at = len(results)
         left_ms = MOST_WAITS_MS
         while at < len(batch):
+            if isinstance(error, Trouble):
+                raise error
             if error is not None:
                 for tries in range(1, self._policy.tries):
                     pause = min(self._policy.pause_ms(tries), left_ms)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.scope import SCOPE, Scope, Taken
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.policies import Policy
 
 Item = tuple[Any, Taken, int]
@@ -123,6 +123,8 @@ class Lane:
     async def _failed(self, error: Exception) -> None:
         """The record at the head stays for another try, or is given up."""
         self._scope.drop()
+        if isinstance(error, Trouble):
+            raise error
         self._tries += 1
         if self._tries < self._policy.tries:
             await self._host.sleep(self._policy.pause_ms(self._tries))

@@ -23,6 +23,7 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.reading import Reading, Records
 from moldau.streams.engine.redriving import RedriveInput
 from moldau.streams.engine.state import MARKER, State
+from moldau.streams.errors import Trouble
 from moldau.streams.program import Topic
 from moldau.streams.shapes import refuse_misfits, shapes
 from moldau.streams.topology import Repartition, Stage, Topology
@@ -248,6 +249,8 @@ class _SourceInput:
         for at, offset in enumerate(records.offsets):
             try:
                 self._columns(records.part(at, at + 1))
+            except Trouble:
+                raise
             except Exception as error:
                 assert self._built.reading is not None
                 was = self._built.reading.original(offset)
