@@ -67,7 +67,7 @@ def test_promise_08_a_task_goes_on_from_its_last_marker() -> None:
 
 
 def test_promise_05_silence_is_counted_from_the_last_record_after_a_restart_too() -> None:
-    app = revenue(key="category")
+    app = revenue(key="category", close_after_silence="5s")
     made = topology(app.id, app.nodes)
     (stage,) = made.stages
     counts = {"sales": 1, "revenue-per-minute": 1}
@@ -82,9 +82,9 @@ def test_promise_05_silence_is_counted_from_the_last_record_after_a_restart_too(
     state = State()
     again = Task(made, stage, 0, counts, state, state.restore(changelog))
     assert again.checkpoint() == []
-    again.tick("sales", now_ms=1_005_000, silence_ms=5_000)
+    again.tick("sales", now_ms=1_005_000)
     assert again.outputs == []  # 1 s + 5 s - 10 s of lateness: the minute is not over
-    again.tick("sales", now_ms=1_069_000, silence_ms=5_000)
+    again.tick("sales", now_ms=1_069_000)
     assert len(again.outputs) == 1
 
 

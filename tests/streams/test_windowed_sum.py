@@ -41,6 +41,29 @@ def test_silence_closes_the_last_windows() -> None:
         assert t["revenue-per-minute"].values() == [row(0, "books", "1.10", 1)]
 
 
+def test_promise_04_a_quiet_partition_does_not_hold_the_others_back() -> None:
+    with moldau.testing.run(revenue(idle_after="5s"), partitions=2) as t:
+        t["sales"].send(sale(0), partition=0)
+        t["sales"].send(sale(1), partition=1)
+        t.advance("4s")
+        t["sales"].send(sale(70), partition=0)
+        assert t["revenue-per-minute"].values() == []
+        t.advance("1s")
+        assert t["revenue-per-minute"].values() == [row(0, "books", "2.20", 2)]
+        t["sales"].send(sale(2), sale(71), partition=1)  # what is closed is closed
+        t.end()
+        assert t["revenue-per-minute"].values()[1:] == [row(1, "books", "2.20", 2)]
+
+
+def test_silence_closes_also_where_all_is_idle() -> None:
+    with moldau.testing.run(revenue(idle_after="5s", close_after_silence="9s"), partitions=2) as t:
+        t["sales"].send(sale(0), partition=0)  # the other never had a record
+        t.advance("8s")
+        assert t["revenue-per-minute"].values() == []
+        t.advance("62s")
+        assert t["revenue-per-minute"].values() == [row(0, "books", "1.10", 1)]
+
+
 def test_a_field_that_is_not_there_is_named_with_the_nearest() -> None:
     app = moldau.App("x")
     topic = app.topic("sales", type(sale(0)))

@@ -25,6 +25,11 @@ Guarantee = Literal["at_least_once", "exactly_once"]
 class App:
     """A program of streams. `id` names its consumer group, its internal topics and its state.
 
+    `close_after_silence`: when a partition is read to its end and has been quiet for so long, its
+    event time goes on with the wall clock, and so the last windows close. `idle_after`: then it
+    does not hold the other partitions back; None: it always does. `until`="end": the program reads
+    to the end of its input, closes everything and ends.
+
     `config` are librdkafka's settings for every client of the program (TLS, SASL and so on).
     """
 
@@ -36,6 +41,7 @@ class App:
         guarantee: Guarantee = "at_least_once",
         checkpoint: Duration = "1s",
         close_after_silence: Duration | None = None,
+        idle_after: Duration | None = "30s",
         until: Literal["end"] | None = None,
         on_error: Policy | Then | None = None,
         config: Mapping[str, Any] | None = None,
@@ -48,7 +54,8 @@ class App:
         self.bootstrap_servers = bootstrap_servers
         self.guarantee = guarantee
         self.checkpoint_ms = milliseconds(checkpoint, "checkpoint")
-        self.close_after_silence_ms = _optional(close_after_silence, "close_after_silence")
+        self._close_after_silence = close_after_silence
+        self._idle_after = idle_after
         self.until = until
         self.policy = policy_of(on_error, DEFAULT)
         self.config = dict(config or {})
@@ -68,6 +75,7 @@ class App:
         format: str | Format | Schema | None = None,
         partitions: int | None = None,
         close_after_silence: Duration | None = None,
+        idle_after: Duration | None = None,
         on_error: Policy | Then | None = None,
     ) -> Topic:
         """A topic and what its records are.
@@ -78,6 +86,7 @@ class App:
         registry, or an object with `encode` and `decode`.
         `lateness`: how much older than the newest before it a record may be. `key`: the field
         that its records are keyed by, so that grouping by it needs no repartition.
+        `close_after_silence` and `idle_after`: as of the App, for this topic.
         """
         if key is not None:
             fields.check(type, key, f"topic {name!r}, key")
@@ -93,7 +102,8 @@ class App:
             time,
             milliseconds(lateness, "lateness"),
             partitions,
-            _optional(close_after_silence, "close_after_silence"),
+            _optional(close_after_silence or self._close_after_silence, "close_after_silence"),
+            _optional(idle_after or self._idle_after, "idle_after"),
             policy_of(on_error, self.policy),
         )
         self.topics.setdefault(name, made)

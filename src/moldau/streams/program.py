@@ -31,6 +31,7 @@ class Topic:
     lateness: int = 0
     partitions: int | None = None
     close_after_silence: int | None = None
+    idle_after: int | None = None
     policy: Policy = DEFAULT  # for what cannot be read
 
     def send(

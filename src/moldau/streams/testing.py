@@ -113,7 +113,8 @@ class Driver:
         return datetime.fromtimestamp(self.now_ms / 1000, UTC)
 
     def advance(self, duration: Duration) -> None:
-        """Time goes by: timers fire, handlers that sleep wake up. What silence closes, closes."""
+        """Time goes by: timers fire, handlers that sleep wake up. What silence closes,
+        closes, and quiet partitions are idle."""
         end = self.now_ms + milliseconds(duration, "advance")
         while (due := self._host.next_ms) is not None and due <= end:
             self.now_ms = max(due, self.now_ms)
@@ -121,10 +122,7 @@ class Driver:
         self.now_ms = max(end, self.now_ms)
         for task in self._tasks:
             for source in task.stage.sources:
-                limit = source.topic.close_after_silence
-                limit = self._app.close_after_silence_ms if limit is None else limit
-                if limit is not None:
-                    task.tick(source.topic.name, self.now_ms, limit)
+                task.tick(source.topic.name, self.now_ms)
         self.settle()
 
     def end(self) -> None:

@@ -31,6 +31,7 @@ from moldau.streams.topology import Stage, topology
 
 BATCH = 5000
 POLL_S = 0.1
+TICK_MS = 200
 _EOF = KafkaError._PARTITION_EOF
 
 Place = tuple[str, int]
@@ -66,6 +67,7 @@ class Worker:
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
         self._next_checkpoint = 0.0
+        self._next_tick = 0
         self._changelogs = Changelogs(app)
         self._guarantee = guarantee(app, slot, say)
 
@@ -140,17 +142,15 @@ class Worker:
             task.ended(place[0])
 
     def _tick(self) -> None:
-        """What silence closes, closes: of partitions that are read to their end."""
+        """Partitions that are read to their end: what silence closes, closes."""
         now = _now_ms()
-        topics = self._topology.source_topics
+        if now < self._next_tick:
+            return
+        self._next_tick = now + TICK_MS
+        sources = self._topology.source_topics
         for place in self._at_end & self._by_place.keys():
-            topic = topics.get(place[0])
-            if topic is None:
-                continue
-            limit = topic.close_after_silence
-            limit = self._app.close_after_silence_ms if limit is None else limit
-            if limit is not None:
-                self._by_place[place].tick(place[0], now, limit)
+            if place[0] in sources:
+                self._by_place[place].tick(place[0], now)
 
     def _send(self, task: AnyTask) -> None:
         outputs, task.outputs[:] = list(task.outputs), []

@@ -56,11 +56,8 @@ class PacedTask:
     def ended(self, topic: str) -> None:
         self._then[topic, "ended"] = partial(self._inner.ended, topic)
 
-    def idle(self, topic: str) -> None:
-        self._then[topic, "idle"] = partial(self._inner.idle, topic)
-
-    def tick(self, topic: str, now_ms: int, silence_ms: int) -> None:
-        self._then[topic, "tick"] = partial(self._inner.tick, topic, now_ms, silence_ms)
+    def tick(self, topic: str, now_ms: int) -> None:
+        self._then[topic, "tick"] = partial(self._inner.tick, topic, now_ms)
 
     # --- work -------------------------------------------------------------------------------
 

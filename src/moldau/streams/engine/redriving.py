@@ -153,10 +153,7 @@ class RedriveInput:
     def end(self) -> None:
         """It has none."""
 
-    def idle(self) -> None:
-        """It is always."""
-
-    def tick(self, now_ms: int, silence_ms: int) -> None:
+    def tick(self, now_ms: int) -> None:
         """It says nothing of time."""
 
     def save(self) -> Any:

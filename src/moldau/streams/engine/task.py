@@ -110,15 +110,11 @@ class Task:
         self._inputs[topic].end()
         self._advance()
 
-    def idle(self, topic: str) -> None:
-        """Read to its end, and quiet: it does not hold the others back."""
-        self._inputs[topic].idle()
-        self._advance()
-
-    def tick(self, topic: str, now_ms: int, silence_ms: int) -> None:
-        """The topic's partition is read to its end. When it has been quiet for so long, event
-        time goes on with the wall clock, from its last record on (promise 5)."""
-        self._inputs[topic].tick(now_ms, silence_ms)
+    def tick(self, topic: str, now_ms: int) -> None:
+        """The topic's partition is read to its end. When it has been quiet for long, event time
+        goes on with the wall clock, from its last record on (promise 5), or it does not hold the
+        others back (promise 4)."""
+        self._inputs[topic].tick(now_ms)
         self._advance()
 
     def _advance(self) -> None:
@@ -263,15 +259,17 @@ class _SourceInput:
     def end(self) -> None:
         self._raise_to(AFTER_ALL)
 
-    def idle(self) -> None:
-        self._clock.is_idle = self._origin.idle = True
-
-    def tick(self, now_ms: int, silence_ms: int) -> None:
+    def tick(self, now_ms: int) -> None:
+        self._last_ms = self._last_ms or now_ms  # it was never heard of: from now on
         quiet = now_ms - self._last_ms
-        if self._clock.highest > BEFORE_ALL and quiet >= silence_ms:
+        silence, idle = self._topic.close_after_silence, self._topic.idle_after
+        if silence is not None and quiet >= silence and self._clock.highest > BEFORE_ALL:
             self._raise_to(self._clock.highest + quiet - self._clock.lateness)
+        elif idle is not None and quiet >= idle:
+            self._clock.is_idle = self._origin.idle = True
 
     def _raise_to(self, watermark: int) -> None:
+        self._clock.is_idle = self._origin.idle = False
         self._clock.raise_to(watermark)
         self._origin.watermark = self._clock.watermark
 
@@ -326,10 +324,7 @@ class _FrameInput:
     def end(self) -> None:
         """It ends when all who speak in it have said so, in their frames."""
 
-    def idle(self) -> None:
-        """Likewise."""
-
-    def tick(self, now_ms: int, silence_ms: int) -> None:
+    def tick(self, now_ms: int) -> None:
         """Likewise."""
 
     def save(self) -> Any:
