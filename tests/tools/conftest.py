@@ -1,16 +1,22 @@
 """A broker for the tests of this room, started once."""
 
+import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
 
 import pytest
 
-import moldau
+import moldau as package
+
+Moldau = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="package")
 def bootstrap_servers() -> Iterator[str]:
-    with moldau.Broker() as broker:
+    with package.Broker() as broker:
         yield broker.bootstrap_servers
 
 
@@ -21,3 +27,25 @@ def unused_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def moldau(bootstrap_servers: str) -> Moldau:
+    def run(*words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "moldau", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "MOLDAU_BOOTSTRAP_SERVERS": bootstrap_servers, **more},
+        )
+
+    return run
+
+
+@pytest.fixture
+def topic(moldau: Moldau) -> str:
+    name = f"cli-{uuid.uuid4().hex[:8]}"
+    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=60000").returncode == 0
+    return name

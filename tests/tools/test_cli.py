@@ -6,40 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable
 
 import pytest
 
 from moldau.__main__ import _demo_parser, _up_parser
-from moldau.tools import cli_records, completion
+from moldau.tools import completion
 from moldau.tools.cli import SUBCOMMANDS
+from tests.tools.conftest import Moldau
 
 ALL = ("up", "status", "down", "demo", "folder", "completion")
 OTHERS = {"up": _up_parser, "demo": _demo_parser}
-Moldau = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def moldau(bootstrap_servers: str) -> Moldau:
-    def run(*words: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "moldau", *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "MOLDAU_BOOTSTRAP_SERVERS": bootstrap_servers, **more},
-        )
-
-    return run
-
-
-@pytest.fixture
-def topic(moldau: Moldau) -> str:
-    name = f"cli-{uuid.uuid4().hex[:8]}"
-    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=60000").returncode == 0
-    return name
 
 
 def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
@@ -101,7 +77,7 @@ def test_a_group_is_reset_shown_and_deleted(moldau: Moldau, topic: str) -> None:
         ("produce {} missing.txt", "Check the path"),
         ("groups describe nothing-like-it", "There is no group"),
         ("groups delete nothing-like-it", "was not deleted"),
-        ("groups reset g -t {} --to yesterday", "say earliest, latest, an offset, or a time"),
+        ("groups reset g -t {} --to yesterday", "say earliest, latest, an offset"),
         ("topics -b localhost:0", "say HOST:PORT"),
     ],
 )
@@ -159,7 +135,7 @@ def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: 
         ("up --p", ["--port"]),  # and not --parent, which is not for people
         ("demo --data ", ["grocery", "made-up"]),
         ("down --", ["--all", "--data", "--help", "--port"]),
-        ("groups reset g --to ", ["earliest", "latest"]),
+        ("groups reset g --to ", ["current", "earliest", "latest"]),
         ("configs s", ["set", "show"]),
         ("configs show b", ["broker"]),
         ("offsets delete t --p", ["--partition"]),
@@ -248,10 +224,3 @@ def test_bash_completes(moldau: Moldau) -> None:
         env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
     )
     assert ran.stdout.split() == ["delete", "describe"]
-
-
-def test_where_reading_begins() -> None:
-    assert cli_records._begin("earliest", 3, 9) == 3
-    assert cli_records._begin("-2", 3, 9) == 7
-    assert cli_records._begin("-20", 3, 9) == 3
-    assert cli_records._begin("99", 3, 9) == 9

@@ -128,16 +128,23 @@ class Actions:
         """No topics but the two internal ones, which must be there; no groups."""
         for name in list(self._members):
             self.group_stop(name)
-        groups = self._admin.list_consumer_groups().result().valid
-        if groups:
-            for future in self._admin.delete_consumer_groups([g.group_id for g in groups]).values():
-                future.result()
+        self.delete_groups()
         self._make_internal_topics()
         mine = [name for name in self._topics() if not name.startswith("__")]
         if mine:
             for future in self._admin.delete_topics(mine).values():
                 future.result()
         until("topics to be gone", lambda: not set(mine) & set(self._topics()))
+
+    def delete_groups(self, but: tuple[str, ...] = ()) -> None:
+        groups = [g.group_id for g in self._admin.list_consumer_groups().result().valid]
+        going = [group for group in groups if group not in but]
+        if going:
+            for future in self._admin.delete_consumer_groups(going).values():
+                future.result()
+
+    def known_topics(self) -> dict[str, Any]:
+        return dict(self._admin.list_topics(timeout=_PATIENCE_S).topics)
 
     def _make_internal_topics(self) -> None:
         if "__consumer_offsets" not in self._topics():

@@ -20,6 +20,7 @@ from moldau.tools.cli_frame import (
     print_json,
     show,
 )
+from moldau.tools.cli_values import named_values
 from moldau.tools.java_text import parse_double
 
 _KINDS = {
@@ -53,7 +54,12 @@ def options() -> argparse.ArgumentParser:
             "name", help="its name; `default` for all brokers, users, clients or addresses"
         )
         add_common(action)
-    change.add_argument("config", nargs="+", metavar="NAME=VALUE")
+    change.add_argument(
+        "config",
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="7d and 1GB are understood (retention.ms=7d)",
+    )
     unset.add_argument("config", nargs="+", metavar="NAME")
     return top
 
@@ -111,12 +117,7 @@ def _show(connection: Admin, arguments: argparse.Namespace) -> int:
 
 
 def _set(connection: Admin, arguments: argparse.Namespace) -> int:
-    values = {}
-    for word in arguments.config:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise Failure(f"{word!r}: write it as NAME=VALUE.")
-        values[name] = value
+    values = named_values(arguments.config)
     if arguments.what in _QUOTAS:
         alter_quotas(
             connection,

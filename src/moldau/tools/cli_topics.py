@@ -1,4 +1,4 @@
-"""`moldau topics`: list, create, describe, grow and delete topics."""
+"""`moldau topics`: list, create, describe, grow and delete topics; report on their health."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import to_text
+from moldau.tools import cli_topics_describe as described
 from moldau.tools.cli_frame import (
     Failure,
     add_common,
     admin,
-    did_you_mean,
     guarded,
     parser,
     print_json,
     show,
     with_action,
 )
+from moldau.tools.cli_places import is_pattern, matching
+from moldau.tools.cli_values import named_values
+from moldau.tools.partition_reports import parse_assignment
 
 
 def main(argv: list[str]) -> int:
@@ -30,47 +33,74 @@ def main(argv: list[str]) -> int:
 def options() -> argparse.ArgumentParser:
     top = parser("topics", "Topics of a Kafka.")
     actions = top.add_subparsers(dest="action", metavar="ACTION")
-    listing = actions.add_parser("list", help="the topics (what `moldau topics` alone does)")
+
+    def action(name: str, about: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
+        add_common(made)
+        return made
+
+    listing = action("list", "the topics (what `moldau topics` alone does)")
+    listing.add_argument("topic", nargs="*", help="only these; patterns such as 'log-*'")
     listing.add_argument("--internal", action="store_true", help="internal topics too")
-    create = actions.add_parser("create", help="make a topic")
-    create.add_argument("topic")
+    listing.add_argument("--overrides", action="store_true", help="only those with own configs")
+    _add_create_options(action("create", "make topics"))
+    described.add_describe_options(action("describe", "configs and partitions of topics"))
+    described.add_health_options(
+        action("health", "partitions that are unavailable, under-replicated or under min ISR")
+    )
+    grow = action("grow", "add partitions; which partition a key is in changes with it")
+    grow.add_argument("topic")
+    grow.add_argument("partitions", type=int, help="how many there shall be")
+    _add_assignment(grow, "of the new partitions")
+    delete = action("delete", "delete topics and all that is in them")
+    delete.add_argument("topic", nargs="+", help="names, or with --yes patterns such as 'test-*'")
+    delete.add_argument("--if-exists", action="store_true", help="a missing topic is no failure")
+    delete.add_argument("-y", "--yes", action="store_true", help="do it for patterns, too")
+    return top
+
+
+def _add_create_options(create: argparse.ArgumentParser) -> None:
+    create.add_argument("topic", nargs="+")
     create.add_argument("-p", "--partitions", type=int, default=-1, metavar="N")
     create.add_argument("-r", "--replication-factor", type=int, default=-1, metavar="N")
     create.add_argument(
-        "-c", "--config", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+        "-c", "--config", action="append", default=[], metavar="NAME=VALUE",
+        help="may be repeated; 7d and 1GB are understood (retention.ms=7d)",
+    )  # fmt: skip
+    _add_assignment(create, "in the place of both numbers")
+    create.add_argument("--if-not-exists", action="store_true", help="one that is there will do")
+    create.add_argument("--dry-run", action="store_true", help="only ask whether it could be made")
+
+
+def _add_assignment(action: argparse.ArgumentParser, about: str) -> None:
+    action.add_argument(
+        "--assignment",
+        metavar="1:2,2:1",
+        help=f"brokers, leader first, partition by partition; {about}",
     )
-    create.add_argument("--if-not-exists", action="store_true")
-    describe = actions.add_parser("describe", help="one topic, its configs and partitions")
-    describe.add_argument("topic")
-    grow = actions.add_parser("grow", help="add partitions")
-    grow.add_argument("topic")
-    grow.add_argument("partitions", type=int, help="how many there shall be")
-    delete = actions.add_parser("delete", help="delete topics and all that is in them")
-    delete.add_argument("topic", nargs="+")
-    for action in (listing, create, describe, grow, delete):
-        add_common(action)
-    return top
 
 
 def _run(arguments: argparse.Namespace) -> int:
     actions = {
         "list": _list,
         "create": _create,
-        "describe": _describe,
+        "describe": described.describe,
+        "health": described.health,
         "grow": _grow,
         "delete": _delete,
     }
     with admin(arguments.bootstrap_server) as connection:
-        actions[arguments.action](connection, arguments)
-    return 0
+        return actions[arguments.action](connection, arguments) or 0
 
 
 def _list(connection: Admin, arguments: argparse.Namespace) -> None:
-    names = [
-        topic.name
-        for topic in client.list_topics(connection)
-        if arguments.internal or not topic.internal
-    ]
+    shows_internal = arguments.internal or any(word.startswith("__") for word in arguments.topic)
+    names = described.known_names(connection, internal=shows_internal)
+    if arguments.topic:
+        names = matching(arguments.topic, names, "topic", "moldau topics")
+    if arguments.overrides:
+        configs = client.describe_topic_configs(connection, names)
+        names = [name for name in names if any(entry.is_own for entry in configs[name])]
     rows: list[dict[str, object]] = [
         {
             "topic": topic.name,
@@ -84,25 +114,27 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> None:
 
 
 def _create(connection: Admin, arguments: argparse.Namespace) -> None:
-    configs = {}
-    for word in arguments.config:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise Failure(f"--config {word!r}: write it as NAME=VALUE.")
-        configs[name] = value
-    try:
-        client.create_topic(
-            connection,
-            arguments.topic,
-            arguments.partitions,
-            arguments.replication_factor,
-            configs=configs,
-        )
-    except Refused as error:
-        exists = error.code is ErrorCode.TOPIC_ALREADY_EXISTS
-        if not (exists and arguments.if_not_exists):
-            raise _explained(connection, error) from None
-    _done(arguments, f"Topic {arguments.topic} is there.")
+    configs = named_values(arguments.config)
+    assignment = parse_assignment(arguments.assignment)
+    if assignment and (arguments.partitions, arguments.replication_factor) != (-1, -1):
+        raise Failure("--assignment says it all: leave --partitions and --replication-factor out.")
+    for name in arguments.topic:
+        try:
+            client.create_topic(
+                connection,
+                name,
+                arguments.partitions,
+                arguments.replication_factor,
+                assignment,
+                configs,
+                validate_only=arguments.dry_run,
+            )
+        except Refused as error:
+            exists = error.code is ErrorCode.TOPIC_ALREADY_EXISTS
+            if not (exists and arguments.if_not_exists):
+                raise _explained(connection, error) from None
+        could = "could be made" if arguments.dry_run else "is there"
+        _done(arguments, name, f"Topic {name} {could}.")
 
 
 def _explained(connection: Admin, error: Refused) -> KafkaError:
@@ -121,55 +153,34 @@ def _are(count: int) -> str:
     return "is 1 broker" if count == 1 else f"are {count} brokers"
 
 
-def _describe(connection: Admin, arguments: argparse.Namespace) -> None:
-    _check_known(connection, [arguments.topic])
-    (topic,) = client.describe_topics(connection, [arguments.topic])
-    entries = client.describe_topic_configs(connection, [topic.name])[topic.name]
-    own = {e.name: e.value for e in entries if not e.is_default}
-    rows: list[dict[str, object]] = [
-        {
-            "partition": p.id,
-            "leader": None if p.leader < 0 else p.leader,
-            "replicas": p.replicas,
-            "in sync": p.isr,
-        }
-        for p in sorted(topic.partitions)
-    ]
-    if arguments.json:
-        print_json(
-            {"topic": topic.name, "id": to_text(topic.id), "configs": own, "partitions": rows}
-        )
-        return
-    print(f"{topic.name}  {to_text(topic.id)}")
-    for name, value in own.items():
-        print(f"  {name} = {value}")
-    show(rows, ("partition", "leader", "replicas", "in sync"), False)
-
-
 def _grow(connection: Admin, arguments: argparse.Namespace) -> None:
-    _check_known(connection, [arguments.topic])
+    (topic,) = client.describe_topics(
+        connection, described.chosen_topics(connection, [arguments.topic])
+    )
+    new = list(parse_assignment(arguments.assignment).values())
+    assignments = {topic.name: new} if new else {}
     try:
-        client.create_partitions(connection, {arguments.topic: arguments.partitions}, {})
+        client.create_partitions(connection, {topic.name: arguments.partitions}, assignments)
     except Refused as error:
         raise _explained(connection, error) from None
-    _done(arguments, f"Topic {arguments.topic} has {arguments.partitions} partitions.")
+    _done(arguments, topic.name, f"Topic {topic.name} has {arguments.partitions} partitions.")
 
 
 def _delete(connection: Admin, arguments: argparse.Namespace) -> None:
-    _check_known(connection, arguments.topic)
-    client.delete_topics(connection, arguments.topic)
-    _done(arguments, f"Deleted {', '.join(arguments.topic)}.")
-
-
-def _check_known(connection: Admin, names: list[str]) -> None:
-    known = [topic.name for topic in client.list_topics(connection)]
+    known = described.known_names(connection)
+    words = arguments.topic
+    if arguments.if_exists:
+        words = [word for word in words if word in known or is_pattern(word)]
+    names = matching(words, known, "topic", "moldau topics")
+    if any(name not in words for name in names) and not arguments.yes:
+        raise Failure(f"That is {', '.join(names)}: add --yes to delete what a pattern means.")
+    client.delete_topics(connection, names)
     for name in names:
-        if name not in known:
-            raise Failure(did_you_mean(name, known, "topic", "moldau topics"))
+        _done(arguments, name, f"Deleted {name}.")
 
 
-def _done(arguments: argparse.Namespace, text: str) -> None:
+def _done(arguments: argparse.Namespace, topic: str, text: str) -> None:
     if arguments.json:
-        print_json({"done": arguments.action, "topic": arguments.topic})
+        print_json({"done": arguments.action, "topic": topic})
     else:
         print(text)

@@ -14,11 +14,12 @@ from itertools import pairwise
 from moldau.client.errors import KafkaError
 from moldau.tools import (
     cli_configs,
+    cli_consume,
     cli_dlq,
     cli_groups,
     cli_log,
     cli_offsets,
-    cli_records,
+    cli_produce,
     cli_topics,
     instances,
 )
@@ -73,14 +74,15 @@ _PARSERS: Parsers = {
     "configs": cli_configs.options,
     "offsets": cli_offsets.options,
     "log": cli_log.options,
-    "produce": cli_records.produce_options,
-    "consume": cli_records.consume_options,
+    "produce": cli_produce.options,
+    "consume": cli_consume.options,
     "mirror": mirror_options.options,
     "worker": _worker_options,
     "dlq": cli_dlq.options,
 }
 # What is no name but is understood where one of these stands before it.
-_WORDS = {"--to": ("earliest", "latest"), "--offset": ("earliest", "latest")}
+_ENDS = ("earliest", "latest")
+_WORDS = {"--to": (*_ENDS, "current"), "--offset": _ENDS, "--until": _ENDS}
 
 
 def main(argv: list[str], others: Parsers) -> int:
@@ -149,19 +151,19 @@ def _values(option: Action, before: list[str]) -> Iterable[str]:
     name = option.option_strings[-1]
     if name == "--topic":
         return _asked(_topics, before)
+    if name == "--group":
+        return _asked(_groups, before)
     return map(str, option.choices) if option.choices else _WORDS.get(name, ())
 
 
 def _names(command: str, action: str, before: list[str]) -> list[str]:
-    if command in ("produce", "consume"):
+    if command in ("produce", "consume", "offsets"):
         return _asked(_topics, before)
-    if command == "topics" and action in ("describe", "grow", "delete"):
-        return _asked(_topics, before)
-    if command == "offsets":
+    if command == "topics" and action != "create":
         return _asked(_topics, before)
     if command == "configs":
         return _config_names(before)
-    if command == "groups" and action in ("describe", "reset", "delete"):
+    if command == "groups":
         return _asked(_groups, before)
     return []
 

@@ -7,7 +7,14 @@ from typing import TypeVar
 
 from moldau.protocol.java_maps import hash_order, string_hash
 
-__all__ = ["copied_order", "hash_order", "partition_hash", "scala_set_order", "string_hash"]
+__all__ = [
+    "copied_order",
+    "described_order",
+    "hash_order",
+    "partition_hash",
+    "scala_set_order",
+    "string_hash",
+]
 
 K = TypeVar("K")
 _INT = (1 << 32) - 1
@@ -23,6 +30,14 @@ def copied_order(keys: Iterable[K], hash_of: Callable[[K], int]) -> list[K]:
     """The order of a HashMap that was made of another one with these keys."""
     added = list(keys)
     return hash_order(added, hash_of, int(len(added) / 0.75 + 1))
+
+
+def described_order(keys: Iterable[K], hash_of: Callable[[K], int]) -> list[K]:
+    """The order of Admin.describeTopics(names).allTopicNames(): a map of the names, its copy, and
+    a map made of that."""
+    named = list(keys)
+    futures = copied_order(hash_order(named, hash_of, len(named)), hash_of)
+    return hash_order(futures, hash_of, len(named))
 
 
 def scala_set_order(texts: Iterable[str]) -> list[str]:

@@ -31,13 +31,13 @@ from moldau.tools import group_tables as tables
 from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
 from moldau.tools.java_maps import copied_order, hash_order, string_hash
 from moldau.tools.options import BadOption, Option, Parsed, Parser
+from moldau.tools.reset_csv import export_csv
 from moldau.tools.reset_offsets import (
     SCENARIOS,
     BadArgument,
     Plan,
     Reset,
     advice_on,
-    export_csv,
     parse_topic_partitions,
     wrapped,
 )

@@ -58,7 +58,6 @@ def main(argv: list[str]) -> int:
         options = TOOL.parse(argv, bare=None)
         _check(options)
         properties = admin_properties(options)
-        protocol = options.value("protocol")
         servers = options.value("bootstrap-server") or ""
         kind = (options.value("group-type") or "").lower()
     except BadOption as error:
@@ -68,6 +67,10 @@ def main(argv: list[str]) -> int:
     try:
         with Admin(servers, properties, notice_of(TOOL.name)) as admin:
             groups = _groups(admin)
+        protocol = options.value("protocol")
+    except BadOption as error:
+        print(f"Error while executing groups command : {error}")
+        raise Stop(f"{TOOL.name}: {TOOL.bad_option(error)}") from None
     except KafkaError as error:
         print(f"Error while executing groups command : {error.message}")
         raise Stop(f"{TOOL.name}: {error.advice or error.message}") from None

@@ -14,17 +14,19 @@ from moldau.client.errors import BadSettings, KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import ZERO, to_text
 from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
-from moldau.tools.java_maps import hash_order, string_hash
-from moldau.tools.java_text import parse_int, split
+from moldau.tools.java_maps import described_order, string_hash
+from moldau.tools.java_text import split
 from moldau.tools.options import BadOption, Option, Parsed, Parser
+from moldau.tools.partition_reports import (
+    REPORTS,
+    least_isr,
+    parse_assignment,
+    replication_factor,
+    reports_on,
+)
 
 _ACTIONS = ("alter", "create", "describe", "list", "delete")
-_REPORTS = (
-    "under-replicated-partitions",
-    "unavailable-partitions",
-    "under-min-isr-partitions",
-    "at-min-isr-partitions",
-)
+_REPORTS = tuple(f"{report}-partitions" for report in REPORTS)
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _SEE_CONFIGS = " (To alter topic configurations, the kafka-configs tool can be used.)"
 _COLLISION = (
@@ -265,7 +267,7 @@ def _describe(admin: Admin, options: Parsed) -> None:
     moving = client.list_reassignments(
         admin, [(t.name, p.id) for t in topics for p in t.partitions]
     )
-    for topic in hash_order(topics, lambda topic: string_hash(topic.name), len(topics)):
+    for topic in described_order(topics, lambda topic: string_hash(topic.name)):
         entries = configs[topic.name]
         partitions = sorted(topic.partitions)
         is_wanted = not options.has("topics-with-overrides") or any(
@@ -335,35 +337,9 @@ def _new_topic(options: Parsed) -> _NewTopic:
         options.value("topic") or "",
         options.number("partitions"),
         options.number("replication-factor"),
-        _assignment(options.value("replica-assignment")),
+        parse_assignment(options.value("replica-assignment")),
         _configs(options.values("config")),
     )
-
-
-def _assignment(text: str | None) -> dict[int, list[int]]:
-    """`1:2,2:3` is the brokers of partition 0, then of partition 1."""
-    assignment: dict[int, list[int]] = {}
-    for partition, replicas in enumerate(split(text, ",") if text else []):
-        brokers = [_broker_id(broker.strip()) for broker in split(replicas, ":")]
-        twice = list(dict.fromkeys(b for b in brokers if brokers.count(b) > 1))
-        if twice:
-            listed = ",".join(map(str, twice))
-            raise KafkaError(f"Partition replica lists may not contain duplicate entries: {listed}")
-        assignment[partition] = brokers
-        if len(brokers) != len(assignment[0]):
-            raise KafkaError(f"Partition {partition} has different replication factor: {brokers}")
-    return assignment
-
-
-def _broker_id(text: str) -> int:
-    number = parse_int(text)
-    if number is None:
-        raise KafkaError(
-            f'For input string: "{text}"',
-            f"{text!r} is no broker id: --replica-assignment 1:2,2:1 puts partition 0 on the "
-            "brokers 1 and 2, partition 1 on 2 and 1.",
-        )
-    return number
 
 
 def _configs(words: list[str]) -> dict[str, str]:
@@ -412,17 +388,6 @@ def _uuid(text: str) -> bytes:
 # --- what is shown
 
 
-def _is_moving(partition: client.Partition, change: client.Reassignment | None) -> bool:
-    changing = (*change.adding, *change.removing) if change else ()
-    return any(replica in changing for replica in partition.replicas)
-
-
-def _replication_factor(partition: client.Partition, change: client.Reassignment | None) -> int:
-    if change is not None and _is_moving(partition, change):
-        return len(change.replicas) - len(change.adding)
-    return len(partition.replicas)
-
-
 def _is_wanted(
     options: Parsed,
     partition: client.Partition,
@@ -430,18 +395,10 @@ def _is_wanted(
     entries: list[client.ConfigEntry],
     alive: set[int],
 ) -> bool:
-    if not any(options.has(report) for report in _REPORTS):
+    wanted = [report for report in REPORTS if options.has(f"{report}-partitions")]
+    if not wanted:
         return True
-    least = int(next(e.value or "1" for e in entries if e.name == "min.insync.replicas"))
-    in_sync = len(partition.isr)
-    has_leader = partition.leader >= 0
-    is_so = {
-        "under-replicated-partitions": _replication_factor(partition, change) > in_sync,
-        "unavailable-partitions": not has_leader or partition.leader not in alive,
-        "under-min-isr-partitions": not has_leader or in_sync < least,
-        "at-min-isr-partitions": in_sync == least,
-    }
-    return any(options.has(report) and is_so[report] for report in _REPORTS)
+    return not {*wanted}.isdisjoint(reports_on(partition, change, least_isr(entries), alive))
 
 
 def _print_topic(
@@ -456,7 +413,7 @@ def _print_topic(
     own = ",".join(f"{e.name}={e.value}" for e in entries if not e.is_default)
     fields += [
         f"PartitionCount: {len(topic.partitions)}",
-        f"ReplicationFactor: {_replication_factor(first, change)}",
+        f"ReplicationFactor: {replication_factor(first, change)}",
         f"Configs: {own}",
     ]
     print("\t".join(fields))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError, Refused
@@ -16,10 +15,17 @@ from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offs
 from moldau.client.topics import describe_topics
 from moldau.protocol.errors import ErrorCode
 from moldau.tools.frame import nearest
-from moldau.tools.java_maps import copied_order, hash_order, partition_hash, string_hash
+from moldau.tools.java_maps import (
+    copied_order,
+    described_order,
+    hash_order,
+    partition_hash,
+    string_hash,
+)
 from moldau.tools.java_text import parse_int, split
 from moldau.tools.java_time import BadTime, parse_duration, parse_moment
 from moldau.tools.options import Parsed
+from moldau.tools.reset_csv import read_plans
 
 TopicPartition = tuple[str, int]
 Plan = dict[TopicPartition, int]
@@ -34,18 +40,10 @@ SCENARIOS = (
     "to-offset",
 )
 _UNKNOWN_TOPIC = "org.apache.kafka.common.errors.UnknownTopicOrPartitionException"
-_ALWAYS_QUOTED_FROM = 25
 
 
 class BadArgument(Exception):
     """An IllegalArgumentException in Java: the tool ends with its usage."""
-
-
-class CsvLine(NamedTuple):
-    group: str
-    topic: str
-    partition: int
-    offset: int
 
 
 def wrapped(error: KafkaError) -> KafkaError:
@@ -119,7 +117,7 @@ class Reset:
         described = describe_topics(
             self._admin, list(dict.fromkeys(whole)), timeout_ms=self._timeout_ms
         )
-        topics = hash_order(described, lambda topic: string_hash(topic.name), len(described))
+        topics = described_order(described, lambda topic: string_hash(topic.name))
         return chosen + [(topic.name, p.id) for topic in topics for p in topic.partitions]
 
     def _check(self, partitions: list[TopicPartition]) -> None:
@@ -223,7 +221,7 @@ class Reset:
         return _ordered({tp: committed[tp] for tp in kept} | ends)
 
     def _from_file(self, group: str, _: list[TopicPartition]) -> Plan:
-        plans = self._read_file(self._options.values("from-file")[0])
+        plans = read_plans(self._options.values("from-file")[0], self._options.values("group"))
         if group not in plans:
             print(f"\nError: No reset plan for group {group} found")
             near = nearest(group, plans)
@@ -248,25 +246,6 @@ class Reset:
                     file=sys.stderr,
                 )
         return _ordered(moved)
-
-    # --- plans in files
-
-    def _read_file(self, path: str) -> dict[str, Plan]:
-        try:
-            with open(path, encoding="utf-8") as file:
-                lines = split(file.read(), "\n")
-        except OSError as error:
-            raise KafkaError(
-                f"java.io.IOException: Unable to read file {path}",
-                f"{path}: {error.strerror}. Check the path.",
-            ) from None
-        groups = self._options.values("group")
-        alone = len(groups) == 1 and _fits(lines[0], 3)
-        plans: dict[str, Plan] = {}
-        for line in lines:
-            entry = _csv_line(line, groups[0] if alone else None)
-            plans.setdefault(entry.group, {})[entry.topic, entry.partition] = entry.offset
-        return plans
 
 
 def _ordered(plan: Plan) -> Plan:
@@ -304,52 +283,3 @@ def parse_topic_partitions(argument: str) -> list[TopicPartition]:
             )
         chosen.append((topic, number))
     return chosen
-
-
-def _columns(line: str) -> list[str]:
-    import csv
-
-    return [cell.strip() for cell in next(csv.reader([line]), [""])]
-
-
-def _fits(line: str, width: int) -> bool:
-    cells = _columns(line)
-    return len(cells) <= width and all(_is_number(cell) for cell in cells[width - 2 :])
-
-
-def _is_number(cell: str) -> bool:
-    return cell.removeprefix("-").isdigit()
-
-
-def _csv_line(line: str, group: str | None) -> CsvLine:
-    """`topic,partition,offset`, behind the group if that is not known. What is missing is 0."""
-    width = 4 if group is None else 3
-    if not _fits(line, width):
-        columns = "group,topic,partition,offset" if group is None else "topic,partition,offset"
-        raise KafkaError(
-            f"com.fasterxml.jackson.databind.exc.InvalidFormatException: {line!r} is not {columns}",
-            f"Every line of the file must be {columns}.",
-        )
-    cells = _columns(line)
-    texts, numbers = cells[: width - 2], cells[width - 2 :]
-    partition, offset = [*map(int, numbers), 0, 0][:2]
-    topic = texts[-1] if len(texts) == width - 2 else ""
-    return CsvLine(group if group is not None else texts[0], topic, partition, offset)
-
-
-def export_csv(plans: Mapping[str, Mapping[TopicPartition, int]], one_group: bool) -> str:
-    """The plans as `--from-file` reads them."""
-    lines = []
-    for group, plan in plans.items():
-        for (topic, partition), offset in plan.items():
-            line = f"{_quoted(topic)},{partition},{offset}\n"
-            lines.append(line if one_group else f"{_quoted(group)},{line}")
-    return "".join(lines)
-
-
-def _quoted(text: str) -> str:
-    """Jackson quotes what is long without looking at it, and what holds a character up to the
-    comma."""
-    if len(text) < _ALWAYS_QUOTED_FROM and all(character > "," for character in text):
-        return text
-    return '"' + text.replace('"', '""') + '"'

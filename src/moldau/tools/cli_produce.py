@@ -1,0 +1,200 @@
+"""`moldau produce`: records from stdin or files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from moldau.tools.cli_bar import Bar
+from moldau.tools.cli_client import (
+    PATIENCE_S,
+    add_client_options,
+    check_partitions,
+    client_config,
+    topics_in,
+)
+from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
+from moldau.tools.cli_where import parse_time
+from moldau.tools.record_input import (
+    Lines,
+    Outgoing,
+    named_header,
+    read_json,
+    read_lines,
+    read_whole,
+)
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+def options() -> argparse.ArgumentParser:
+    top = parser("produce", "Each line of stdin, or of files, becomes a record.")
+    top.add_argument("topic")
+    top.add_argument("file", nargs="*", help="read these files, not stdin")
+    top.add_argument(
+        "-i", "--input", choices=("lines", "json", "whole"), default="lines",
+        help="lines (the default); json as `moldau consume --json` prints it; whole: one record a "
+        "file",
+    )  # fmt: skip
+    top.add_argument(
+        "-k", "--key-separator", metavar="TEXT", help="what stands before it is the record's key"
+    )
+    top.add_argument(
+        "--headers-separator", metavar="TEXT", help="before it stand headers, as a=1,b=2"
+    )
+    top.add_argument("--key", metavar="TEXT", help="the key of all records")
+    top.add_argument(
+        "-H", "--header", action="append", default=[], metavar="NAME=VALUE",
+        help="of all records; may be repeated",
+    )  # fmt: skip
+    top.add_argument(
+        "-Z", "--null", metavar="TEXT", help="a key or value that is TEXT is none (a tombstone)"
+    )
+    top.add_argument("-p", "--partition", type=int, metavar="N")
+    top.add_argument(
+        "--keep-partitions", action="store_true", help="with json: into the partition it names"
+    )
+    top.add_argument("--timestamp", metavar="TIME", help="2026-11-24T10:30, ms since 1970 or -2h")
+    top.add_argument("-z", "--compression", choices=CODECS, default="none")
+    top.add_argument("--acks", choices=("0", "1", "all"), default="all")
+    top.add_argument("--rate", type=float, metavar="N", help="at most N records a second")
+    add_client_options(top)
+    add_common(top)
+    top.set_defaults(command="produce")
+    return top
+
+
+def main(argv: list[str]) -> int:
+    arguments = options().parse_intermixed_args(argv)
+    return guarded("produce", lambda: _Run(arguments).run())
+
+
+class _Run:
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Raises Failure for what can be seen before anything is sent."""
+        self._arguments = arguments
+        self._topic = arguments.topic
+        self._headers = [named_header(word) for word in arguments.header]
+        self._timestamp = (
+            None if arguments.timestamp is None else parse_time(arguments.timestamp, _now_ms)
+        )
+        if arguments.rate is not None and arguments.rate <= 0:
+            raise Failure("--rate: give a number above 0, or leave it out.")
+        self._check_topic()
+        self._producer = self._make_producer()
+        self._failures: list[str] = []
+        self._delivered = self._sent = 0
+
+    def _check_topic(self) -> None:
+        """A topic that is not there may be made by the broker; then any partition will do."""
+        from moldau.client.topics import topic_exists
+
+        with admin(self._arguments.bootstrap_server) as connection:
+            is_there = topic_exists(connection, self._topic)
+        if is_there and self._arguments.partition is not None:
+            places = topics_in(self._arguments, [self._topic])
+            check_partitions(places, [self._arguments.partition])
+
+    def _make_producer(self) -> Any:
+        from confluent_kafka import KafkaException, Producer
+
+        ours = {"acks": self._arguments.acks, "compression.type": self._arguments.compression}
+        if self._arguments.acks != "all":
+            ours["enable.idempotence"] = "false"
+        try:
+            return Producer(client_config(self._arguments, "producer", ours))
+        except KafkaException as error:
+            raise Failure(f"{error.args[0].str()}.") from None
+
+    def run(self) -> int:
+        problem: Failure | None = None
+        try:
+            self._send_all()
+        except Failure as error:
+            problem = error  # what stood before the bad line is sent all the same
+        left = self._producer.flush(PATIENCE_S)
+        if self._arguments.json:
+            print_json({"topic": self._topic, "delivered": self._delivered})
+        if self._failures or left:
+            why = self._failures[0] if self._failures else f"no answer within {PATIENCE_S:.0f} s"
+            count = len(self._failures) + left
+            raise Failure(f"{count} of the records were not delivered: {why}.")
+        count = self._delivered
+        sent = f"{count} record{'' if count == 1 else 's'} to {self._topic}"
+        if problem is not None:
+            raise Failure(f"{problem} {sent} before it, and nothing behind it.")
+        if not self._arguments.json:
+            print(f"{sent}.")
+        return 0
+
+    def _read(self) -> Iterator[Outgoing]:
+        arguments = self._arguments
+        if arguments.input == "json":
+            return read_json(arguments.file)
+        if arguments.input == "whole":
+            return read_whole(arguments.file)
+        how = Lines(arguments.headers_separator, arguments.key_separator, arguments.null)
+        return read_lines(arguments.file, how)
+
+    def _send_all(self) -> None:
+        bar = Bar(_total(self._arguments.file), "bytes")
+        start = time.monotonic()
+        try:
+            for record in self._read():
+                self._send(record)
+                bar.step(record.size)
+                if self._arguments.rate:
+                    self._wait(start + self._sent / self._arguments.rate)
+        finally:
+            bar.end()
+
+    def _wait(self, until: float) -> None:
+        while (left := until - time.monotonic()) > 0.001:
+            self._producer.poll(min(left, 0.1))
+
+    def _send(self, record: Outgoing) -> None:
+        from confluent_kafka import KafkaException
+
+        arguments = self._arguments
+        named = record.partition if arguments.keep_partitions else None
+        partition = arguments.partition if arguments.partition is not None else named
+        options: dict[str, Any] = {} if partition is None else {"partition": partition}
+        timestamp = self._timestamp if self._timestamp is not None else record.timestamp
+        if timestamp is not None:
+            options["timestamp"] = timestamp
+        key = record.key if arguments.key is None else arguments.key.encode()
+        headers = [*self._headers, *record.headers]
+        self._sent += 1
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic, record.value, key,
+                    headers=headers, on_delivery=self._on_delivery, **options,
+                )  # fmt: skip
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise Failure(f"Record {self._sent}: {error.args[0].str()}.") from None
+        self._producer.poll(0)
+
+    def _on_delivery(self, error: Any, _message: Any) -> None:
+        if error is None:
+            self._delivered += 1
+        else:
+            self._failures.append(error.str())
+
+
+def _total(paths: list[str]) -> int | None:
+    """Bytes to read, if that can be known."""
+    try:
+        return sum(os.path.getsize(path) for path in paths) or None
+    except OSError:
+        return None  # reading says why
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
