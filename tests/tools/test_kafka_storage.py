@@ -99,3 +99,15 @@ def test_a_broker_keeps_the_cluster_id(properties: Path) -> None:
     with moldau.Broker(data=properties.parent / "data") as broker:
         client = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
         assert client.list_topics(timeout=10).cluster_id == ID
+
+
+def test_what_goes_with_a_release_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert kafka_storage.main(["version-mapping", "-r", "3.7-IV1"]) == 0
+    assert capsys.readouterr().out.startswith("metadata.version=16 (3.7-IV1)\nkraft.version=0\n")
+    several = ["feature-dependencies", "-f", "metadata.version=20", "-f", "transaction.version=2"]
+    assert kafka_storage.main(several) == 0
+    assert capsys.readouterr().out == (
+        "metadata.version=20 (3.8-IV0) has no dependencies.\n"
+        "transaction.version=2 has no dependencies.\n"
+    )
+    assert "Unknown feature: nonsense" in refusal("feature-dependencies", "-f", "nonsense=1")

@@ -5,7 +5,7 @@ Apache Kafka: org.apache.kafka.tools.FeatureCommand, 4.3.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from moldau.client.admin import Admin
@@ -15,10 +15,7 @@ from moldau.client.feature_levels import (
     LATEST,
     METADATA_VERSION,
     MINIMUM,
-    NEEDS,
-    UnknownLevel,
     default_level,
-    metadata_level,
     release_of,
 )
 from moldau.client.features import Direction, Update, describe_features, update_features
@@ -32,9 +29,15 @@ from moldau.tools.argparse4j import (
     OneOf,
     Parser,
 )
+from moldau.tools.feature_words import (
+    Refusal,
+    level_of_release,
+    name_and_level,
+    print_dependencies,
+    print_mapping,
+)
 from moldau.tools.frame import Stop, notice_of, properties_of, run
 from moldau.tools.java_maps import hash_order, string_hash
-from moldau.tools.java_text import parse_int
 
 Values = Mapping[str, object]
 NAME = "kafka-features"
@@ -167,14 +170,6 @@ PARSER = Parser(
 )
 
 
-class _Refusal(Exception):
-    """What was wrong, and what to do."""
-
-    def __init__(self, message: str, advice: str = "") -> None:
-        super().__init__(message)
-        self.advice = advice or message
-
-
 def script() -> NoReturn:
     run(main)
 
@@ -190,7 +185,7 @@ def main(argv: list[str]) -> int:
         raise Stop(
             f"Command line error: {error}.", f"{NAME}:{near} `{NAME} --help` says more."
         ) from None
-    except _Refusal as error:
+    except Refusal as error:
         raise Stop(str(error), f"{NAME}: {error.advice}") from None
     except KafkaError as error:
         raise Stop(error.message, f"{NAME}: {error.advice or error.message}") from None
@@ -212,47 +207,6 @@ def _run(values: Values) -> None:
         _WITH_CLUSTER[command](admin, values)
 
 
-# --- what asks nobody
-
-
-def _version_mapping(values: Values) -> None:
-    version = str(values["release_version"] or LATEST)
-    level = _metadata_level(version)
-    print(f"{METADATA_VERSION}={level} ({version})")
-    for feature in FEATURES:
-        print(f"{feature}={default_level(feature, level)}")
-
-
-def _dependencies(values: Values) -> None:
-    for text in _words(values["feature"]):
-        name, level = _name_and_level(text)
-        if name == METADATA_VERSION:
-            release = release_of(level)
-            if release is None:
-                raise _Refusal(f"Unknown metadata.version {level}", _SEE_MAPPING)
-            print(f"{name}={level} ({release}) has no dependencies.")
-            continue
-        if name not in FEATURES:
-            raise _Refusal(f"Unknown feature: {name}", f"There are {', '.join(FEATURES)}.")
-        if not 0 <= level < len(FEATURES[name]):
-            raise _Refusal(
-                f"No feature:{name} with feature level {level}",
-                f"It has the levels 0 to {len(FEATURES[name]) - 1}.",
-            )
-        _print_needs(name, level)
-
-
-def _print_needs(name: str, level: int) -> None:
-    needs = NEEDS.get((name, level))
-    if not needs:
-        print(f"{name}={level} has no dependencies.")
-        return
-    print(f"{name}={level} requires:")
-    for other, least in needs.items():
-        release = f" ({release_of(least)})" if other == METADATA_VERSION else ""
-        print(f"    {other}={least}{release}")
-
-
 # --- what asks a cluster
 
 
@@ -260,7 +214,7 @@ def _describe(admin: Admin, values: Values) -> None:
     node = values["node_id"]
     assert node is None or isinstance(node, int)
     if node is not None and node < 0:
-        raise _Refusal(f"Invalid node id {node}: must be non-negative.")
+        raise Refusal(f"Invalid node id {node}: must be non-negative.")
     features = describe_features(admin, node)
     epoch = "-" if features.epoch is None else str(features.epoch)
     for name, (low, high) in sorted(features.supported.items()):
@@ -304,11 +258,11 @@ def _updates(values: Values, direction: Direction) -> dict[str, Update]:
     updates: dict[str, Update] = {}
     if release is not None:
         if metadata is not None or values["feature"] is not None:
-            raise _Refusal(
+            raise Refusal(
                 "Can not specify `release-version` with other feature flags.",
                 "Leave out --metadata and --feature: a release sets all features.",
             )
-        level = _metadata_level(str(release))
+        level = level_of_release(str(release))
         updates[METADATA_VERSION] = Update(level, direction)
         for feature in FEATURES:
             at = default_level(feature, level)
@@ -317,34 +271,34 @@ def _updates(values: Values, direction: Direction) -> dict[str, Update]:
         return updates
     if metadata is not None:
         print(" `metadata` flag is deprecated and may be removed in a future release.")
-        updates[METADATA_VERSION] = Update(_metadata_level(str(metadata)), direction)
+        updates[METADATA_VERSION] = Update(level_of_release(str(metadata)), direction)
     for text in _words(values["feature"]):
-        _add(updates, *_name_and_level(text), direction)
+        _add(updates, *name_and_level(text), direction)
     return updates
 
 
 def _add(updates: dict[str, Update], name: str, level: int, direction: Direction) -> None:
     if level == 0 and direction is Direction.UPGRADE:
-        raise _Refusal(
+        raise Refusal(
             "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the "
             "provided maxVersionLevel:0 is < 1.",
             f"Level 0 is off: `{NAME} disable --feature {name}`.",
         )
     if level < 0:
-        raise _Refusal("Cannot specify a negative version level.")
+        raise Refusal("Cannot specify a negative version level.")
     if name in updates:
-        raise _Refusal(f"Feature {name} was specified more than once.", "Name each once.")
+        raise Refusal(f"Feature {name} was specified more than once.", "Name each once.")
     updates[name] = Update(level, direction)
 
 
 def _update(admin: Admin, verb: str, updates: dict[str, Update], values: Values) -> None:
     if not updates:
-        raise _Refusal(
+        raise Refusal(
             f"You must specify at least one feature to {verb}",
             "Add --feature NAME" + ("." if verb == "disable" else "=LEVEL, or --release-version."),
         )
     if any(not name.strip() for name in updates):
-        raise _Refusal("Provided feature can not be empty.", "Write it as NAME=LEVEL.")
+        raise Refusal("Provided feature can not be empty.", "Write it as NAME=LEVEL.")
     dry_run = values["dry_run"] is True
     asked = {name: updates[name] for name in hash_order(updates, string_hash)}
     failed = 0
@@ -358,7 +312,7 @@ def _update(admin: Admin, verb: str, updates: dict[str, Update], values: Values)
             print(f"{'Can' if dry_run else 'Could'} not {what}. {error.message}")
             failed += 1
     if failed:
-        raise _Refusal(
+        raise Refusal(
             f"{failed} out of {len(updates)} operation(s) failed.",
             f"`{NAME} describe` shows the levels that are supported and finalized.",
         )
@@ -366,37 +320,15 @@ def _update(admin: Admin, verb: str, updates: dict[str, Update], values: Values)
 
 # --- what was typed
 
-_SEE_MAPPING = f"`{NAME} version-mapping` shows the newest; levels begin at 7 (3.3-IV3)."
-
 
 def _words(value: object) -> list[str]:
     return [str(word) for word in value] if isinstance(value, list) else []
 
 
-def _metadata_level(version: str) -> int:
-    try:
-        return metadata_level(version)
-    except UnknownLevel as error:
-        raise _Refusal(str(error), f"Say for instance {LATEST}.") from None
-
-
-def _name_and_level(text: str) -> tuple[str, int]:
-    name, equals, level = text.partition("=")
-    if not equals:
-        raise _Refusal(
-            f"Can't parse feature=level string {text}: equals sign not found.",
-            "Write it as NAME=LEVEL, for instance group.version=1.",
-        )
-    number = parse_int(level.strip())
-    if number is None or number >> 15 not in (0, -1):
-        raise _Refusal(
-            f"Can't parse feature=level string {text}: unable to parse {level.strip()} as a short.",
-            "A level is a small number, such as 1.",
-        )
-    return name.strip(), number
-
-
-_WITHOUT_CLUSTER = {"version-mapping": _version_mapping, "feature-dependencies": _dependencies}
+_WITHOUT_CLUSTER: Mapping[str, Callable[[Values], None]] = {
+    "version-mapping": lambda values: print_mapping(values["release_version"]),
+    "feature-dependencies": lambda values: print_dependencies(_words(values["feature"])),
+}
 _WITH_CLUSTER = {
     "describe": _describe,
     "upgrade": _upgrade,

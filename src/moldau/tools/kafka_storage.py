@@ -1,4 +1,4 @@
-"""kafka-storage: random-uuid, format and info.
+"""kafka-storage: random-uuid, format and info, and what goes with a release.
 
 Apache Kafka: kafka.tools.StorageTool, 4.3.1. Formatting gives every folder its identity
 (meta.properties); a broker that starts on it keeps the cluster id.
@@ -14,8 +14,25 @@ from typing import NamedTuple, NoReturn
 
 from moldau.tools.frame import Stop, load_properties, run
 
-_COMMANDS = ("info", "format", "random-uuid")
-_USAGE = f"usage: kafka-storage [-h] {{{','.join(_COMMANDS)}}} ..."
+# The long options of each.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "info": ("config",),
+    "format": (
+        "config",
+        "cluster-id",
+        "add-scram",
+        "ignore-formatted",
+        "release-version",
+        "feature",
+        "standalone",
+        "no-initial-controllers",
+        "initial-controllers",
+    ),
+    "version-mapping": ("release-version",),
+    "feature-dependencies": ("feature",),
+    "random-uuid": (),
+}
+_USAGE = f"usage: kafka-storage [-h] {{{','.join(COMMANDS)}}} ..."
 _FORMAT_USAGE = (
     "usage: kafka-storage format [-h] --config CONFIG --cluster-id CLUSTER_ID "
     "[--ignore-formatted] [--standalone | --no-initial-controllers | "
@@ -29,7 +46,11 @@ _HELP = f"""{_USAGE}
     --cluster-id, -t ID         the id of the cluster
     --ignore-formatted, -g      pass over folders that have one
   info                   Show the identity of the folders.
-    --config, -c FILE"""
+    --config, -c FILE
+  version-mapping        The features that go with a release.
+    --release-version, -r RELEASE
+  feature-dependencies   What a level of a feature needs.
+    --feature, -f NAME=LEVEL    may be repeated"""
 _VALUES = {
     "--config": "config",
     "-c": "config",
@@ -94,16 +115,18 @@ def main(argv: list[str]) -> int:
         print(_HELP)
         return 0
     command, arguments = argv[0], argv[1:]
-    if command not in _COMMANDS:
+    if command not in COMMANDS:
         raise Stop(
             _USAGE,
             f"kafka-storage: error: invalid choice: {command!r} "
-            f"(choose from {', '.join(map(repr, _COMMANDS))})",
+            f"(choose from {', '.join(map(repr, COMMANDS))})",
         )
     if "-h" in arguments or "--help" in arguments:
         print(_HELP)
         return 0
-    given = _read(arguments, () if command == "random-uuid" else (*_VALUES, *_FLAGS))
+    given = _read(arguments, COMMANDS[command])
+    if command in ("version-mapping", "feature-dependencies"):
+        return _about_features(command, given)
     if command == "random-uuid":
         return _random_uuid()
     if "config" not in given:
@@ -111,19 +134,37 @@ def main(argv: list[str]) -> int:
     return _info(given) if command == "info" else _format(given)
 
 
+def _about_features(command: str, given: Mapping[str, str]) -> int:
+    from moldau.tools.feature_words import Refusal, print_dependencies, print_mapping
+
+    try:
+        if command == "version-mapping":
+            print_mapping(given.get("release-version"))
+        elif "feature" not in given:
+            raise Stop(_USAGE, "kafka-storage: error: argument --feature/-f is required")
+        else:
+            print_dependencies(given["feature"].split(","))
+    except Refusal as error:
+        raise Stop(str(error), f"kafka-storage: {error.advice}") from None
+    return 0
+
+
 def _read(arguments: list[str], known: tuple[str, ...]) -> dict[str, str]:
+    """By the long names of options; features that are named one by one stand between commas."""
     given: dict[str, str] = {}
     rest = list(reversed(arguments))
     while rest:
         word, equals, value = rest.pop().partition("=")
-        if word in known and word in _FLAGS:
-            given[_FLAGS[word]] = ""
-        elif word in known and (equals or rest):
-            given[_VALUES[word]] = value if equals else rest.pop()
-        elif word in known:
-            raise Stop(_USAGE, f"kafka-storage: error: argument {word}: expected one argument")
-        else:
+        name = _FLAGS.get(word) or _VALUES.get(word, "")
+        if name not in known:
             raise Stop(_USAGE, f"kafka-storage: error: unrecognized arguments: '{word}'")
+        if word in _FLAGS:
+            given[name] = ""
+        elif equals or rest:
+            said = value if equals else rest.pop()
+            given[name] = f"{given[name]},{said}" if name == "feature" and name in given else said
+        else:
+            raise Stop(_USAGE, f"kafka-storage: error: argument {word}: expected one argument")
     return given
 
 
