@@ -12,6 +12,8 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.client.admin import Admin
+from moldau.client.offsets import EARLIEST, LATEST, list_offsets
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.worker import Worker
 from tests.streams.sales import revenue, row, sale
@@ -86,6 +88,11 @@ def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str 
         producer.flush()
         Worker(revenue(broker.bootstrap_servers, key=key, until="end")).run()
         results = read(broker.bootstrap_servers, "revenue-per-minute")
+        with Admin(broker.bootstrap_servers) as asked:
+            cut = [] if key else [("revenue-agg-1-repartition", n) for n in range(partitions)]
+            ends = list_offsets(asked, cut, LATEST)
+            assert list_offsets(asked, cut, EARLIEST) == ends  # promise 9
+            assert all(ends.values())
     assert len(results) == 7 * 4
     assert sum(one["orders"] for one in results) == count
     assert sum(Decimal(one["revenue"]) for one in results) == Decimal("1.10") * count

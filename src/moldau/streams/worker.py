@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from moldau.streams.app import App
 from moldau.streams.changelogs import Changelogs
+from moldau.streams.emptying import Emptying
 from moldau.streams.ends import DONE, Ends
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
@@ -69,6 +70,7 @@ class Worker:
         self._next_checkpoint = 0.0
         self._next_tick = 0
         self._changelogs = Changelogs(app)
+        self._emptying = Emptying(app, self._topology)
         self._guarantee = guarantee(app, slot, say)
 
     # --- life -------------------------------------------------------------------------------
@@ -88,6 +90,7 @@ class Worker:
             self._hosting.finish(self._tasks.values())
             self._guarantee.send(self._hosting.chores.drain())
             self._checkpoint()
+            self._emptying.finish()
         except BaseException:
             # A task may have taken half of a batch: leaving the group must not commit that.
             self._guarantee.give_up()
@@ -175,6 +178,8 @@ class Worker:
             for topic in task.stage.topics
         ]
         self._guarantee.commit(self._consumer, changes, positions)
+        if not self._guarantee.aborted:
+            self._emptying.committed(positions)
         self._schedule()
 
     def _rewind(self) -> None:
