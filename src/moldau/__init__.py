@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from moldau.streams.aggregates import top_k as top_k
     from moldau.streams.app import App as App
     from moldau.streams.avro import Avro as Avro
+    from moldau.streams.engine.lanes import RecordStream as RecordStream
     from moldau.streams.engine.scope import current as current
     from moldau.streams.policies import retry as retry
     from moldau.streams.protobuf import Protobuf as Protobuf
@@ -45,6 +46,7 @@ _OFFERED = {
     "Avro": "moldau.streams.avro",
     "Broker": _EMBEDDED,
     "BrokerError": _EMBEDDED,
+    "RecordStream": "moldau.streams.engine.lanes",
     "Protobuf": "moldau.streams.protobuf",
     "collect": _AGGREGATES,
     "count": _AGGREGATES,
@@ -68,6 +70,7 @@ __all__ = [
     "Broker",
     "BrokerError",
     "Protobuf",
+    "RecordStream",
     "__version__",
     "collect",
     "count",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.scope import SCOPE, Scope, Taken
@@ -181,7 +181,7 @@ class StreamLane(Lane):
     async def _live(self) -> None:
         while True:
             await self._some()
-            stream = RecordStream(self)
+            stream: RecordStream[Any] = RecordStream(self)
             try:
                 await self._function(stream)
             except Exception as error:
@@ -220,22 +220,25 @@ class StreamLane(Lane):
         return self._begin()
 
 
-class RecordStream:
+Value = TypeVar("Value")
+
+
+class RecordStream(Generic[Value]):
     """What an agent iterates over: values, one after the other."""
 
     def __init__(self, lane: StreamLane) -> None:
         self._lane = lane
         self.was_asked = False
 
-    def __aiter__(self) -> RecordStream:
+    def __aiter__(self) -> RecordStream[Value]:
         self.was_asked = True
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Any]:
+    def __anext__(self) -> Coroutine[Any, Any, Value]:
         self.was_asked = True
         return self._lane.next()
 
-    async def items(self) -> Any:
+    async def items(self) -> AsyncIterator[tuple[Any, Value]]:
         """Pairs of key and value."""
         async for value in self:
             yield self._lane._scope.current.key, value
