@@ -162,6 +162,7 @@ def test_resources_of_no_kind(both: Both) -> None:
 
 # --- validating ----------------------------------------------------------------------------------
 
+TWO_UNKNOWN: list[Change] = [("bogus", SET, "1"), ("a", SET, "1"), ("", SET, "1")]
 ON_A_TOPIC: Mapping[str, list[Change]] = {
     "unknown": [("bogus", SET, "1")],
     "fine": [("retention.ms", SET, "1"), ("segment.ms", DELETE, "")],
@@ -182,6 +183,7 @@ ON_A_TOPIC: Mapping[str, list[Change]] = {
     "two wrong": [("retention.ms", SET, "x"), ("bogus", SET, "1")],
     "two wrong, the other way round": [("bogus", SET, "1"), ("retention.ms", SET, "x")],
     "append to two that are no lists": [("index.interval.bytes", APPEND, "1"), ("a", APPEND, "1")],
+    "two unknown": TWO_UNKNOWN,
     "internal": [("internal.segment.bytes", SET, "5000")],
     "lag of compaction": [("min.compaction.lag.ms", SET, "9"), ("max.compaction.lag.ms", SET, "8")],
     "remote storage": [("remote.storage.enable", SET, "true")],
@@ -361,6 +363,7 @@ def test_alter_a_group(both: Both) -> None:
         ("consumer.heartbeat.interval.ms", SET, "1"),
     ]
     validate(both, changed(GROUP, "g", *two_wrong))
+    validate(both, changed(GROUP, "g", *TWO_UNKNOWN))
 
 
 def test_alter_a_group_in_other_ways(both: Both) -> None:
@@ -412,6 +415,7 @@ def test_alter_client_metrics(both: Both) -> None:
 def test_alter_client_metrics_in_other_ways(both: Both) -> None:
     validate(both, changed(CLIENT_METRICS, "", ("interval.ms", SET, "500")))
     validate(both, changed(CLIENT_METRICS, "m", ("metrics", APPEND, "a")))
+    validate(both, changed(CLIENT_METRICS, "m", *TWO_UNKNOWN))
     for resource in (replaced(CLIENT_METRICS, ""), replaced(CLIENT_METRICS, "m", interval_ms="1")):
         both.ask("AlterConfigs", resources=[resource], validate_only=True)
 

@@ -17,6 +17,7 @@ from moldau.protocol.config.definition import (
     default_value,
     parse,
     table,
+    unknown_name,
 )
 
 # In Kafka's order of definition: the first wrong one is the one that an error names.
@@ -61,9 +62,9 @@ def client_metrics_config(overrides: Mapping[str, str]) -> dict[str, Value]:
 def validate_client_metrics(overrides: Mapping[str, str]) -> None:
     """Checks what a user sets. Raises InvalidSubscription, or InvalidConfig for what Kafka answers
     with INVALID_CONFIG."""
-    for name in overrides:
-        if name not in CLIENT_METRICS:
-            raise InvalidSubscription(f"Unknown client metrics configuration: {name}")
+    unknown = unknown_name(overrides, CLIENT_METRICS)
+    if unknown is not None:
+        raise InvalidSubscription(f"Unknown client metrics configuration: {unknown}")
     values = client_metrics_config(overrides)
     interval, patterns = values["interval.ms"], values["match"]
     assert isinstance(interval, int)

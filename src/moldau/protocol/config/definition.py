@@ -6,8 +6,11 @@ org.apache.kafka.common.config), because scripts and clients read them.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
+
+from moldau.protocol.java_maps import hash_order, string_hash
 
 Value = bool | int | float | str | tuple[str, ...] | None
 """A parsed value. Lists are tuples; CLASS and PASSWORD are strings; None is "not set"."""
@@ -115,6 +118,12 @@ def parse(definition: Definition, text: str) -> Value:
 
 def default_value(definition: Definition) -> Value:
     return None if definition.default is None else _parse_type(definition, definition.default)
+
+
+def unknown_name(names: Iterable[str], known: Container[str]) -> str | None:
+    """The one that Kafka tells of when several are unknown: they come out of a hash map."""
+    unknown = (name for name in hash_order(names, string_hash) if name not in known)
+    return next(unknown, None)
 
 
 def to_text(value: Value) -> str | None:

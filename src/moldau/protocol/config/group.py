@@ -16,6 +16,7 @@ from moldau.protocol.config.definition import (
     default_value,
     parse,
     table,
+    unknown_name,
 )
 
 _GROUP_TABLE: Final = """
@@ -81,9 +82,9 @@ def validate_group_configs(
     overrides: Mapping[str, str], broker: Mapping[str, Value]
 ) -> dict[str, Value]:
     """Checks what a user sets on a group (GroupConfig.validate). Raises InvalidConfig."""
-    for name in overrides:
-        if name not in GROUP:
-            raise InvalidConfig(f"Unknown group config name: {name}")
+    unknown = unknown_name(overrides, GROUP)
+    if unknown is not None:
+        raise InvalidConfig(f"Unknown group config name: {unknown}")
     values = group_config(broker, overrides)
     for name in _BOUNDED:
         # Kafka looks at these three only where a group sets them.

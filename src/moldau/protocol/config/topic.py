@@ -17,6 +17,7 @@ from moldau.protocol.config.definition import (
     default_value,
     parse,
     table,
+    unknown_name,
 )
 
 # In Kafka's order of definition: the first wrong one is the one that an error names.
@@ -153,9 +154,9 @@ def validate_topic_configs(
     `broker` holds the broker's typed values; without them (in a tool) Kafka's defaults count.
     Returns the topic's values. Raises InvalidConfig: error INVALID_CONFIG on the wire.
     """
-    for name in overrides:
-        if name not in TOPIC:
-            raise InvalidConfig(f"Unknown topic config name: {name}")
+    unknown = unknown_name(overrides, TOPIC)
+    if unknown is not None:
+        raise InvalidConfig(f"Unknown topic config name: {unknown}")
     defaults = topic_defaults(broker) if broker else _kafka_defaults()
     values = {
         name: parse(definition, overrides[name]) if name in overrides else defaults[name]
