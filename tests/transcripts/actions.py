@@ -203,6 +203,10 @@ def _member_config(group: str, number: int, options: dict[str, str]) -> dict[str
     return config
 
 
+class NotReady(Exception):
+    """Something cannot be made ready for a story."""
+
+
 class _Member:
     """A member of a group, in a thread; ready when it has an assignment."""
 
@@ -223,7 +227,9 @@ class _Member:
         self._consumer.subscribe(topics, on_assign=lambda *_: self._joined.set())
         self._thread = threading.Thread(target=self._poll, daemon=True)
         self._thread.start()
-        assert self._joined.wait(_PATIENCE_S), f"{group}-c{number} got no assignment"
+        if not self._joined.wait(_PATIENCE_S):
+            self.stop()
+            raise NotReady(f"{group}-c{number} got no assignment")
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

@@ -54,25 +54,30 @@ class Stage:
         self._marks: dict[str, str] = {}
 
     def tell(self, name: str, folder: Path, not_yet: Iterable[str] = ()) -> list[str]:
-        """What differs from the story, line by line. Commands that end with one of `not_yet` are
-        left out."""
-        differences: list[str] = []
-        steps = story.read(story.STORIES / f"{name}.txt")
-        for step, ran in self.play(steps, folder, tuple(not_yet)):
-            differences += self._compare(name, step, ran, folder)
-        return differences
+        """What differs from the story, line by line. Commands that end with one of `not_yet` must
+        differ: what is the same is on that list for nothing."""
+        return list(self.told(name, folder, tuple(not_yet)))
+
+    def told(self, name: str, folder: Path, not_yet: tuple[str, ...] = ()) -> Iterator[str]:
+        """The same, while it is being told."""
+        for step, ran in self.play(story.read(story.STORIES / f"{name}.txt"), folder):
+            found = self._compare(name, step, ran, folder)
+            if not (not_yet and step.text.endswith(not_yet)):
+                yield from found
+            elif not found:
+                yield f"no longer needed in differences.toml: $ {step.text}"
 
     def play(
-        self, steps: list[story.Step], folder: Path, left_out: tuple[str, ...] = ()
+        self, steps: list[story.Step], folder: Path
     ) -> Iterator[tuple[story.Step, subprocess.CompletedProcess[str]]]:
-        """Each command that was run, and how it ended."""
+        """Each command, and how it ended."""
         needs_broker = any(step.needs_broker for step in steps)
         if needs_broker:
             self.actions.clean()
         for step in steps:
             if step.kind == "!":
                 self._act(step, folder)
-            elif not (left_out and step.text.endswith(left_out)):
+            else:
                 words = [self._fill(word) for word in shlex.split(step.text)]
                 yield step, self._run(words, _lines(step), folder)
         if needs_broker:
