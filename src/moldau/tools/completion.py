@@ -20,6 +20,7 @@ from moldau.tools import (
     cli_log,
     cli_offsets,
     cli_produce,
+    cli_streams,
     cli_topics,
     instances,
 )
@@ -79,6 +80,7 @@ _PARSERS: Parsers = {
     "mirror": mirror_options.options,
     "worker": _worker_options,
     "dlq": cli_dlq.options,
+    "streams": cli_streams.options,
 }
 # What is no name but is understood where one of these stands before it.
 _ENDS = ("earliest", "latest")

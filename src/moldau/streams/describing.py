@@ -1,0 +1,65 @@
+"""A program in words: its stages, what each reads, does, keeps and writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moldau.streams.program import Agent, Keyed, Node, Sink, Source
+from moldau.streams.shapes import shapes
+from moldau.streams.topology import Stage, Topology
+
+
+def described(made: Topology) -> dict[str, Any]:
+    """For programs: {app, stages: [{name, reads, changelog, steps: [{name, verb, of, topic,
+    state}], writes}]}. `of` names the steps that a step takes from."""
+    return {"app": made.app, "stages": [_stage(made, stage) for stage in made.stages]}
+
+
+def as_text(made: Topology) -> str:
+    """For people."""
+    lines = [f"{made.app}: {_count(len(made.stages), 'stage')}"]
+    for stage in described(made)["stages"]:
+        lines += ["", f"{stage['name']} reads {', '.join(stage['reads'])}"]
+        if any("state" in step for step in stage["steps"]):
+            lines[-1] += f"; state in {stage['changelog']}"
+        width = max(len(step["name"]) for step in stage["steps"])
+        lines += [f"  {step['name']:<{width}}  {_step_line(step)}" for step in stage["steps"]]
+        lines += [f"  {'':<{width}}  by key to {topic}" for topic in stage["writes"]]
+    return "\n".join(lines)
+
+
+def _stage(made: Topology, stage: Stage) -> dict[str, Any]:
+    state = shapes(stage)
+    return {
+        "name": stage.name,
+        "reads": stage.topics,
+        "changelog": made.changelog(stage),
+        "steps": [_step(node, state.get(node.name)) for node in stage.nodes],
+        "writes": [one.name for one in stage.writes],
+    }
+
+
+def _step(node: Node, state: str | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": node.name,
+        "verb": type(node).__name__.lower(),
+        "of": [parent.name for parent in node.parents],
+    }
+    if isinstance(node, Source | Sink):
+        told["topic"] = node.topic.name
+    if isinstance(node, Keyed):
+        told["state"] = state
+    if isinstance(node, Agent):
+        told["function"] = node.function.__name__
+    return told
+
+
+def _step_line(step: dict[str, Any]) -> str:
+    """What it is, and whom it takes from where that is not plain from its place."""
+    parts = [step.get("state") or step["verb"]]
+    parts += [step[name] for name in ("topic", "function") if name in step]
+    return " ".join(parts) + (f"  < {', '.join(step['of'])}" if step["of"] else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")

@@ -1,0 +1,114 @@
+"""What is done to a program that is not running: how far it is, and beginning anew."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from moldau.streams.app import App
+from moldau.streams.errors import StreamsError
+from moldau.streams.topology import Topology, redrive_topic, topology
+
+TIMEOUT_S = 30.0
+
+
+class Lag(NamedTuple):
+    """`position` is where the last checkpoint was, None without one; `lag` in records."""
+
+    stage: str
+    topic: str
+    partition: int
+    position: int | None
+    end: int
+    lag: int
+
+
+class Upkeep:
+    """Talks to the App's Kafka. Everything raises KafkaException where that cannot be done."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._topology = topology(app.id, app.nodes)
+        self._admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
+
+    def lags(self) -> list[Lag]:
+        """Of every partition that the program reads; none of topics that are not there yet."""
+        known = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        places = [
+            (stage.name, topic, partition)
+            for stage in self._topology.stages
+            for topic in stage.topics
+            if topic in known
+            for partition in sorted(known[topic].partitions)
+        ]
+        asked = {TopicPartition(topic, number): OffsetSpec.latest() for _, topic, number in places}
+        ends = {
+            (one.topic, one.partition): future.result().offset
+            for one, future in (self._admin.list_offsets(asked) if asked else {}).items()
+        }
+        committed = self._committed()
+        return [
+            self._lag(stage, (topic, number), committed, ends) for stage, topic, number in places
+        ]
+
+    def _lag(
+        self,
+        stage: str,
+        place: tuple[str, int],
+        committed: dict[tuple[str, int], int],
+        ends: dict[tuple[str, int], int],
+    ) -> Lag:
+        position = committed.get(place)
+        return Lag(stage, *place, position, ends[place], max(0, ends[place] - (position or 0)))
+
+    def _committed(self) -> dict[tuple[str, int], int]:
+        asked = [ConsumerGroupTopicPartitions(self._app.id)]
+        (future,) = self._admin.list_consumer_group_offsets(asked).values()
+        found = future.result(TIMEOUT_S).topic_partitions or []
+        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+
+    def to_reset(self) -> list[str]:
+        """The internal topics that a reset deletes: changelogs, repartition and redrive topics."""
+        known = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        return [name for name in internal_topics(self._topology) if name in known]
+
+    def reset(self) -> None:
+        """Deletes the group's positions and the internal topics: the program begins at the earliest
+        records again. What it wrote to topics of the user's stays. Raises StreamsError while
+        workers run."""
+        app = self._app
+        (described,) = self._admin.describe_consumer_groups([app.id]).values()
+        state = described.result(TIMEOUT_S).state
+        if state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
+            raise StreamsError(
+                f"{app.id} has workers that run (its group is {state.name}): stop them first; one "
+                f"that was killed is forgotten after its session, 45 s as a rule"
+            )
+        topics = self.to_reset()
+        for name, future in (self._admin.delete_topics(topics) if topics else {}).items():
+            try:
+                future.result(TIMEOUT_S)
+            except KafkaException as error:
+                raise StreamsError(f"{name} cannot be deleted: {error.args[0].str()}") from None
+        # Last: as long as they are there, a program that was half reset refuses to run.
+        try:
+            self._admin.delete_consumer_groups([app.id])[app.id].result(TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
+
+
+def internal_topics(made: Topology) -> list[str]:
+    return [
+        *(one.name for one in made.repartitions),
+        *(made.changelog(stage) for stage in made.stages),
+        *(redrive_topic(made.app, stage.name) for stage in made.stages),
+    ]
