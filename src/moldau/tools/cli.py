@@ -27,6 +27,7 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "log": ("segments on the disk: dump, verify", _lazily("cli_log")),
     "produce": ("records from stdin", _lazily("cli_produce")),
     "consume": ("records to stdout", _lazily("cli_consume")),
+    "perf": ("how fast records go in and out", _lazily("cli_perf")),
     "streams": ("a program of streams: describe, lag, reset", _lazily("cli_streams")),
     "worker": ("run a program of streams", _lazily("worker")),
     "dlq": ("what a program of streams has given up: list, show, redrive", _lazily("cli_dlq")),

@@ -19,6 +19,7 @@ from moldau.tools import (
     cli_groups,
     cli_log,
     cli_offsets,
+    cli_perf,
     cli_produce,
     cli_streams,
     cli_topics,
@@ -77,6 +78,7 @@ _PARSERS: Parsers = {
     "log": cli_log.options,
     "produce": cli_produce.options,
     "consume": cli_consume.options,
+    "perf": cli_perf.options,
     "mirror": mirror_options.options,
     "worker": _worker_options,
     "dlq": cli_dlq.options,
@@ -159,7 +161,7 @@ def _values(option: Action, before: list[str]) -> Iterable[str]:
 
 
 def _names(command: str, action: str, before: list[str]) -> list[str]:
-    if command in ("produce", "consume", "offsets"):
+    if command in ("produce", "consume", "offsets", "perf"):
         return _asked(_topics, before)
     if command == "topics" and action != "create":
         return _asked(_topics, before)

@@ -23,9 +23,9 @@ from moldau.tools.argparse4j import (
 )
 from moldau.tools.frame import Stop, load_properties, notice_of, run
 from moldau.tools.java_text import split
+from moldau.tools.latencies import Latencies
 
 NAME = "kafka-producer-perf-test"
-_MOST_SAMPLES = 500_000
 _TRANSACTION_MS = 3000
 _EXACTLY_ONE = (
     "Note that you must provide exactly one of --record-size, --payload-file or "
@@ -161,20 +161,19 @@ class Stats:
     def __init__(self, records: int, interval_ms: int, steady: bool = False) -> None:
         self._start = self._window_start = now_ms()
         self._interval = interval_ms
-        self._every = max(1, records // min(records, _MOST_SAMPLES))
-        self._samples: list[int] = []
+        self._latencies = Latencies(records)
         self._is_steady = steady
-        self.count = self.size = self._sum = self._most = 0
+        self.size = 0
         self._window = [0, 0, 0, 0]
         self.is_quiet = False
 
+    @property
+    def count(self) -> int:
+        return self._latencies.count
+
     def record(self, latency: int, size: int, now: int) -> None:
-        if self.count % self._every == 0:
-            self._samples.append(latency)
-        self.count += 1
+        self._latencies.record(latency)
         self.size += size
-        self._sum += latency
-        self._most = max(self._most, latency)
         window = self._window
         window[0] += 1
         window[1] += size
@@ -199,14 +198,13 @@ class Stats:
 
     def print_total(self) -> None:
         elapsed = max(now_ms() - self._start, 1) / 1000
-        samples = sorted(self._samples) or [0]
-        last = len(samples) - 1
-        at = [samples[min(last, int(part * len(samples)))] for part in (0.5, 0.95, 0.99, 0.999)]
-        average = f"{self._sum / self.count:.2f}" if self.count else "NaN"
+        at = self._latencies.percentiles()
+        mean, most = self._latencies.average, self._latencies.most
+        average = "NaN" if mean is None else f"{mean:.2f}"
         print(
             f"{self.count}{' steady state' if self._is_steady else ''} records sent, "
             f"{self.count / elapsed:f} records/sec ({self.size / elapsed / 1048576:.2f} MB/sec),"
-            f" {average} ms avg latency, {self._most:.2f} ms max latency, {at[0]} ms 50th, "
+            f" {average} ms avg latency, {most:.2f} ms max latency, {at[0]} ms 50th, "
             f"{at[1]} ms 95th, {at[2]} ms 99th, {at[3]} ms 99.9th."
         )
 
