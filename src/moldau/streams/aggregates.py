@@ -39,6 +39,8 @@ class Aggregate:
     by: Field | None = None  # what decides between records of one time
     # The result's type, from that of the field.
     type_of: Callable[[Any], Any] = types.unknown
+    # The state without what was taken of a row that a table has no more.
+    remove: Callable[[Any, Any], Any] | None = None
 
 
 Placed = tuple[tuple[Any, ...], Any]
@@ -48,7 +50,15 @@ def count() -> Aggregate:
     """How many records."""
     step, type_of = "s + 1", types.always(int)
     return Aggregate(
-        "count", None, int, lambda s, _: s + 1, lambda a, b: a + b, _same, step, type_of=type_of
+        "count",
+        None,
+        int,
+        lambda s, _: s + 1,
+        lambda a, b: a + b,
+        _same,
+        step,
+        type_of=type_of,
+        remove=lambda s, _: s - 1,
     )
 
 
@@ -56,7 +66,15 @@ def sum(field: Field) -> Aggregate:
     """The sum; of floats it is exact and rounded once, a Decimal stays a Decimal."""
     step = "add_exactly(s, x)"
     return Aggregate(
-        "sum", field, int, add_exactly, add_exactly, rounded_once, step, type_of=types.number
+        "sum",
+        field,
+        int,
+        add_exactly,
+        add_exactly,
+        rounded_once,
+        step,
+        type_of=types.number,
+        remove=lambda s, x: add_exactly(s, -x),
     )
 
 
@@ -148,7 +166,12 @@ def mean(field: Field) -> Aggregate:
     def result(state: tuple[Any, int]) -> Any:
         return rounded_once(state[0]) / state[1] if state[1] else None
 
-    return Aggregate("mean", field, lambda: (0, 0), add, merge, result, type_of=types.quotient)
+    def remove(state: tuple[Any, int], value: Any) -> tuple[Any, int]:
+        return add_exactly(state[0], -value), state[1] - 1
+
+    return Aggregate(
+        "mean", field, lambda: (0, 0), add, merge, result, type_of=types.quotient, remove=remove
+    )
 
 
 def first(field: Field, by: Field | None = None) -> Aggregate:
@@ -254,11 +277,12 @@ def fold(
     add: Callable[[Any, Any], Any],
     merge: Callable[[Any, Any], Any] | None = None,
     result: Callable[[Any], Any] | None = None,
+    remove: Callable[[Any, Any], Any] | None = None,
 ) -> Aggregate:
     """Your own: `add(state, record)` returns the next state, `merge` joins two (sessions need
-    it). It must not depend on the order of the records, or be part of what is promised for any
-    order."""
-    return Aggregate("fold", _itself, init, add, merge or _no_merge, result or _same)
+    it), `remove(state, row)` takes out a row that a table has no more. It must not depend on the
+    order of the records, or be part of what is promised for any order."""
+    return Aggregate("fold", _itself, init, add, merge or _no_merge, result or _same, remove=remove)
 
 
 def _itself(value: Any) -> Any:

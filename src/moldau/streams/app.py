@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from itertools import count
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from moldau.streams import fields
 from moldau.streams.chores import After, Chore, Chores, cron, every
@@ -13,10 +13,12 @@ from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats import Format, Key, Schema
 from moldau.streams.handlers import BatchForm, form_of
+from moldau.streams.join_nodes import Tabled, TableSource
 from moldau.streams.named_formats import format_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
-from moldau.streams.program import Agent, Node, Punctuated, Source, Topic
+from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic
 from moldau.streams.stream import Stream
+from moldau.streams.tables import GlobalTable, Table
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
@@ -77,6 +79,7 @@ class App:
         close_after_silence: Duration | None = None,
         idle_after: Duration | None = None,
         on_error: Policy | Then | None = None,
+        partitioner: Partitioner = "murmur2",
     ) -> Topic:
         """A topic and what its records are.
 
@@ -85,9 +88,12 @@ class App:
         "protobuf" (of its messages), `moldau.Avro(...)`, `moldau.Protobuf(...)` with a schema
         registry, or an object with `encode` and `decode`.
         `lateness`: how much older than the newest before it a record may be. `key`: the field
-        that its records are keyed by, so that grouping by it needs no repartition.
+        that its records are keyed by, so that grouping by it needs no repartition. `partitioner`:
+        how who writes it places keys, as Java does ("murmur2") or librdkafka's default ("crc32").
         `close_after_silence` and `idle_after`: as of the App, for this topic.
         """
+        if partitioner not in get_args(Partitioner):
+            raise DefinitionError(f"partitioner={partitioner!r} is not one of murmur2, crc32")
         if key is not None:
             fields.check(type, key, f"topic {name!r}, key")
         time = None
@@ -105,6 +111,7 @@ class App:
             _optional(close_after_silence or self._close_after_silence, "close_after_silence"),
             _optional(idle_after or self._idle_after, "idle_after"),
             policy_of(on_error, self.policy),
+            partitioner,
         )
         self.topics.setdefault(name, made)
         return made
@@ -116,6 +123,21 @@ class App:
                 return Stream(self, known)
         node = Source(self.name_for("source"), (), topic.type, topic.key, topic=topic)
         return Stream(self, self.add(node))
+
+    def table(self, topic: Topic, *, history: Duration = "1h", name: str | None = None) -> Table:
+        """A topic (compacted, mostly) as a table: of each key the newest value by event time; a
+        record without a value deletes. `history`: how far back, in event time, a stream's records
+        that come late can be joined to it."""
+        name = name or self.name_for("table")
+        source = TableSource(f"{name}-source", (), topic.type, topic.key, topic=topic)
+        kept = milliseconds(history, "history")
+        node = Tabled(name, (self.add(source),), topic.type, topic.key, history=kept)
+        return Table(self, self.add(node), kept)
+
+    def global_table(self, topic: Topic) -> GlobalTable:
+        """A topic as a table that every worker has all of: any field can be joined to it, without
+        a repartition. It is read to its end before the first record, and followed from there."""
+        return GlobalTable(topic)
 
     def agent(
         self,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.topology import Topology
+from moldau.streams.topology import Stage, Topology
 
 TIMEOUT_S = 30.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
@@ -34,18 +34,21 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
     many partitions each topic has. Raises StreamsError where a source is missing."""
     admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
     known = {name: len(t.partitions) for name, t in admin.list_topics(timeout=30).topics.items()}
-    missing = [name for name in topology.source_topics if name not in known]
+    read = [*topology.source_topics, *topology.global_topics]
+    missing = [name for name in read if name not in known]
     if missing:
         raise StreamsError(
             f"{app.id} reads {', '.join(missing)}, which {app.bootstrap_servers} does not have: "
             f"create it first (moldau topics create)"
         )
+    for stage in topology.stages:
+        check(stage, known)
     wanted: list[NewTopic] = []
     for name, partitions in _written(app, topology).items():
         if name not in known:
             known[name] = partitions
             wanted.append(NewTopic(name, partitions, -1))
-    for name, count, config in _internal(topology, known):
+    for name, count, config in _internal(app, topology, known):
         if name not in known:
             known[name] = count
             wanted.append(NewTopic(name, count, -1, config=config))
@@ -68,13 +71,28 @@ def _written(app: App, topology: Topology) -> dict[str, int]:
 
 
 def _internal(
-    topology: Topology, known: dict[str, int]
+    app: App, topology: Topology, known: dict[str, int]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
     """Its own, with partitions and configuration. `known` grows meanwhile."""
-    counts: dict[str, int] = {}
     for stage in topology.stages:
-        count = counts[stage.name] = stage.count(known)
-        yield from ((one.name, count, _KEPT) for one in stage.writes)
-    for stage in topology.stages:
-        yield stage.redrive, counts[stage.name], _KEPT
-        yield topology.changelog(stage), counts[stage.name], {"cleanup.policy": "compact"}
+        count = topology.partitions(stage, known)
+        yield from ((one.name, count, _KEPT) for one in stage.reads)
+        yield stage.redrive, count, _KEPT
+        yield topology.changelog(stage), count, _compacted(app)
+
+
+def check(stage: Stage, known: Mapping[str, int]) -> None:
+    """Partition p of all that a stage reads is one task (promise 13). Raises StreamsError, naming
+    two that do not go together."""
+    for other in stage.sources[1:]:
+        one, two = stage.sources[0].topic, other.topic
+        if known[one.name] != known[two.name]:
+            why = f"have {known[one.name]} and {known[two.name]} partitions"
+        elif stage.is_joined and one.partitioner != two.partitioner:
+            why = f"place keys as {one.partitioner} and {two.partitioner}"
+        else:
+            continue
+        raise StreamsError(
+            f"step {stage.name!r}: {one.name} and {two.name} are read together, and {why}: give "
+            f"both the same, or join by a field (on=) that one of the two is not keyed by"
+        )

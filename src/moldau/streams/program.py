@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.engine import scope
@@ -16,6 +16,8 @@ from moldau.streams.fields import Field, Getter
 from moldau.streams.formats import Format
 from moldau.streams.policies import DEFAULT, Policy
 from moldau.streams.windows import Window
+
+Partitioner = Literal["murmur2", "crc32"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Topic:
     close_after_silence: int | None = None
     idle_after: int | None = None
     policy: Policy = DEFAULT  # for what cannot be read
+    partitioner: Partitioner = "murmur2"
 
     def send(
         self,
@@ -121,7 +124,10 @@ class Arm(Node):
 
 @dataclass(eq=False)
 class Keyed(Node):
-    """Needs all records of a key in one task, and keeps state."""
+    """Needs all records of a key in one task, and keeps state. `keeps_no_key`: records without a
+    key come through too."""
+
+    keeps_no_key: bool = field(kw_only=True, default=False)
 
 
 @dataclass(eq=False)
@@ -135,8 +141,10 @@ class Deduplicated(Keyed):
 
 @dataclass(eq=False)
 class Aggregated(Keyed):
-    """`window` None: of all time."""
+    """`window` None: of all time; `is_ordered`: as a table, so that it can be asked for what it
+    was at a time."""
 
+    is_ordered: bool = field(kw_only=True, default=False)
     window: Window | None = field(kw_only=True)
     aggregates: Mapping[str, Aggregate] = field(kw_only=True)
     label: str = field(kw_only=True)
@@ -165,3 +173,5 @@ class Punctuated(Node):
 class Sink(Node):
     topic: Topic = field(kw_only=True)
     key: Field | None = field(kw_only=True, default=None)
+    # Of the step before it: what comes of it, or what came too late.
+    takes: Literal["results", "late"] = field(kw_only=True, default="results")

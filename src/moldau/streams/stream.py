@@ -9,6 +9,7 @@ from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
+from moldau.streams.join_verbs import Joins
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
     Aggregated,
@@ -25,12 +26,13 @@ from moldau.streams.program import (
     Sink,
     Topic,
 )
+from moldau.streams.tables import Table
 
 if TYPE_CHECKING:
     from moldau.streams.app import App
 
 
-class Stream:
+class Stream(Joins):
     """Records, one after the other."""
 
     def __init__(self, app: App, node: Node) -> None:
@@ -213,7 +215,7 @@ class _Aggregating:
         self._label = label
         self._window = window
 
-    def _agg(self, name: str | None, aggregates: dict[str, Aggregate]) -> Stream:
+    def _agg(self, name: str | None, aggregates: dict[str, Aggregate]) -> Aggregated:
         if not aggregates:
             raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
         taken = {self._label, "window_start", "window_end"} & aggregates.keys()
@@ -235,7 +237,8 @@ class _Aggregating:
             aggregates=aggregates,
             label=self._label,
         )
-        return Stream(self._app, self._app.add(node))
+        self._app.add(node)
+        return node
 
 
 class Grouped(_Aggregating):
@@ -244,10 +247,10 @@ class Grouped(_Aggregating):
     def __init__(self, app: App, node: Node, label: str) -> None:
         super().__init__(app, node, label, None)
 
-    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
-        """Over all records of a key: a result whenever one changes, with the key and each
-        aggregate under its name."""
-        return self._agg(name, aggregates)
+    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Table:
+        """Over all records of a key: a table with the key and each aggregate under its name. Sent
+        to a topic, a result whenever one changes; as a table, by event time."""
+        return Table(self._app, self._agg(name, aggregates))
 
     def tumbling(self, size: Duration) -> Windowed:
         """In windows one behind the other."""
@@ -281,4 +284,4 @@ class Windowed(_Aggregating):
     def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
         """One result for each key and window, once, when the window closes: the key,
         `window_start`, `window_end` (UTC), and each aggregate under its name."""
-        return self._agg(name, aggregates)
+        return Stream(self._app, self._agg(name, aggregates))

@@ -17,9 +17,10 @@ from moldau.streams import fields
 from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
 from moldau.streams.durations import Duration, milliseconds
-from moldau.streams.engine.murmur import partition_of
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.pace import PacedTask
+from moldau.streams.engine.placing import PLACES
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.redriving import back
 from moldau.streams.engine.state import State
@@ -64,8 +65,12 @@ class Driver:
         self._app = app
         self._topology = topology(app.id, app.nodes)
         self.now_ms = now_ms
+        self._globals: dict[str, GlobalStore] = {
+            name: GlobalStore(topic) for name, topic in self._topology.global_topics.items()
+        }
         names = [*self._topology.source_topics, *self._topology.sink_topics, *app.topics]
-        names += [*app.dead_letter_topics, *(one.redrive for one in self._topology.stages)]
+        names += [*self._globals, *app.dead_letter_topics]
+        names += [one.redrive for one in self._topology.stages]
         names = list(dict.fromkeys(names))
         names += [one.name for one in self._topology.repartitions]
         self._logs: dict[str, list[list[Sent]]] = {
@@ -73,6 +78,7 @@ class Driver:
         }
         counts = dict.fromkeys(names, partitions)
         self._redriven: dict[tuple[str, int], int] = {}
+        tables = {name: store.values for name, store in self._globals.items()}
         self._read: dict[tuple[str, int, str], int] = {}
         self._host = VirtualHost(lambda: self.now_ms, self._move)
         self._tasks = [
@@ -85,6 +91,7 @@ class Driver:
                     State(),
                     host=self._host,
                     wait=self._move,
+                    tables=tables,
                 ),
                 self._host,
             )
@@ -105,6 +112,7 @@ class Driver:
             **self._app.topics,
             **self._topology.sink_topics,
             **self._topology.source_topics,
+            **self._topology.global_topics,
         }
         return TestTopic(self, known.get(name) or Topic(name, Any, Json(), Key()), self._logs[name])
 
@@ -178,9 +186,16 @@ class Driver:
         log = self._logs[output.topic]
         place = output.partition
         if place is None:
-            place = 0 if output.key is None else partition_of(output.key, len(log))
+            place = 0 if output.key is None else self._place(output, len(log))
         time = self.now_ms if output.timestamp is None else output.timestamp
         log[place].append(Sent(output.key, output.value, time, output.headers))
+        if output.topic in self._globals:
+            self._globals[output.topic].put([output.key], [output.value])
+
+    def _place(self, output: Output, count: int) -> int:
+        topic = self._topology.source_topics.get(output.topic)
+        assert output.key is not None
+        return PLACES[topic.partitioner if topic else "murmur2"](output.key, count)
 
     def _move(self, ms: int) -> None:
         self.now_ms += ms
@@ -226,13 +241,14 @@ class TestTopic:
         self._log = log
 
     def send(self, *values: Any, key: Any = None, partition: int | None = None) -> None:
-        """Records of these values, now; under `key`, else under the topic's key field."""
+        """Records of these values, now; under `key`, else under the topic's key field. None is a
+        record without a value, which deletes its key from a table."""
         field = self._topic.key
         read = None if field is None else fields.getter(self._topic.type, field, "key")
         for value in values:
-            its = key if key is not None or read is None else read(value)
+            its = key if key is not None or read is None or value is None else read(value)
             data = None if its is None else self._topic.key_format.encode(its)
-            encoded = self._topic.format.encode(value)
+            encoded = None if value is None else self._topic.format.encode(value)
             output = Output(self._topic.name, partition, data, encoded, self._driver.now_ms)
             self._driver.deliver(output)
         self._driver.settle()

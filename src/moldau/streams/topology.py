@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.errors import DefinitionError
-from moldau.streams.program import KeyBy, Keyed, Node, Sink, Source, Topic
+from moldau.streams.join_nodes import ForeignJoin, GlobalLookup, Joined, Regrouped, Tabled
+from moldau.streams.program import KeyBy, Keyed, Node, Partitioner, Sink, Source, Topic
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class Stage:
         return max(partitions[topic] for topic in self.topics if topic != self.redrive)
 
     @property
+    def is_joined(self) -> bool:
+        """Must the same key lie in the same partition of all its topics?"""
+        topics = set(self.topics) - {self.redrive}
+        return len(topics) > 1 and any(isinstance(node, Joined) for node in self.nodes)
+
+    @property
+    def partitioner(self) -> Partitioner:
+        """Where keys lie in all its topics."""
+        return self.sources[0].topic.partitioner if self.sources else "murmur2"
+
+    @property
     def is_stateful(self) -> bool:
         return any(isinstance(node, Keyed) for node in self.nodes)
 
@@ -73,6 +85,20 @@ class Topology:
         sinks = (n for stage in self.stages for n in stage.nodes if isinstance(n, Sink))
         return {sink.topic.name: sink.topic for sink in sinks}
 
+    @property
+    def global_topics(self) -> dict[str, Topic]:
+        """That every worker reads all of."""
+        nodes = (n for stage in self.stages for n in stage.nodes if isinstance(n, GlobalLookup))
+        return {node.topic.name: node.topic for node in nodes}
+
+    def partitions(self, stage: Stage, known: Mapping[str, int]) -> int:
+        """How many tasks the stage has, by how many partitions the topics that are known have."""
+        sources = [known[source.topic.name] for source in stage.sources]
+        if sources:
+            return max(sources)
+        writers = [one for one in self.stages if set(one.writes) & set(stage.reads)]
+        return max(self.partitions(one, known) for one in writers)
+
     def changelog(self, stage: Stage) -> str:
         return f"{self.app}-{stage.name}-changelog"
 
@@ -81,38 +107,67 @@ def topology(app: str, nodes: list[Node]) -> Topology:
     """Raises DefinitionError for a program that does nothing."""
     if not any(isinstance(node, Source) for node in nodes):
         raise DefinitionError(f"the program {app!r} reads no topic: begin with app.stream(topic)")
-    cuts = _cuts(app, nodes)
-    stages = _stages(nodes, {(cut.node, cut.target) for cut in cuts})
-    for cut in cuts:
-        for stage in stages:
-            if cut.node in stage.nodes:
-                stage.writes.append(cut)
-            if cut.target in stage.nodes:
-                stage.reads.append(cut)
-    for stage in stages:
-        stage.redrive = redrive_topic(app, stage.name)
-    return Topology(app, stages)
+    inputs = [(node, node.parents[0]) for node in nodes if isinstance(node, Keyed)]
+    is_cut = {node: _has_new_key(parent) for node, parent in inputs}
+    while True:
+        cuts = [
+            Repartition(f"{app}-{node.name}-repartition", parent.type, parent, node)
+            for node, parent in inputs
+            if is_cut[node]
+        ]
+        stages = _stages(nodes, {(cut.node, cut.target) for cut in cuts})
+        for cut in cuts:
+            next(one for one in stages if cut.node in one.nodes).writes.append(cut)
+            next(one for one in stages if cut.target in one.nodes).reads.append(cut)
+        around = _that_read_of_themselves(stages)
+        if not around:
+            for stage in stages:
+                stage.redrive = redrive_topic(app, stage.name)
+            return Topology(app, stages)
+        # What a stage makes comes back to it (a table joined to itself by another field): the
+        # sources become a stage of their own. A stage that is nothing but joins has none to part.
+        more = [
+            node
+            for stage in around
+            for node in stage.nodes
+            if isinstance(node, Keyed) and not is_cut[node] and _comes_from_source(node.parents[0])
+        ]
+        if not more:
+            raise DefinitionError(
+                f"the step {around[0].name!r} takes what is made of its own results: send them to "
+                f"a topic, and read that"
+            )
+        is_cut.update(dict.fromkeys(more, True))
 
 
 def redrive_topic(app: str, stage: str) -> str:
     return f"{app}-{stage}-redrive"
 
 
-def _cuts(app: str, nodes: list[Node]) -> list[Repartition]:
-    return [
-        Repartition(f"{app}-{node.name}-repartition", parent.type, parent, node)
-        for node in nodes
-        if isinstance(node, Keyed)
-        for parent in node.parents
-        if _has_new_key(parent)
-    ]
+def _comes_from_source(node: Node) -> bool:
+    """Without a step between that keeps state."""
+    if isinstance(node, Keyed):
+        return isinstance(node, Tabled) and _comes_from_source(node.parents[0])
+    return isinstance(node, Source) or any(map(_comes_from_source, node.parents))
+
+
+def _that_read_of_themselves(stages: list[Stage]) -> list[Stage]:
+    """Whose own records come back to them, by whatever way."""
+    behind = {
+        id(stage): {id(other) for other in stages if set(stage.writes) & set(other.reads)}
+        for stage in stages
+    }
+    for _ in stages:
+        for reached in behind.values():
+            reached |= {far for near in list(reached) for far in behind[near]}
+    return [stage for stage in stages if id(stage) in behind[id(stage)]]
 
 
 def _has_new_key(node: Node) -> bool:
     """Have the records that leave it another key than those of the partition they came in?"""
-    if isinstance(node, KeyBy):
+    if isinstance(node, KeyBy | Regrouped | ForeignJoin):
         return True
-    if isinstance(node, Source):
+    if isinstance(node, Source | Keyed):  # what is keyed has been brought together
         return False
     return any(_has_new_key(parent) for parent in node.parents)
 
@@ -122,11 +177,14 @@ def _stages(nodes: list[Node], cut: set[tuple[Node, Node]]) -> list[Stage]:
     stage_of: dict[Node, Stage] = {}
     stages: list[Stage] = []
     for node in nodes:
-        joined = {
-            id(stage_of[parent]): stage_of[parent]
-            for parent in node.parents
-            if (parent, node) not in cut
-        }
+        beside = [parent for parent in node.parents if (parent, node) not in cut]
+        if isinstance(node, Source):  # a partition is read by one task
+            beside = [
+                one
+                for one in stage_of
+                if isinstance(one, Source) and one.topic.name == node.topic.name
+            ]
+        joined = {id(stage_of[one]): stage_of[one] for one in beside}
         if joined:
             stage, *others = joined.values()
             for other in others:

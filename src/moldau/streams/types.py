@@ -34,7 +34,7 @@ def field_type(type_: Any, field: fields.Field) -> Any:
     return returned(field)
 
 
-def returned(function: Callable[[Any], Any]) -> Any:
+def returned(function: Callable[..., Any]) -> Any:
     """What a function says that it returns."""
     try:
         return get_type_hints(function).get("return", Any)

@@ -9,16 +9,18 @@ from typing import Any
 from moldau.streams.engine import operators
 from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.branches import Branching
+from moldau.streams.engine.build_joins import MAKERS, is_ordered
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
+from moldau.streams.engine.held import Held, Ordering
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.punctuation import Punctuation
 from moldau.streams.engine.reading import Reading
-from moldau.streams.engine.running import RunningAggregates
+from moldau.streams.engine.running import OrderedAggregates, RunningAggregates
 from moldau.streams.engine.sessions import SessionAggregates
 from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
@@ -34,9 +36,11 @@ from moldau.streams.program import (
     Filter,
     FlatMap,
     KeyBy,
+    Keyed,
     Map,
     Merge,
     Node,
+    Partitioner,
     Peek,
     Punctuated,
     Sink,
@@ -53,12 +57,15 @@ def no_wait(_ms: int) -> None:
 @dataclass
 class Built:
     """The operators of a task. `own`: the task itself, as the origin of what it makes of many
-    records. `partitions`: how many each topic has."""
+    records. `partitions`: how many each topic has; `partitioners`: how keys are placed in each
+    repartition topic; `tables`: of each global table, what it holds now."""
 
     stage: Stage
     partitions: Mapping[str, int]
     state: State
     own: Origin
+    partitioners: Mapping[str, Partitioner]
+    tables: Mapping[str, Mapping[Any, Any]]
     app: str = ""
     host: Host | None = None
     wait: Wait = no_wait
@@ -66,6 +73,7 @@ class Built:
     outputs: list[Output] = field(default_factory=list)
     by_node: dict[Node, Operator] = field(default_factory=dict)
     repartitionings: list[Repartitioning] = field(default_factory=list)
+    orderings: list[Operator] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for node in reversed(self.stage.nodes):  # those behind come first
@@ -74,7 +82,7 @@ class Built:
     @property
     def in_order(self) -> list[Operator]:
         """Each behind all that it takes from."""
-        return [self.by_node[node] for node in self.stage.nodes]
+        return [*(self.by_node[node] for node in self.stage.nodes), *self.orderings]
 
     def dead_letters(self, step: str, policy: Policy) -> DeadLetters:
         return DeadLetters(
@@ -88,16 +96,47 @@ class Built:
     def _following(self, node: Node) -> list[Operator]:
         cuts = [one for one in self.stage.writes if one.node is node]
         cut_to = {one.target for one in cuts}
-        behind = [self.by_node[one] for one in node.children if one not in cut_to]
+        behind = [
+            self.by_node[one]
+            for one in node.children
+            if one not in cut_to and not (isinstance(one, Sink) and one.takes == "late")
+        ]
         return behind + [self._repartitioning(one) for one in cuts]
 
-    def _repartitioning(self, cut: Repartition) -> Repartitioning:
+    def late(self, node: Node) -> list[Operator]:
+        """Where it sends what came too late."""
+        return [
+            self.by_node[one]
+            for one in node.children
+            if isinstance(one, Sink) and one.takes == "late"
+        ]
+
+    def held(self, node: Node, type_: Any, reach: int = 0) -> Held:
+        table = self.state.table(f"{node.name}-waiting")
+        return Held(table, type_, self.state.watermark, reach)
+
+    def _repartitioning(self, cut: Repartition) -> Operator:
         made = Repartitioning(
-            cut.name, self.partitions[cut.name], FrameFormat(cut.type), Key(), self.outputs
+            cut.name,
+            self.partitions[cut.name],
+            FrameFormat(cut.type),
+            Key(),
+            self.outputs,
+            keeps_no_key=isinstance(cut.target, Keyed) and cut.target.keeps_no_key,
+            partitioner=self.partitioners[cut.name],
         )
         made.origin = self.own
         self.repartitionings.append(made)
-        return made
+        if not self.stage.is_stateful or is_ordered(cut.node, self.stage):
+            return made
+        ordering = Ordering(
+            self.state.table(f"{cut.target.name}-ordering"),
+            cut.type,
+            self.state.watermark,
+            [made],
+        )
+        self.orderings.append(ordering)
+        return ordering
 
 
 def leading_to(behind: Node, target: Operator, node: Node, built: Built) -> Operator:
@@ -118,8 +157,11 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         Session: SessionAggregates,
         Sliding: SlidingAggregates,
     }
+    type_, table = node.parents[0].type, built.state.table(node.name)
+    if node.window is None and node.is_ordered:
+        return OrderedAggregates(node, type_, built.held(node, type_), table, following)
     kind: Any = kinds.get(type(node.window), WindowedAggregates)
-    made: Operator = kind(node, node.parents[0].type, built.state.table(node.name), following)
+    made: Operator = kind(node, type_, table, following)
     return made
 
 
@@ -135,6 +177,7 @@ def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
 
 
 _MAKERS: dict[type[Node], Maker] = {
+    **MAKERS,
     Source: lambda node, following, built: operators.Step(following),
     Agent: _agent,
     Arm: lambda node, following, built: operators.Step(following),

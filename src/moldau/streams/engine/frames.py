@@ -7,11 +7,10 @@ Each record keeps its offset in the source, so that what was seen before a crash
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.models import decode_hook, encode_hook
+from moldau.streams.engine.values import ColumnsFormat
 
 
 class Frame(NamedTuple):
@@ -34,18 +33,16 @@ class Frame(NamedTuple):
 
 
 class FrameFormat:
-    """MessagePack; the values as their type says, in one piece."""
-
     def __init__(self, type_: Any) -> None:
-        import msgspec
-
-        self._encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
-        shape = tuple[str, int, int, bool, list[Any], list[type_], list[int], list[int], list[int]]
-        decoder = msgspec.msgpack.Decoder(shape, dec_hook=decode_hook)
-        self._decode: Callable[[bytes], tuple[Any, ...]] = decoder.decode
+        numbers = list[int]
+        self._columns = ColumnsFormat(type_, str, int, int, bool, numbers, numbers, numbers)
 
     def encode(self, frame: Frame) -> bytes:
-        return self._encode(tuple(frame))
+        source, partition, watermark, idle, keys, values, times, floors, offsets = frame
+        return self._columns.encode(
+            keys, values, source, partition, watermark, idle, times, floors, offsets
+        )
 
     def decode(self, data: bytes) -> Frame:
-        return Frame(*self._decode(data))
+        keys, values, source, partition, watermark, idle, *rest = self._columns.decode(data)
+        return Frame(source, partition, watermark, idle, keys, values, *rest)

@@ -11,10 +11,10 @@ from moldau.streams.batch import EMPTY, Batch
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
-from moldau.streams.engine.murmur import partition_of
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.placing import PLACES
 from moldau.streams.formats import Format
-from moldau.streams.program import Topic
+from moldau.streams.program import Partitioner, Topic
 
 
 class Operator(Protocol):
@@ -144,14 +144,23 @@ class Origin:
 
 
 class Repartitioning(Step):
-    """To the partitions of an internal topic, by key; a record without key goes nowhere.
+    """To the partitions of an internal topic, by key; a record without key goes nowhere, or with
+    `keeps_no_key` to the partition that it comes from.
 
     `origin` is set by the task before each batch. What has no offset in a source is numbered: its
     order does not depend on the sizes of batches, so a repetition is recognised by its number.
     """
 
     def __init__(
-        self, topic: str, partitions: int, frames: FrameFormat, key: Format, outputs: list[Output]
+        self,
+        topic: str,
+        partitions: int,
+        frames: FrameFormat,
+        key: Format,
+        outputs: list[Output],
+        *,
+        keeps_no_key: bool = False,
+        partitioner: Partitioner = "murmur2",
     ) -> None:
         super().__init__(())
         self.topic = topic
@@ -161,6 +170,8 @@ class Repartitioning(Step):
         self._outputs = outputs
         self._places: dict[Any, int] = {}
         self._announced: dict[Origin, tuple[int, bool]] = {}
+        self._keeps_no_key = keeps_no_key
+        self._place_of = PLACES[partitioner]
         self.origin: Origin | None = None
         self.sent = 0  # of the task's own records
 
@@ -201,12 +212,13 @@ class Repartitioning(Step):
 
     def _place(self, key: Any) -> int:
         if key is None:
-            return -1
+            assert self.origin is not None
+            return self.origin.partition % self._partitions if self._keeps_no_key else -1
         place = self._places.get(key)
         if place is None:
             if len(self._places) > _MOST_PLACES:
                 self._places.clear()
-            place = self._places[key] = partition_of(self._key(key), self._partitions)
+            place = self._places[key] = self._place_of(self._key(key), self._partitions)
         return place
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import BEFORE_ALL
+from moldau.streams.engine.held import Held
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
@@ -57,3 +59,59 @@ class RunningAggregates(Step):
     def _save(self) -> list[tuple[Any, Any]]:
         changed, self._changed = self._changed, {}
         return [(key, [self._latest[key], *self._by_key[key]]) for key in changed]
+
+
+class OrderedAggregates(Step):
+    """The same as a table: records count in the order of event time, and a result leaves for each
+    key and time, so the table can be asked for what it was at a time."""
+
+    def __init__(
+        self,
+        node: Aggregated,
+        type_: Any,
+        held: Held,
+        table: Table,
+        following: Sequence[Operator],
+    ) -> None:
+        super().__init__(following)
+        self._held = held
+        self._states = States(node.aggregates, type_)
+        self._results = Results(node.label, node.aggregates)
+        self._by_key: dict[Any, list[Any]] = dict(table.load())
+        self._changed: dict[Any, None] = {}
+        table.saver = self._save
+
+    def process(self, batch: Batch) -> None:
+        self._held.add(batch)
+
+    def advance(self, watermark: int) -> None:
+        made: list[tuple[Any, Any, int]] = []
+        for since, rows in groupby(self._held.release(watermark), key=_since):
+            touched: dict[Any, None] = {}
+            for _, partition, offset, _, key, value, time, _ in rows:
+                if key is not None:
+                    self._add(key, value, (time, partition, offset))
+                    touched[key] = None
+            made += [
+                (key, self._results.row(key, None, self._by_key[key]), since)
+                for key in in_order(touched)
+            ]
+        if made:
+            keys, values, times = zip(*made, strict=True)
+            self._pass(Batch(keys, values, times, times, ()))
+
+    def _add(self, key: Any, value: Any, place: tuple[int, int, int]) -> None:
+        states = self._by_key.get(key)
+        if states is None:
+            states = self._by_key[key] = self._states.new()
+        self._states.add(states, self._states.taken(value, place))
+        self._changed[key] = None
+
+    def _save(self) -> list[tuple[Any, Any]]:
+        changed, self._changed = self._changed, {}
+        return [(key, self._by_key[key]) for key in changed]
+
+
+def _since(row: Any) -> int:
+    since: int = row[0]
+    return since

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode, encode
 
 MARKER = b"\0checkpoint"
@@ -56,6 +57,7 @@ class State:
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
+        self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
 
     def table(self, name: str) -> Table:
         return self._tables.setdefault(name, Table(name))
@@ -74,7 +76,11 @@ class State:
             marker = value
             self._take(pending)
             pending = []
-        return None if marker is None else decode(marker)
+        if marker is None:
+            return None
+        restored = decode(marker)
+        self.watermark = restored["watermark"]
+        return restored
 
     def _take(self, changes: list[tuple[bytes, bytes | None]]) -> None:
         for key, value in changes:

@@ -24,6 +24,7 @@ from moldau.streams.engine.reading import Reading, Records
 from moldau.streams.engine.redriving import RedriveInput
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.errors import Trouble
+from moldau.streams.join_nodes import TableSource
 from moldau.streams.program import Topic
 from moldau.streams.shapes import refuse_misfits, shapes
 from moldau.streams.topology import Repartition, Stage, Topology
@@ -40,9 +41,11 @@ class Task:
         marker: Any = None,
         host: Host | None = None,
         wait: Wait = no_wait,
+        tables: Mapping[str, Mapping[Any, Any]] | None = None,
     ) -> None:
         """`partitions`: how many each topic has. `marker`: where the state was restored to. `host`:
-        where agents run. `wait`: how to, for some ms, before a step is tried again."""
+        where agents run. `wait`: how to, for some ms, before a step is tried again. `tables`: by
+        its topic, what each global table holds now."""
         self.stage = stage
         self.partition = partition
         self.positions: dict[str, int] = {}
@@ -51,7 +54,20 @@ class Task:
         self._state = state
         self._clock = TaskClock()
         self._own = Origin(stage.name, partition)
-        self._built = Built(stage, partitions, state, self._own, topology.app, host, wait)
+        partitioners = {
+            cut.name: behind.partitioner for behind in topology.stages for cut in behind.reads
+        }
+        self._built = Built(
+            stage,
+            partitions,
+            state,
+            self._own,
+            partitioners,
+            tables or {},
+            topology.app,
+            host,
+            wait,
+        )
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
         self.outputs = self._built.outputs
@@ -78,7 +94,8 @@ class Task:
                 inputs = _SourceInput(source.topic, self.partition, self._clock, self._built)
                 self._inputs[source.topic.name] = inputs
             assert isinstance(inputs, _SourceInput)
-            inputs.roots.append(operator[source])
+            of_table = isinstance(source, TableSource)
+            (inputs.tables if of_table else inputs.roots).append(operator[source])
 
         if self.stage.redrive:
             self._inputs[self.stage.redrive] = RedriveInput(
@@ -200,11 +217,13 @@ class _SourceInput:
         self._clock = task_clock.source((topic.name, partition), topic.lateness)
         self._origin = Origin(topic.name, partition)
         self._built = built
+        self._has_state = built.stage.is_stateful
         self._decode = topic.format.decode
         self._letters = built.dead_letters(topic.name, topic.policy)
         self._keys = Keys(topic.key_format)
         self._last_ms = 0  # when its last record came, by the wall clock
         self.roots: list[Operator] = []
+        self.tables: list[Operator] = []  # these are told of deletions too
 
     @property
     def origins(self) -> list[Origin]:
@@ -224,17 +243,33 @@ class _SourceInput:
         floors = self._clock.pass_over(times)
         self._origin.watermark = self._clock.watermark
         self._origin.idle = False
-        for made in self._built.repartitionings:
-            made.origin = self._origin
+        if not self._has_state:  # else the task speaks for itself: it is behind its sources
+            for made in self._built.repartitionings:
+                made.origin = self._origin
         batch = Batch(keys, values, times, floors, records.offsets, self._origin.partition)
+        for root in self.tables:
+            root.process(batch)
+        if self.tables and self.roots and None in records.values:
+            batch = batch.where([value is not None for value in values])
         for root in self.roots:
             root.process(batch)
 
     def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
+        keys, read = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time
+        if self.tables and None in records.values:
+            return keys, *self._with_deletions(records)
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
+        return keys, values, records.timestamps if read is None else event_times(read, values)
+
+    def _with_deletions(self, records: Records) -> tuple[list[Any], Sequence[int]]:
+        """A record without a value has the time that Kafka gave it."""
+        values = [None if data is None else self._decode(data) for data in records.values]
         read = self._topic.event_time
-        times = records.timestamps if read is None else event_times(read, values)
-        return list(map(self._keys.__getitem__, records.keys)), values, times
+        if read is None:
+            return values, records.timestamps
+        there = iter(event_times(read, [value for value in values if value is not None]))
+        columns = zip(values, records.timestamps, strict=True)
+        return values, [time if value is None else next(there) for value, time in columns]
 
     def _readable(
         self, records: Records

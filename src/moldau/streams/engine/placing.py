@@ -1,8 +1,13 @@
-"""Where Java's producer puts a key: murmur2 (Apache Kafka, Utils.murmur2)."""
+"""Where a key lies: as Java's producer puts it (murmur2; Apache Kafka, Utils.murmur2), or as
+librdkafka does unless it is told otherwise (CRC32, "consistent_random")."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from zlib import crc32
+
+from moldau.streams.program import Partitioner
 
 _MASK = 0xFFFFFFFF
 
@@ -25,3 +30,13 @@ def murmur2(data: bytes) -> int:
 
 def partition_of(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _as_librdkafka(key: bytes, partitions: int) -> int:
+    return crc32(key) % partitions
+
+
+PLACES: dict[Partitioner, Callable[[bytes, int], int]] = {
+    "murmur2": partition_of,
+    "crc32": _as_librdkafka,
+}

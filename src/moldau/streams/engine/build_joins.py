@@ -1,0 +1,158 @@
+"""From the nodes of tables and joins to operators (see `build.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moldau.streams.engine.as_of import AsOfJoining
+from moldau.streams.engine.foreign import ForeignJoining, ForeignResulting
+from moldau.streams.engine.groups import Regrouping, TableAggregating
+from moldau.streams.engine.history import Tabling
+from moldau.streams.engine.intervals import IntervalJoining
+from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
+from moldau.streams.engine.operators import Mapping, Operator, Step
+from moldau.streams.engine.rows import Rows
+from moldau.streams.engine.sides import Joining, WaitingSide
+from moldau.streams.engine.table_joins import TableJoining
+from moldau.streams.join_nodes import (
+    AsOfJoin,
+    ForeignJoin,
+    ForeignResult,
+    GlobalLookup,
+    IntervalJoin,
+    Joined,
+    Latest,
+    LatestLookup,
+    Regrouped,
+    Side,
+    TableAggregated,
+    Tabled,
+    TableJoin,
+    TableLookup,
+    TableMap,
+    TableSource,
+)
+from moldau.streams.program import Aggregated, Deduplicated, Keyed, Node
+
+if TYPE_CHECKING:
+    from moldau.streams.engine.build import Built
+    from moldau.streams.topology import Stage
+
+Following = list[Operator]
+
+
+def is_ordered(node: Node, stage: Stage) -> bool:
+    """Do records leave it in an order that does not depend on how the inputs were interleaved?"""
+    if node not in stage.nodes:
+        return False
+    if isinstance(node, LatestLookup) or (isinstance(node, Side) and not node.waits):
+        return False
+    if isinstance(node, Aggregated):
+        return node.window is not None or node.is_ordered
+    if isinstance(node, Joined) and not isinstance(node, GlobalLookup):
+        return True
+    if isinstance(node, Keyed) and not isinstance(node, Regrouped):
+        return isinstance(node, Tabled | TableAggregated | ForeignResult | Deduplicated)
+    return len(node.parents) == 1 and is_ordered(node.parents[0], stage)
+
+
+def _table(node: Tabled, following: Following, built: Built) -> Operator:
+    made = Tabling(
+        node,
+        built.state.table(f"{node.name}-waiting"),
+        built.state.table(node.name),
+        built.state.watermark,
+        following,
+    )
+    for one in following:
+        if isinstance(one, TableLooking):
+            one.history = made.history
+    return made
+
+
+def _latest(node: Latest, following: Following, built: Built) -> Operator:
+    made = LatestTable(built.state.table(node.name), node.type)
+    for one in following:
+        if isinstance(one, NowLooking):
+            one.values = made.values
+    return made
+
+
+def _side(node: Side, following: Following, built: Built) -> Operator:
+    (join,) = following
+    if not node.waits:
+        return Step(following)
+    assert isinstance(join, Joining)
+    return WaitingSide(built.held(node, node.type, node.reach), node.is_left, join)
+
+
+def _lookup(node: TableLookup, following: Following, built: Built) -> Operator:
+    return TableLooking(node, following, built.late(node))
+
+
+def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
+    made = NowLooking(node, node.key, following)
+    made.values = built.tables[node.topic.name]
+    return made
+
+
+def _of_streams(kind: Any) -> Callable[[Any, Following, Built], Operator]:
+    def make(node: Any, following: Following, built: Built) -> Operator:
+        made: Operator = kind(node, built.state.watermark, following, built.late(node))
+        return made
+
+    return make
+
+
+def _rows(node: Node, built: Built, which: str, type_: Any) -> Rows:
+    return Rows(built.state.table(f"{node.name}-{which}"), type_)
+
+
+def _table_join(node: TableJoin, following: Following, built: Built) -> Operator:
+    left, right = (
+        _rows(node, built, which, side.type)
+        for which, side in zip(("lefts", "rights"), node.parents, strict=True)
+    )
+    return TableJoining(node, left, right, following)
+
+
+def _foreign(node: ForeignJoin, following: Following, built: Built) -> Operator:
+    left, right = node.parents
+    members = _rows(node, built, "members", left.parents[0].parents[0].type)
+    return ForeignJoining(node, members, _rows(node, built, "others", right.type), following)
+
+
+def _aggregated(node: TableAggregated, following: Following, built: Built) -> Operator:
+    return TableAggregating(
+        node,
+        built.held(node, node.parents[0].type),
+        built.state.table(f"{node.name}-members"),
+        built.state.table(node.name),
+        following,
+    )
+
+
+MAKERS: dict[type[Node], Callable[[Any, Following, Built], Operator]] = {
+    TableSource: lambda node, following, built: Step(following),
+    Tabled: _table,
+    Latest: _latest,
+    Side: _side,
+    TableLookup: _lookup,
+    LatestLookup: lambda node, following, built: NowLooking(node, None, following),
+    GlobalLookup: _global,
+    IntervalJoin: _of_streams(IntervalJoining),
+    AsOfJoin: _of_streams(AsOfJoining),
+    TableJoin: _table_join,
+    TableMap: lambda node, following, built: Mapping(
+        built.guard(node), lambda row: None if row is None else node.function(row), following
+    ),
+    Regrouped: lambda node, following, built: Regrouping(
+        node, built.state.table(node.name), following
+    ),
+    TableAggregated: _aggregated,
+    ForeignJoin: _foreign,
+    ForeignResult: lambda node, following, built: ForeignResulting(
+        built.held(node, node.parents[0].type), _rows(node, built, "named", object), following
+    ),
+}

@@ -1,0 +1,98 @@
+"""A stream's records, each with what a table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from moldau.streams.batch import Batch
+from moldau.streams.engine.history import History
+from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.sides import Joining
+from moldau.streams.engine.state import Table
+from moldau.streams.engine.values import ValueFormat
+from moldau.streams.join_nodes import Joined, TableLookup
+
+
+class TableLooking(Joining):
+    """What it held at the record's time. The record keeps its time and its own partition's
+    watermark, so it is late behind the join exactly where it would be without. One that is later
+    than the table's history is left out, for what was then is forgotten."""
+
+    history: History  # set by the builder: the table is built behind what looks into it
+
+    def __init__(
+        self, node: TableLookup, following: Sequence[Operator], late: Sequence[Operator]
+    ) -> None:
+        super().__init__(following, late)
+        self._merge = node.merge
+        self._is_inner = node.how == "inner"
+        self._reach = node.history
+
+    def advance(self, watermark: int) -> None:
+        rows, self.left = self.left, ()
+        if not rows:
+            return
+        reach = self._reach
+        if rows[0][6] < rows[0][7] or any(row[6] + reach < row[7] for row in rows):
+            self._too_late([row for row in rows if row[6] + reach < row[7]])
+            rows = [row for row in rows if row[6] + reach >= row[7]]
+        at, merge = self.history.at, self._merge
+        found = [at(row[4], row[6]) for row in rows]
+        if self._is_inner and None in found:
+            rows = [row for row, one in zip(rows, found, strict=True) if one is not None]
+            found = [one for one in found if one is not None]
+        if rows:
+            _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
+            self._pass(Batch(keys, list(map(merge, values, found)), times, floors, ()))
+
+
+class LatestTable(Step):
+    """A table as it is now: whatever came last of a key counts."""
+
+    def __init__(self, table: Table, type_: Any) -> None:
+        super().__init__(())
+        self._table = table
+        self._format = ValueFormat(type_)
+        self.values: dict[Any, Any] = {}
+        self._changed: dict[Any, None] = {}
+        table.saver = self._save
+        for key, data in table.load():
+            self.values[key] = self._format.decode(data)
+
+    def process(self, batch: Batch) -> None:
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            if key is None:
+                continue
+            if value is not None:
+                self.values[key] = value
+                self._changed[key] = None
+            elif self.values.pop(key, None) is not None:
+                self._changed.pop(key, None)
+                self._table.drop([key])
+
+    def _save(self) -> list[tuple[Any, Any]]:
+        changed, self._changed = self._changed, {}
+        return [(key, self._format.encode(self.values[key])) for key in changed]
+
+
+class NowLooking(Step):
+    """What it holds when the record comes. `key`: the records' own, unless it is read of them."""
+
+    values: Mapping[Any, Any]  # set by the builder
+
+    def __init__(
+        self, node: Joined, key: Callable[[Any], Any] | None, following: Sequence[Operator]
+    ) -> None:
+        super().__init__(following)
+        self._merge = node.merge
+        self._is_inner = node.how == "inner"
+        self._key = key
+
+    def process(self, batch: Batch) -> None:
+        keys = batch.keys if self._key is None else map(self._key, batch.values)
+        found = list(map(self.values.get, keys))
+        if self._is_inner and None in found:
+            chosen = [one is not None for one in found]
+            batch, found = batch.where(chosen), [one for one in found if one is not None]
+        self._pass(batch.with_values(list(map(self._merge, batch.values, found))))

@@ -1,0 +1,122 @@
+"""What the operators of joins share. Their sides tell them what has come; they work when the
+watermark is there, for all that lies before it has then come on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from moldau.streams.batch import Batch
+from moldau.streams.engine.held import Held
+from moldau.streams.engine.operators import Operator, Step
+
+Taken = tuple[int, int, Any]
+"""(since when it counts, its side's rank, the row)."""
+
+
+class Joining(Step):
+    """`left` and `right`: the rows (`held.Row`) that were released and are to be joined."""
+
+    def __init__(self, following: Sequence[Operator], late: Sequence[Operator] = ()) -> None:
+        """`late`: where records go that came too late."""
+        super().__init__(following)
+        self.left: Sequence[Any] = ()
+        self.right: Sequence[Any] = ()
+        self.late = 0
+        self._late_to = late
+
+    def process(self, batch: Batch) -> None:
+        """Records come by the sides."""
+
+    def take(self, is_left: bool, rows: Sequence[Any]) -> None:
+        if is_left:
+            self.left = rows
+        else:
+            self.right = rows
+
+    def restore(self, is_left: bool, rows: Sequence[Any]) -> None:
+        """Rows that were taken before a restart and are still within reach."""
+
+    def _taken(self, right_rank: int = 1) -> list[Taken]:
+        """What has come on both sides, in the order of event time; of one time the left first, or
+        the right with rank -1."""
+        both = [(row[0], 0, row) for row in self.left]
+        both += [(row[0], right_rank, row) for row in self.right]
+        self.left = self.right = ()
+        both.sort(key=_place)
+        return both
+
+    def _too_late(self, rows: Sequence[Any]) -> None:
+        self.late += len(rows)
+        if rows and self._late_to:
+            _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
+            for one in self._late_to:
+                one.process(Batch(keys, values, times, floors, ()))
+
+    def _emit(self, made: Iterable[tuple[Any, Any, int]]) -> None:
+        """(key, value, time) each, in the order of time."""
+        made = list(made)
+        if made:
+            keys, values, times = zip(*made, strict=True)
+            self._pass(Batch(keys, values, times, times, ()))
+
+
+def _place(one: Taken) -> tuple[int, int]:
+    return one[:2]
+
+
+class WaitingSide(Step):
+    def __init__(self, held: Held, is_left: bool, join: Joining) -> None:
+        super().__init__(())
+        self._held = held
+        self._is_left = is_left
+        self._join = join
+        join.restore(is_left, held.released_before)
+        held.released_before = []
+
+    def process(self, batch: Batch) -> None:
+        self._held.add(batch)
+
+    def advance(self, watermark: int) -> None:
+        self._join.take(self._is_left, self._held.release(watermark))
+
+
+class StreamJoining(Joining):
+    """Of two streams. What was taken before a restart and is within reach is worked through again,
+    and what comes of it thrown away."""
+
+    _right_rank = 1
+
+    def __init__(
+        self, watermark: int, following: Sequence[Operator], late: Sequence[Operator]
+    ) -> None:
+        super().__init__(following, late)
+        self._restored_to = watermark
+        self._again: list[Taken] = []
+
+    def restore(self, is_left: bool, rows: Sequence[Any]) -> None:
+        rank = 0 if is_left else self._right_rank
+        self._again += [(row[0], rank, row) for row in rows]
+
+    def advance(self, watermark: int) -> None:
+        if self._again:
+            again, self._again = self._again, []
+            self._run(
+                [one for one in sorted(again, key=_place) if not _is_late(one)], self._restored_to
+            )
+        taken = self._taken(self._right_rank)
+        late = [one[2] for one in taken if _is_late(one)]
+        if late:
+            self._too_late(late)
+            taken = [one for one in taken if not _is_late(one)]
+        self._emit(self._run(taken, watermark))
+
+    def _run(self, taken: list[Taken], watermark: int) -> list[tuple[Any, Any, int]]:
+        """What comes of the rows, and of the watermark behind them."""
+        raise NotImplementedError
+
+
+def _is_late(one: Taken) -> bool:
+    row = one[2]
+    late: bool = row[6] < row[7]  # its time lies before its own partition's watermark
+    return late

@@ -1,0 +1,248 @@
+"""Tables: the newest value of each key, and what it was before, by event time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moldau.streams import fields, types
+from moldau.streams.aggregates import Aggregate
+from moldau.streams.errors import DefinitionError
+from moldau.streams.join_nodes import (
+    ForeignJoin,
+    ForeignResult,
+    How,
+    Latest,
+    Merge,
+    Regrouped,
+    Side,
+    TableAggregated,
+    Tabled,
+    TableJoin,
+    TableMap,
+)
+from moldau.streams.joined import SUFFIX, merging
+from moldau.streams.program import Aggregated, Node, Sink, Topic
+
+if TYPE_CHECKING:
+    from moldau.streams.app import App
+    from moldau.streams.stream import Stream
+
+HISTORY_MS = 3_600_000
+
+
+class Table:
+    """A row for each key. `history`: how long, in ms of event time, what a row was is kept for
+    records that come late."""
+
+    def __init__(self, app: App, node: Node, history: int = HISTORY_MS) -> None:
+        self._app = app
+        self._node = node
+        self._history = history
+
+    @property
+    def type(self) -> Any:
+        return self._node.type
+
+    @property
+    def keyed_by(self) -> str | None:
+        """The field that its rows are keyed by, where it is known."""
+        return self._node.keyed_by
+
+    # --- of rows ----------------------------------------------------------------------------
+
+    def filter(self, function: Callable[[Any], Any]) -> Table:
+        """Only the rows for which the function is true."""
+        node = self._changes()
+        made = TableMap(
+            self._app.name_for("filter"),
+            (node,),
+            node.type,
+            node.keyed_by,
+            function=lambda row: row if function(row) else None,
+        )
+        return self._then(made)
+
+    def map(self, function: Callable[[Any], Any], type: Any = None) -> Table:
+        """Each row becomes what the function returns, under its key."""
+        type = types.returned(function) if type is None else type
+        node = self._changes()
+        return self._then(TableMap(self._app.name_for("map"), (node,), type, function=function))
+
+    def select(self, *names: str, **more: fields.Field) -> Table:
+        """Each row becomes a dict of these fields; `new=field` gives a field another name, or
+        computes it."""
+        shown = {**{name: name for name in names}, **more}
+        if not shown:
+            raise DefinitionError("select: name at least one field")
+        node = self._changes()
+        read = types.reader(node.type, shown, "select")
+        made = types.record_of(
+            "Selected", {name: types.field_type(node.type, one) for name, one in shown.items()}
+        )
+        keyed_by = node.keyed_by if shown.get(node.keyed_by or "") == node.keyed_by else None
+        return self._then(
+            TableMap(self._app.name_for("select"), (node,), made, keyed_by, function=read)
+        )
+
+    # --- by other keys ----------------------------------------------------------------------
+
+    def group_by(self, field: fields.Field) -> GroupedTable:
+        """Its rows in groups. A row that changes leaves the group that it was in."""
+        node = self._changes()
+        group = fields.getter(node.type, field, "group_by")
+        return GroupedTable(self._app, node, group, field)
+
+    def join(
+        self,
+        other: Table,
+        function: Merge | None = None,
+        *,
+        on: fields.Field | None = None,
+        how: How = "inner",
+        suffix: str = SUFFIX,
+        name: str | None = None,
+    ) -> Table:
+        """The rows of both tables with the same key; with `on`, each row with the one of the other
+        table whose key that field holds (foreign key). Follows all changes of both."""
+        if not isinstance(other, Table):
+            raise DefinitionError("join: a table is joined to a table; join the stream to it")
+        made = name or self._app.name_for("join")
+        left, right = self._changes(), other._changes()
+        keys = (
+            on if isinstance(on, str) else left.keyed_by if on is None else None,
+            right.keyed_by,
+        )
+        merge, type_ = merging(left.type, right.type, function, keys, how, suffix)
+        if on is not None:
+            return self._foreign(made, left, right, on, merge, type_, how)
+        sides = (self._side(made, left, True), self._side(made, right, False))
+        return self._then(TableJoin(made, sides, type_, left.keyed_by, how=how, merge=merge))
+
+    def _foreign(
+        self,
+        name: str,
+        left: Node,
+        right: Node,
+        on: fields.Field,
+        merge: Merge,
+        type_: Any,
+        how: How,
+    ) -> Table:
+        if how == "outer":
+            raise DefinitionError("join: by a foreign key there is inner and left")
+        add = self._app.add
+        members = add(
+            Regrouped(
+                f"{name}-members",
+                (left,),
+                _with(left.type),
+                group=fields.getter(left.type, on, "join"),
+            )
+        )
+        keeps = how == "left"
+        side = Side(f"{name}-left", (members,), members.type, is_left=True, keeps_no_key=keeps)
+        sides = (add(side), self._side(name, right, False))
+        met = ForeignJoin(name, sides, _with(type_), how=how, merge=merge)
+        result = ForeignResult(f"{name}-result", (add(met),), type_, left.keyed_by)
+        return self._then(result)
+
+    # --- out --------------------------------------------------------------------------------
+
+    def stream(self) -> Stream:
+        """Its changes as records, in the order of event time; a row that goes is None."""
+        from moldau.streams.stream import Stream
+
+        return Stream(self._app, self._changes())
+
+    def to(self, topic: str | Topic) -> Table:
+        """Each change, under its key; a row that goes becomes a record without a value. The topic
+        may be compacted."""
+        if isinstance(topic, str):
+            topic = self._app.topic(topic)
+        self._app.add(Sink(self._app.name_for("to"), (self._node,), topic=topic))
+        return self
+
+    # --- for the joins ----------------------------------------------------------------------
+
+    def tabled(self) -> Tabled:
+        """What it was at a time, for joins with streams."""
+        node = self._changes()
+        if isinstance(node, Tabled):
+            return node
+        for child in node.children:
+            if isinstance(child, Tabled):
+                return child
+        name = f"{node.name}-history"
+        made = Tabled(name, (node,), node.type, node.keyed_by, history=self._history)
+        self._app.add(made)
+        return made
+
+    def latest(self) -> Latest:
+        """What it is now, for joins at="now"."""
+        node = self._node.parents[0] if isinstance(self._node, Tabled) else self._node
+        for child in node.children:
+            if isinstance(child, Latest):
+                return child
+        made = Latest(f"{self._node.name}-latest", (node,), node.type, node.keyed_by)
+        self._app.add(made)
+        return made
+
+    def _changes(self) -> Node:
+        if isinstance(self._node, Aggregated):
+            self._node.is_ordered = True
+        return self._node
+
+    def _side(self, join: str, node: Node, is_left: bool) -> Node:
+        name = f"{join}-{'left' if is_left else 'right'}"
+        return self._app.add(Side(name, (node,), node.type, node.keyed_by, is_left=is_left))
+
+    def _then(self, node: Node) -> Table:
+        return Table(self._app, self._app.add(node), self._history)
+
+
+class GroupedTable:
+    """Rows of a table by another field."""
+
+    def __init__(self, app: App, node: Node, group: fields.Getter, field: fields.Field) -> None:
+        self._app = app
+        self._node = node
+        self._group = group
+        self._label = fields.label(field, "key")
+        self._group_type = types.field_type(node.type, field)
+
+    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Table:
+        """Over the rows that each group has: one row for each group, and none for a group without
+        rows. `fold` needs remove= to be fast; without it, a group is added up anew when it
+        changes."""
+        if not aggregates:
+            raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
+        if self._label in aggregates:
+            raise DefinitionError(f"agg: {self._label} is in the result already")
+        parent, add = self._node, self._app.add
+        made = name or self._app.name_for("agg")
+        regrouped = Regrouped(f"{made}-members", (parent,), _with(parent.type), group=self._group)
+        node = TableAggregated(
+            made,
+            (add(regrouped),),
+            types.aggregated(parent.type, self._label, self._group_type, None, aggregates),
+            self._label,
+            aggregates=aggregates,
+            label=self._label,
+            member_type=parent.type,
+        )
+        return Table(self._app, add(node))
+
+
+class GlobalTable:
+    """All partitions of a topic, in every worker, as they are now."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.type = topic.type
+        self.keyed_by = topic.key
+
+
+def _with(type_: Any) -> Any:
+    """Of a key and a value, or None."""
+    return Any if type_ in (Any, object, dict, list) else tuple[Any, type_ | None]
