@@ -245,4 +245,4 @@ class GlobalTable:
 
 def _with(type_: Any) -> Any:
     """Of a key and a value, or None."""
-    return Any if type_ in (Any, object, dict, list) else tuple[Any, type_ | None]
+    return Any if type_ in (Any, dict, list) else tuple[Any, type_ | None]

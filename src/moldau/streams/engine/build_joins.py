@@ -153,6 +153,6 @@ MAKERS: dict[type[Node], Callable[[Any, Following, Built], Operator]] = {
     TableAggregated: _aggregated,
     ForeignJoin: _foreign,
     ForeignResult: lambda node, following, built: ForeignResulting(
-        built.held(node, node.parents[0].type), _rows(node, built, "named", object), following
+        built.held(node, node.parents[0].type), _rows(node, built, "named", Any), following
     ),
 }

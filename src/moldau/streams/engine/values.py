@@ -8,7 +8,7 @@ from typing import Any, Optional
 from moldau.streams.engine import coding
 from moldau.streams.models import decode_hook, encode_hook
 
-_UNDECLARED = (Any, object, dict, list)
+_UNDECLARED = (Any, dict, list)
 _PLAIN = {str, int, bytes, bool, float, type(None)}
 
 
