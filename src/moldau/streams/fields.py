@@ -21,7 +21,10 @@ Getter = Callable[[Any], Any]
 def names_of(type_: Any) -> tuple[str, ...] | None:
     """The fields that a type declares; None: it declares none."""
     if is_typeddict(type_):
-        return tuple(type_.__annotations__)
+        try:
+            return tuple(type_.__annotations__)
+        except NameError:  # CPython 3.14: of what an annotation names, not all can be seen
+            return tuple(sorted(type_.__required_keys__ | type_.__optional_keys__))
     if dataclasses.is_dataclass(type_):
         return tuple(one.name for one in dataclasses.fields(type_))
     descriptor = getattr(type_, "DESCRIPTOR", None)

@@ -6,6 +6,8 @@ JSON in the one documented form: times are ISO 8601 in UTC, a Decimal is a strin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from moldau.streams.errors import DefinitionError
@@ -26,14 +28,27 @@ class Schema(Protocol):
     def of(self, type_: Any, topic: str) -> Format: ...
 
 
+@contextmanager
+def _readable(type_: Any, form: str) -> Iterator[None]:
+    """Raises DefinitionError for a type that has no such form, or whose annotations name what
+    cannot be seen when the program runs."""
+    try:
+        yield
+    except TypeError as error:
+        raise DefinitionError(f"{type_!r} cannot be read from {form}: {error}") from None
+    except NameError as error:
+        raise DefinitionError(
+            f"{type_!r} cannot be read from {form}: {error}; what its annotations name must be "
+            "defined in its module, not in a function or under TYPE_CHECKING"
+        ) from None
+
+
 class Json:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
-        try:
+        with _readable(type_, "JSON"):
             self.decode = msgspec.json.Decoder(type_, dec_hook=decode_hook).decode
-        except TypeError as error:
-            raise DefinitionError(f"{type_!r} cannot be read from JSON: {error}") from None
         self.encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
 
@@ -41,7 +56,8 @@ class MessagePack:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
-        self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
+        with _readable(type_, "MessagePack"):
+            self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
         self.encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
 
 

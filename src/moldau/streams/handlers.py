@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 from collections.abc import Callable
-from itertools import pairwise
-from typing import Any, Literal
+from types import CodeType
+from typing import Any, Literal, NamedTuple
 
 from moldau.streams.errors import DefinitionError
 
@@ -28,31 +29,53 @@ def form_of(function: Callable[..., Any], batch: BatchForm | None) -> str:
     return "stream" if _iterates(function) else "async"
 
 
+class _Step(NamedTuple):
+    """An instruction, the same in every CPython: 3.13 began to load or store two names in one."""
+
+    name: str
+    value: Any
+
+    @classmethod
+    def of(cls, code: CodeType) -> list[_Step]:
+        steps = []
+        for one in dis.get_instructions(code):
+            if isinstance(one.argval, tuple) and one.opname.startswith(("LOAD_FAST", "STORE_FAST")):
+                pair = re.findall("(?:LOAD|STORE)_FAST", one.opname)
+                steps += [cls(name, value) for name, value in zip(pair, one.argval, strict=True)]
+            elif one.opname == "BINARY_SUBSCR" or one.argrepr == "[]":  # BINARY_OP since 3.14
+                steps.append(cls("SUBSCRIPT", None))
+            else:
+                steps.append(cls(one.opname, one.argval))
+        return steps
+
+    def loads(self, parameter: str | None) -> bool:
+        return self.name.startswith("LOAD_") and self.value == parameter
+
+
 def _iterates(function: Callable[..., Any]) -> bool:
     """Does it say `async for … in` its parameter, or pass it to what it iterates over?"""
     code = inspect.unwrap(function).__code__
     names = code.co_varnames[: code.co_argcount]
     parameter = names[-1] if names else None
-    instructions = list(dis.get_instructions(code))
-    for at, one in enumerate(instructions):
-        if one.opname == "GET_AITER":
-            before = instructions[max(at - 8, 0) : at]
-            if any(_loads(other, parameter) for other in before):
-                return not _reads_fields(instructions, parameter)
+    steps = _Step.of(code)
+    for at, one in enumerate(steps):
+        if one.name == "GET_AITER":
+            before = steps[max(at - 8, 0) : at]
+            if any(other.loads(parameter) for other in before):
+                return not _reads_fields(steps, parameter)
     return False
 
 
-def _loads(one: dis.Instruction, parameter: str | None) -> bool:
-    return one.opname.startswith("LOAD_") and (
-        one.argval == parameter or (isinstance(one.argval, tuple) and parameter in one.argval)
-    )
-
-
-def _reads_fields(instructions: list[dis.Instruction], parameter: str | None) -> bool:
-    """`record.field`: then it is a record, and what is iterated over is something else."""
+def _reads_fields(steps: list[_Step], parameter: str | None) -> bool:
+    """`record.field`, `record["field"]`: then it is a record, and what is iterated over is
+    something else."""
     return any(
-        _loads(one, parameter) and after.opname == "LOAD_ATTR" and after.argval not in _STREAMS
-        for one, after in pairwise(instructions)
+        one.loads(parameter)
+        and (
+            (after.name in ("LOAD_ATTR", "LOAD_METHOD") and after.value not in _STREAMS)
+            or (after.name.startswith("LOAD_") and then.name == "SUBSCRIPT")
+        )
+        for one, after, then in zip(steps, steps[1:], steps[2:], strict=False)
     )
 
 
