@@ -1,52 +1,269 @@
-"""Types whose annotations name what the running program cannot see."""
+"""From types to bytes and back: JSON, MessagePack, raw, Avro, Protobuf, with a registry too."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypedDict
 
+import msgspec
+import pydantic
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from moldau.streams import fields
-from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Json, MessagePack
+import moldau
+from moldau.streams.avro import schema_of
+from moldau.streams.engine.redriving import told_by
+from moldau.streams.errors import DefinitionError, StreamsError, Trouble
+from moldau.streams.named_formats import format_of
+from moldau.streams.registry import Registry
+from tests.streams.sales import Sale, sale
 
-
-def order_type() -> Any:
-    class Customer(TypedDict):
-        name: str
-
-    class Order(TypedDict):
-        key: str
-        customer: Customer
-
-    return Order
+NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("form", [Json, MessagePack])
-def test_a_type_that_is_not_found_is_named(form: Callable[[Any], Any]) -> None:
-    with pytest.raises(DefinitionError, match=r"Order.*'Customer' is not defined.*in its module"):
-        form(order_type())
+class Line(msgspec.Struct):
+    item: str
+    price: Decimal
 
 
-@pytest.mark.parametrize("form", [Json, MessagePack])
-def test_a_type_without_that_form_is_named(form: Callable[[Any], Any]) -> None:
-    with pytest.raises(DefinitionError, match=r"int.*str.*cannot be read from"):
-        form(int | str | list[int] | set[int])
+class Order(msgspec.Struct):
+    id: int
+    at: datetime
+    lines: list[Line]
+    gift: Line | None = None
+    tags: dict[str, float] = {}
 
 
-def test_the_names_of_its_fields_are_known_all_the_same() -> None:
-    assert set(fields.names_of(order_type()) or ()) == {"key", "customer"}
-    with pytest.raises(DefinitionError, match="did you mean 'customer'"):
-        fields.check(order_type(), "custmer", "select")
+class Typed(TypedDict):
+    id: int
+    at: datetime
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated at once")
-def test_also_where_annotations_are_evaluated_late() -> None:
-    names: dict[str, Any] = {"TypedDict": TypedDict}
-    source = "class Order(TypedDict):\n    key: str\n    customer: Customer\n"
-    exec(compile(source, "orders.py", "exec", dont_inherit=True), names)
-    assert set(fields.names_of(names["Order"]) or ()) == {"key", "customer"}
-    with pytest.raises(DefinitionError, match="'Customer' is not defined"):
-        Json(names["Order"])
+@dataclass
+class Plain:
+    id: int
+    at: datetime
+
+
+class Model(pydantic.BaseModel):  # type: ignore[misc]
+    id: int
+    at: datetime
+
+
+ORDER = Order(7, NOON, [Line("tea", Decimal("1.10"))], None, {"a": 0.5})
+
+
+def _message(name: str) -> Any:
+    """A class as protoc makes it: string category = 1, int64 amount = 2."""
+    file = descriptor_pb2.FileDescriptorProto(name="sale.proto", package="shop", syntax="proto3")
+    for message in ("Sale", "Refund"):
+        made = file.message_type.add(name=message)
+        made.field.add(name="category", number=1, type=9, label=1)
+        made.field.add(name="amount", number=2, type=3, label=1)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"shop.{name}"))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """As Confluent's registry answers."""
+
+    def _answer(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        schemas = self.server.schemas  # type: ignore[attr-defined]
+        id = int(self.path.rpartition("/")[2])
+        if id <= len(schemas):
+            self._answer(200, {"schema": schemas[id - 1][1]["schema"]})
+        else:
+            self._answer(404, {"error_code": 40403, "message": "Schema not found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "refuse" in self.path:
+            self._answer(409, {"error_code": 409, "message": "Schema being registered is ..."})
+            return
+        self.server.schemas.append((self.path, body))  # type: ignore[attr-defined]
+        self._answer(200, {"id": len(self.server.schemas)})  # type: ignore[attr-defined]
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def registry() -> Iterator[Any]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.schemas = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def url(server: Any) -> str:
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+@pytest.mark.parametrize("named", ["json", "msgpack", "avro"])
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (Order, ORDER),
+        (Typed, Typed(id=1, at=NOON)),
+        (Plain, Plain(1, NOON)),
+        (Model, Model(id=1, at=NOON)),
+    ],
+)
+def test_a_value_comes_back_as_its_type(named: str, type_: Any, value: Any) -> None:
+    format = format_of(type_, named, "orders")
+    assert format.decode(format.encode(value)) == value
+
+
+def test_an_avro_schema_is_made_from_the_type() -> None:
+    schema = schema_of(Order, "orders")
+    line = {
+        "type": "record",
+        "name": "Line",
+        "fields": [{"name": "item", "type": "string"}, {"name": "price", "type": "string"}],
+    }
+    assert schema["fields"] == [
+        {"name": "id", "type": "long"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "lines", "type": {"type": "array", "items": line}},
+        {"name": "gift", "type": ["null", "Line"]},
+        {"name": "tags", "type": {"type": "map", "values": "double"}},
+    ]
+    with pytest.raises(DefinitionError, match=r"Avro has no schema for typing.Any"):
+        schema_of(Any, "orders")
+
+
+def test_an_avro_decimal_is_one_where_the_schema_says_so() -> None:
+    price = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
+    schema = {"type": "record", "name": "Line", "fields": [{"name": "price", "type": price}]}
+    format = format_of(dict, moldau.Avro(json.dumps(schema)), "lines")
+    assert format.decode(format.encode({"price": Decimal("1.10")})) == {"price": Decimal("1.10")}
+
+
+def test_avro_in_the_registrys_wire_format(registry: Any) -> None:
+    format = format_of(Order, moldau.Avro(registry=url(registry)), "orders")
+    data = format.encode(ORDER)
+    assert data[:5] == b"\0\0\0\0\1"
+    assert format.decode(data) == ORDER
+    format.encode(ORDER)
+    ((path, body),) = registry.schemas  # told once
+    assert path == "/subjects/orders-value/versions"
+    assert json.loads(body["schema"])["name"] == "Order"
+
+
+def test_avro_is_read_with_the_schema_of_its_writer(registry: Any) -> None:
+    """Which has a field more, and one less."""
+    fields = [{"name": "note", "type": "string"}, {"name": "id", "type": "long"}]
+    older = {"type": "record", "name": "Order", "fields": fields}
+
+    class Reader(msgspec.Struct):
+        id: int
+        extra: str = "none"
+
+    written = format_of(dict, moldau.Avro(older, url(registry)), "orders")
+    data = written.encode({"note": "n", "id": 3})
+    read = format_of(Reader, moldau.Avro(registry=url(registry)), "orders")
+    assert read.decode(data) == Reader(3)
+
+
+@pytest.mark.parametrize(("name", "index"), [("Sale", b"\0"), ("Refund", b"\2\2")])
+def test_protobuf_plain_and_in_the_registrys_wire_format(
+    registry: Any, name: str, index: bytes
+) -> None:
+    type_ = _message(name)
+    one = type_(category="books", amount=300)
+    plain = format_of(type_, None, "sales")
+    assert plain.encode(one) == one.SerializeToString()
+    assert plain.decode(plain.encode(one)) == one
+    wired = format_of(type_, moldau.Protobuf(url(registry)), "sales")
+    assert wired.encode(one) == b"\0\0\0\0\1" + index + one.SerializeToString()
+    assert wired.decode(wired.encode(one)) == one
+    assert registry.schemas[0][1]["schemaType"] == "PROTOBUF"
+
+
+@pytest.mark.parametrize("named", ["protobuf", "pydantic"])
+def test_messages_and_models_cross_a_repartition(named: str) -> None:
+    class Model(pydantic.BaseModel):  # type: ignore[misc]
+        category: str
+        amount: int
+
+    type_ = _message("Sale") if named == "protobuf" else Model
+    app = moldau.App("shop")
+    sales = app.topic("sales", type_)
+    totals = app.stream(sales).group_by("category").agg(total=moldau.sum("amount"))
+    totals.to("totals")
+    with pytest.raises(DefinitionError, match="did you mean 'category'"):
+        app.stream(sales).group_by("categry")
+    with moldau.testing.run(app, partitions=2) as t:
+        t[sales].send(type_(category="a", amount=1), type_(category="a", amount=2))
+        assert t["totals"].values()[-1] == {"category": "a", "total": 3}
+
+
+def test_promise_17_trouble_with_the_registry_is_never_a_records_fault(registry: Any) -> None:
+    format = moldau.Avro(registry=url(registry))
+    app = moldau.App("shop")
+    sales = app.topic("sales", Sale, format=format)
+    app.stream(sales).to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send_raw(b"no header", b"\0\0\0\0\x63unknown")
+        told = [told_by(one.headers or [])["message"] for one in t["shop-dlq"].records()]
+        assert told[0].startswith("it is not in the registry's wire format")
+        assert told[1].endswith("has no schema 99")
+        t[sales].send(sale(1))
+        assert len(t["out"].values()) == 1
+
+
+def test_a_registry_that_is_away_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moldau.streams.registry.PAUSES_S", (0.0,))
+    app = moldau.App("shop")
+    sales = app.topic("sales", Sale, format=moldau.Avro(registry="http://127.0.0.1:1"))
+    app.stream(sales).to("out")
+    with moldau.testing.run(app) as t:
+        with pytest.raises(Trouble, match=r"schema registry http://127.0.0.1:1 does not answer"):
+            t[sales].send_raw(b"\0\0\0\0\1data")
+        assert t["shop-dlq"].records() == []
+
+
+def test_a_schema_that_is_refused_says_why(registry: Any) -> None:
+    made = Registry(url(registry).replace("://", "://user:secret@"))
+    with pytest.raises(StreamsError, match="refuses the schema of refuse: Schema being registered"):
+        made.register("refuse", "{}", "AVRO")
+
+
+def test_a_format_of_ones_own() -> None:
+    class Upper:
+        @staticmethod
+        def decode(data: bytes) -> str:
+            return data.decode().lower()
+
+        @staticmethod
+        def encode(value: str) -> bytes:
+            return value.upper().encode()
+
+    app = moldau.App("shop")
+    words = app.topic("words", str, format=Upper())
+    app.stream(words).to(app.topic("out", str, format=Upper()))
+    with moldau.testing.run(app) as t:
+        t[words].send("a word")
+        assert [one.value for one in t["out"].records()] == [b"A WORD"]
+    with pytest.raises(DefinitionError, match="format='yaml' is not one of json"):
+        app.topic("x", format="yaml")
+    with pytest.raises(DefinitionError, match="needs a class that protoc has made"):
+        app.topic("x", Sale, format="protobuf")
