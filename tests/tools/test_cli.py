@@ -161,6 +161,8 @@ def test_offsets_are_shown_and_records_deleted(moldau: Moldau, topic: str) -> No
     assert json.loads(moldau("offsets", "list", topic, "--json").stdout) == [first, second]
     late = moldau("offsets", "list", topic, "--at", "2999-01-01T00:00:00.000", "--json")
     assert [row["at"] for row in json.loads(late.stdout)] == [3, 0]
+    ago = moldau("offsets", "list", f"{topic}:0", "--at", "@-1h", "--json")
+    assert [row["at"] for row in json.loads(ago.stdout)] == [0]
     assert moldau("offsets", "delete", topic, "--before", "2", "-p", "0").returncode == 0
     after = json.loads(moldau("offsets", "list", topic, "--json").stdout)
     assert [row["begin"] for row in after] == [2, 0]

@@ -20,6 +20,7 @@ class Grammar(NamedTuple):
     changing: Sequence[str] = ()
     always: Mapping[str, Values] = {}
     stdin: Sequence[str] = ()
+    notes: Sequence[str] = ()  # as in stories: what is made the same before it is compared
 
     def draw(self, rng: Random, tool: str, servers: str) -> tuple[list[str], str | None]:
         count = rng.choice((1,) * 14 + (0, 2))
@@ -346,7 +347,89 @@ _DELETE = Grammar(
     changing=("--offset-json-file",),
 )
 
+_CLUSTER = Grammar(
+    actions=(["cluster-id"], ["list-endpoints"], ["unregister"]),
+    often={},
+    options={
+        "--id": ("7", "x", "-1"),
+        "-i": ("7", "99999999999"),
+        "--config": _CONFIG,
+        "--command-config": _CONFIG,
+        "--include-fenced-brokers": None,
+        "--include": None,
+    },
+)
+
+
+class _FeaturesGrammar(Grammar):
+    """The connection stands before the action."""
+
+    def draw(self, rng: Random, tool: str, servers: str) -> tuple[list[str], str | None]:
+        words, stdin = super().draw(rng, tool, servers)
+        where = ["--bootstrap-server", servers]
+        if words[2:4] == where and rng.random() < 0.9:
+            words = [tool, *where, words[1], *words[4:]]
+        return words, stdin
+
+
+_FEATURES = Grammar(
+    actions=(["describe"], ["upgrade", "--dry-run"], ["downgrade", "--dry-run"],
+             ["disable", "--dry-run"], ["version-mapping"], ["feature-dependencies"]),
+    often={},
+    options={
+        "--feature": ("group.version=1", "group.version=0", "metadata.version=20", "nonsense=1", "group.version",
+                      "share.version=9", "transaction.version=x", "kraft.version=1", "group.version=-1", "=1"),
+        "--release-version": ("4.3-IV0", "4.3", "3.9-IV0", "x", "3.0-IV1", "4.4-IV0"),
+        "--metadata": ("4.3-IV0", "3.9", "x", "3.3-IV0"),
+        "--unsafe": None,
+        "--dry-run": None,
+        "--node-id": ("1", "x", "-2"),
+        "--command-config": _CONFIG,
+    },
+)  # fmt: skip
+_PERF = Grammar(
+    actions=([],),
+    always={"--topic": ("victim",), "--num-records": ("5", "1", "0", "-1", "x", "20")},
+    often={"--throughput": ("-1", "1000", "0", "x", "0.5e4"), "--record-size": ("10", "1", "0", "-5", "x")},
+    options={
+        "--record-size": ("10",),
+        "--payload-file": ("one.csv", "none.csv", "/dev/null"),
+        "--payload-monotonic": None,
+        "--payload-delimiter": (",", "\\n", ""),
+        "--producer-props": ("acks=1", "acks", "a=b=c", "linger.ms=x"),
+        "--command-property": ("acks=1", "acks", "batch.size=10", "client.id=me"),
+        "--producer.config": _CONFIG,
+        "--command-config": _CONFIG,
+        "--transactional-id": ("t1",),
+        "--transaction-duration-ms": ("100", "0", "x"),
+        "--warmup-records": ("1", "5", "-1", "x"),
+        "--reporting-interval": ("5000", "0", "x"),
+    },
+    notes=("numbers",),
+)  # fmt: skip
+_VERIFIABLE = Grammar(
+    actions=([],),
+    always={"--max-messages": ("0", "1", "3", "3", "x")},
+    often={"--topic": ("victim",)},
+    options={
+        "--throughput": ("-1", "100", "x", "0"),
+        "--acks": ("-1", "0", "1", "2", "x", "all"),
+        "--producer.config": _CONFIG,
+        "--command-config": _CONFIG,
+        "--message-create-time": ("1700000000000", "-1", "x"),
+        "--value-prefix": ("7", "-1", "x"),
+        "--repeating-keys": ("2", "0", "1", "x"),
+        "--topic": ("a b", "victim"),
+    },
+    notes=("numbers",),
+)  # fmt: skip
+
 TOOLS: Mapping[str, Grammar] = {
+    "kafka-broker-api-versions": Grammar(([],), {}, {"--command-config": _CONFIG}),
+    "kafka-cluster": _CLUSTER,
+    "kafka-features": _FeaturesGrammar(*_FEATURES),
+    "kafka-producer-perf-test": _PERF,
+    "kafka-verifiable-producer": _VERIFIABLE,
     "kafka-topics": _TOPICS,
     "kafka-consumer-groups": _GroupsGrammar(*_GROUPS),
     "kafka-configs": _ConfigsGrammar(*_CONFIGS),

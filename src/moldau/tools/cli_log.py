@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from moldau.tools.cli_bar import Bar
 from moldau.tools.cli_frame import Failure, guarded, parser, print_json, show
-
-_BAR = 30
-_EACH = 16 * 1024 * 1024  # bytes between two steps of the bar
 
 
 def options() -> argparse.ArgumentParser:
@@ -93,14 +90,14 @@ def _text(data: bytes | None) -> str | None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     segments = _segments(arguments.path)
-    bar = _Bar(sum(path.stat().st_size for path in segments))
+    bar = Bar(sum(path.stat().st_size for path in segments), "bytes")
     rows = [_check(path, bar) for path in segments]
     bar.end()
     show(rows, ["file", "batches", "records", "bytes", "problem"], arguments.json)
     return 1 if any(row["problem"] for row in rows) else 0
 
 
-def _check(path: Path, bar: _Bar) -> dict[str, object]:
+def _check(path: Path, bar: Bar) -> dict[str, object]:
     from moldau.protocol.records import CorruptBatch, batches, check_crc, iterate
     from moldau.tools.dump_records import content_of
 
@@ -143,24 +140,3 @@ def _index_problem(path: Path) -> str:
     except (OSError, ValueError) as error:
         return f"an index beside it: {error}"
     return "; ".join(line.strip() for line in findings.lines())
-
-
-class _Bar:
-    """How far it is, on a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self._total = max(total, 1)
-        self._done = self._told = 0
-        self._is_shown = sys.stderr.isatty() and total > _EACH
-
-    def step(self, size: int) -> None:
-        self._done += size
-        if self._is_shown and self._done - self._told >= _EACH:
-            self._told = self._done
-            full = self._done * _BAR // self._total
-            line = f"\r[{'#' * full:<{_BAR}}] {100 * self._done // self._total} %"
-            print(line, end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self._is_shown:
-            print(f"\r{' ' * (_BAR + 10)}\r", end="", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
@@ -13,14 +14,14 @@ from moldau.tools.cli_frame import (
     Failure,
     add_common,
     admin,
-    did_you_mean,
     guarded,
     parser,
     print_json,
     show,
     with_action,
 )
-from moldau.tools.java_time import BadTime, parse_moment
+from moldau.tools.cli_places import partitions_of
+from moldau.tools.cli_where import parse_time
 
 TopicPartition = tuple[str, int]
 
@@ -36,9 +37,13 @@ def options() -> argparse.ArgumentParser:
     listing = actions.add_parser(
         "list", help="begin, end and number of records (what `moldau offsets` alone does)"
     )
-    listing.add_argument("topic", nargs="*", help="all but internal topics if none is named")
     listing.add_argument(
-        "--at", metavar="TIME", help="the offsets at a time such as 2026-11-24T10:30:00.000"
+        "topic", nargs="*", help="names, TOPIC:0,1, patterns; all but internal if none is named"
+    )
+    listing.add_argument(
+        "--at",
+        metavar="TIME",
+        help="the offsets at a time: 2026-11-24T10:30, 1700000000000 or @-2h",
     )
     delete = actions.add_parser("delete", help="delete the records before an offset, for good")
     delete.add_argument("topic")
@@ -58,21 +63,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _places(connection: Admin, topics: list[str]) -> list[TopicPartition]:
-    known = list_partitions(connection)
-    names = {topic for topic, _ in known}
-    for topic in topics:
-        if topic not in names:
-            raise Failure(did_you_mean(topic, sorted(names), "topic", "moldau topics"))
-    if topics:
-        return [place for place in known if place[0] in topics]
-    return list_partitions(connection, internal=False)
+    if not topics:
+        return list_partitions(connection, internal=False)
+    return sorted(partitions_of(connection, topics))
 
 
 def _list(connection: Admin, arguments: argparse.Namespace) -> int:
     places = _places(connection, arguments.topic)
     begins = list_offsets_of_each(connection, places, EARLIEST)
     ends = list_offsets_of_each(connection, places, LATEST)
-    wanted = None if arguments.at is None else _moment(arguments.at)
+    wanted = None if arguments.at is None else parse_time(arguments.at, _now_ms)
     at = {} if wanted is None else list_offsets_of_each(connection, places, wanted)
     rows: list[dict[str, object]] = []
     failed = 0
@@ -103,11 +103,8 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text)
-    except BadTime as error:
-        raise Failure(f"{error}. Write it as 2026-11-24T10:30:00.000.") from None
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _delete(connection: Admin, arguments: argparse.Namespace) -> int:

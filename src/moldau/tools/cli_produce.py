@@ -57,7 +57,7 @@ def options() -> argparse.ArgumentParser:
     top.add_argument(
         "--keep-partitions", action="store_true", help="with json: into the partition it names"
     )
-    top.add_argument("--timestamp", metavar="TIME", help="2026-11-24T10:30, ms since 1970 or -2h")
+    top.add_argument("--timestamp", metavar="TIME", help="2026-11-24T10:30, ms since 1970 or @-2h")
     top.add_argument("-z", "--compression", choices=CODECS, default="none")
     top.add_argument("--acks", choices=("0", "1", "all"), default="all")
     top.add_argument("--rate", type=float, metavar="N", help="at most N records a second")

@@ -42,7 +42,7 @@ def parse_where(text: str, now_ms: Callable[[], int]) -> Where:
     if text in _NAMES:
         return Where("earliest" if _NAMES[text] == EARLIEST else "latest")
     if text.startswith("@"):
-        return Where("time", parse_time(text[1:], now_ms))
+        return Where("time", parse_time(text, now_ms))
     if _NUMBER.fullmatch(text) and abs(int(text)) <= _BIG:
         kind = {"-": "end", "+": "begin"}.get(text[0], "offset")
         return Where(kind, abs(int(text)))
@@ -53,14 +53,18 @@ def parse_where(text: str, now_ms: Callable[[], int]) -> Where:
 
 
 def parse_time(text: str, now_ms: Callable[[], int]) -> int:
-    """A time in ms since 1970: a date, ms, or so long ago. Raises Failure."""
+    """A time in ms since 1970: a date, ms, or so long ago. Raises Failure.
+
+    A `@` may stand before it: `--at -2h` would be two options to argparse, `--at @-2h` is not.
+    """
+    text = text.removeprefix("@")
     try:
         if text.startswith("-"):
             return now_ms() - parse_length(text[1:])
         return int(text) if text.isdecimal() else parse_date(text)
     except ValueError:
         raise Failure(
-            f"{text!r} is no time: write it as 2026-11-24T10:30, 1700000000000 or -2h."
+            f"{text!r} is no time: write it as 2026-11-24T10:30, 1700000000000 or @-2h."
         ) from None
 
 
