@@ -1,5 +1,6 @@
 """A broker for the tests of this room, started once."""
 
+import io
 import os
 import socket
 import subprocess
@@ -40,6 +41,33 @@ def moldau(bootstrap_servers: str) -> Moldau:
             timeout=60,
             env={**os.environ, "MOLDAU_BOOTSTRAP_SERVERS": bootstrap_servers, **more},
         )
+
+    return run
+
+
+@pytest.fixture
+def moldau_here(bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch) -> Moldau:
+    """As `moldau`, in this process: a tenth of the time, for what a process of its own adds
+    nothing to."""
+    from moldau.__main__ import main
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        with monkeypatch.context() as patch:
+            patch.setenv("MOLDAU_BOOTSTRAP_SERVERS", bootstrap_servers)
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
+            patch.setattr("sys.stdout", out)
+            patch.setattr("sys.stderr", err)
+            try:
+                code = main(words)
+            except SystemExit as end:  # argparse's
+                code = int(end.code or 0)
+        texts = []
+        for stream in (out, err):
+            stream.flush()
+            stream.seek(0)
+            texts.append(stream.read())
+        return subprocess.CompletedProcess([*words], code, *texts)
 
     return run
 

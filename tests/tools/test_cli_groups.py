@@ -11,6 +11,12 @@ from confluent_kafka import Consumer
 
 from tests.tools.conftest import Moldau
 
+
+@pytest.fixture
+def moldau(moldau_here: Moldau) -> Moldau:
+    return moldau_here
+
+
 Offsets = dict[tuple[str, int], int]
 
 

@@ -10,6 +10,11 @@ from moldau.tools.latencies import Latencies
 from tests.tools.conftest import Moldau
 
 
+@pytest.fixture
+def moldau(moldau_here: Moldau) -> Moldau:
+    return moldau_here
+
+
 def test_what_is_produced_is_consumed(moldau: Moldau, topic: str) -> None:
     sent = moldau("perf", "produce", topic, "-n", "500", "-s", "20", "--warmup", "100", "--json")
     assert sent.returncode == 0, sent.stderr

@@ -9,6 +9,12 @@ import pytest
 
 from tests.tools.conftest import Moldau
 
+
+@pytest.fixture
+def moldau(moldau_here: Moldau) -> Moldau:
+    return moldau_here
+
+
 T0 = 1_700_000_000_000
 
 
@@ -71,7 +77,7 @@ def test_files_are_records_or_lines(moldau: Moldau, topic: str, tmp_path: Path) 
         ("--grep [14]", "1 4"),
         ("--grep k0", "0"),
         ("-p 1", ""),
-        ("-f -o 3 --idle 500ms", "3 4"),
+        ("-f -o 3 --idle 100ms", "3 4"),
     ],
 )
 def test_a_part_is_consumed(moldau: Moldau, topic: str, words: str, values: str) -> None:
@@ -80,6 +86,7 @@ def test_a_part_is_consumed(moldau: Moldau, topic: str, words: str, values: str)
     assert (ran.returncode, ran.stdout.split()) == (0, values.split()), ran.stderr
 
 
+@pytest.mark.slow
 def test_a_group_goes_on_where_it_was(moldau: Moldau, topic: str) -> None:
     produced(moldau, topic, *"01234")
     group = ("-g", f"g-{topic}")

@@ -9,6 +9,11 @@ import pytest
 from tests.tools.conftest import Moldau
 
 
+@pytest.fixture
+def moldau(moldau_here: Moldau) -> Moldau:
+    return moldau_here
+
+
 def test_values_may_be_written_as_people_do(moldau: Moldau, topic: str) -> None:
     made = moldau("topics", "create", f"{topic}-b", f"{topic}-c", "-c", "retention.ms=7d",
                   "-c", "segment.bytes=2MB", "--json")  # fmt: skip
