@@ -25,6 +25,7 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
+from moldau.streams.global_tables import GlobalTables
 from moldau.streams.guarantees import guarantee
 from moldau.streams.hosting import AnyTask, Hosting, task_of
 from moldau.streams.internal_topics import prepare
@@ -71,6 +72,7 @@ class Worker:
         self._next_tick = 0
         self._changelogs = Changelogs(app)
         self._emptying = Emptying(app, self._topology)
+        self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
         self._guarantee = guarantee(app, slot, say)
 
     # --- life -------------------------------------------------------------------------------
@@ -83,6 +85,7 @@ class Worker:
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         try:
+            self._globals.fill()
             self._hosting.chores.start()
             self._schedule()
             while self._running:
@@ -97,6 +100,7 @@ class Worker:
             raise
         finally:
             self._consumer.close()
+            self._globals.close()
             self._hosting.close()
 
     def stop(self) -> None:
@@ -108,6 +112,7 @@ class Worker:
         if self._guarantee.aborted:
             self._rewind()
             return
+        self._globals.follow()
         for place, part in _by_place(messages).items():
             self._feed(place, part)
         self._tick()
@@ -238,7 +243,8 @@ class Worker:
                 f"Give the step its name= again, or reset (moldau streams reset)"
             )
         host = self._hosting.host
-        task = Task(self._topology, stage, number, self._partitions, state, marker, host, _wait)
+        counts, tables = self._partitions, self._globals.tables
+        task = Task(self._topology, stage, number, counts, state, marker, host, _wait, tables)
         return task_of(task, host)
 
 

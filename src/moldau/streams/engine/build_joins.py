@@ -88,11 +88,11 @@ def _side(node: Side, following: Following, built: Built) -> Operator:
 
 
 def _lookup(node: TableLookup, following: Following, built: Built) -> Operator:
-    return TableLooking(node, following, built.late(node))
+    return TableLooking(node, built.guard(node), following, built.late(node))
 
 
 def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
-    made = NowLooking(node, node.key, following)
+    made = NowLooking(node, built.guard(node), node.key, following)
     made.values = built.tables[node.topic.name]
     return made
 
@@ -139,7 +139,9 @@ MAKERS: dict[type[Node], Callable[[Any, Following, Built], Operator]] = {
     Latest: _latest,
     Side: _side,
     TableLookup: _lookup,
-    LatestLookup: lambda node, following, built: NowLooking(node, None, following),
+    LatestLookup: lambda node, following, built: NowLooking(
+        node, built.guard(node), None, following
+    ),
     GlobalLookup: _global,
     IntervalJoin: _of_streams(IntervalJoining),
     AsOfJoin: _of_streams(AsOfJoining),

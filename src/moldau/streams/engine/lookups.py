@@ -6,12 +6,34 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.history import History
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.sides import Joining
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
-from moldau.streams.join_nodes import Joined, TableLookup
+from moldau.streams.join_nodes import Joined, Merge, TableLookup
+
+
+class _Merging:
+    """Merges each record with what it found; one at which the user's function fails is given up
+    alone."""
+
+    def __init__(self, guard: Guard, merge: Merge) -> None:
+        self._guard = guard
+        self._function = merge
+
+    def merged(self, batch: Batch, found: list[Any]) -> Batch:
+        try:
+            return batch.with_values(list(map(self._function, batch.values, found)))
+        except Exception:
+            good = [self._one(batch, at, one) for at, one in enumerate(found)]
+            values = [value for one in good for value in one]
+            return batch.where([len(one) for one in good]).with_values(values)
+
+    def _one(self, batch: Batch, at: int, found: Any) -> list[Any]:
+        alone = batch.where([number == at for number in range(len(batch))])
+        return self._guard.map(lambda value: self._function(value, found), alone)[1]
 
 
 class TableLooking(Joining):
@@ -22,10 +44,14 @@ class TableLooking(Joining):
     history: History  # set by the builder: the table is built behind what looks into it
 
     def __init__(
-        self, node: TableLookup, following: Sequence[Operator], late: Sequence[Operator]
+        self,
+        node: TableLookup,
+        guard: Guard,
+        following: Sequence[Operator],
+        late: Sequence[Operator],
     ) -> None:
         super().__init__(following, late)
-        self._merge = node.merge
+        self._merged = _Merging(guard, node.merge).merged
         self._is_inner = node.how == "inner"
         self._reach = node.history
 
@@ -37,14 +63,14 @@ class TableLooking(Joining):
         if rows[0][6] < rows[0][7] or any(row[6] + reach < row[7] for row in rows):
             self._too_late([row for row in rows if row[6] + reach < row[7]])
             rows = [row for row in rows if row[6] + reach >= row[7]]
-        at, merge = self.history.at, self._merge
+        at = self.history.at
         found = [at(row[4], row[6]) for row in rows]
         if self._is_inner and None in found:
             rows = [row for row, one in zip(rows, found, strict=True) if one is not None]
             found = [one for one in found if one is not None]
         if rows:
             _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
-            self._pass(Batch(keys, list(map(merge, values, found)), times, floors, ()))
+            self._pass(self._merged(Batch(keys, values, times, floors, ()), found))
 
 
 class LatestTable(Step):
@@ -82,10 +108,14 @@ class NowLooking(Step):
     values: Mapping[Any, Any]  # set by the builder
 
     def __init__(
-        self, node: Joined, key: Callable[[Any], Any] | None, following: Sequence[Operator]
+        self,
+        node: Joined,
+        guard: Guard,
+        key: Callable[[Any], Any] | None,
+        following: Sequence[Operator],
     ) -> None:
         super().__init__(following)
-        self._merge = node.merge
+        self._merged = _Merging(guard, node.merge).merged
         self._is_inner = node.how == "inner"
         self._key = key
 
@@ -95,4 +125,4 @@ class NowLooking(Step):
         if self._is_inner and None in found:
             chosen = [one is not None for one in found]
             batch, found = batch.where(chosen), [one for one in found if one is not None]
-        self._pass(batch.with_values(list(map(self._merge, batch.values, found))))
+        self._pass(self._merged(batch, found))
