@@ -156,8 +156,10 @@ class Cluster:
         described = self.admin.list_topics(topic, timeout=WAIT_S).topics[topic]
         return min(len(partition.replicas) for partition in described.partitions.values())
 
-    def configure(self, topic: str, name: str, value: str) -> None:
-        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    def configure(self, topic: str, name: str, value: str | None) -> None:
+        """None: back to the default."""
+        operation = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+        entry = ConfigEntry(name, value, incremental_operation=operation)
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         for future in self.admin.incremental_alter_configs([resource]).values():
             future.result(WAIT_S)

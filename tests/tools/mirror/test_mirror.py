@@ -358,6 +358,30 @@ def test_following_takes_new_records_partitions_topics_and_offsets(
     assert_same(source, target, other)
 
 
+@pytest.mark.slow
+def test_configs_that_are_changed_at_the_source_go_along(
+    source: Cluster, target: Cluster, start: Start
+) -> None:
+    """At once what can be, and at the end what is held while records are copied."""
+    begin = {"retention.ms": "100000000", "segment.bytes": "9000000", "max.message.bytes": "2000"}
+    topic = source.create(unique(), 1, begin)
+    process = start("--topics", topic, "--follow")
+    line_with(process, "following until Ctrl-C")
+    target.configure(topic, "index.interval.bytes", "5000")  # theirs, and none of our business
+    source.configure(topic, "retention.ms", "200000000")
+    source.configure(topic, "max.message.bytes", "3000000")
+    wait_for(lambda: target.configs(topic)["retention.ms"] == "200000000")
+    source.produce(topic, [bytes(2_500_000)], config={"message.max.bytes": 4_000_000})
+    wait_for(lambda: target.bounds(topic) == (0, 1))
+    source.configure(topic, "message.timestamp.type", "LogAppendTime")
+    source.configure(topic, "segment.bytes", None)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert f"{topic}: segment.bytes is no longer set" in out
+    assert target.configs(topic) == {**source.configs(topic), "index.interval.bytes": "5000"}
+
+
 def test_a_second_mirror_is_refused_while_the_first_works(
     source: Cluster, target: Cluster, start: Start
 ) -> None:

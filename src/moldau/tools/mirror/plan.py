@@ -28,7 +28,7 @@ _HELD = {
     "message.timestamp.after.max.ms": _FOREVER,
     "message.timestamp.difference.max.ms": _FOREVER,
 }
-_LARGEST = "max.message.bytes"
+LARGEST = "max.message.bytes"
 _MIN_ISR = "min.insync.replicas"
 # They name brokers of the source.
 _OF_ITS_BROKERS = re.compile(r"(leader|follower)\.replication\.throttled\.replicas")
@@ -84,28 +84,33 @@ class TopicPlan(NamedTuple):
 def plan(entries: Sequence[ConfigEntry], known: Mapping[str, str | None]) -> TopicPlan:
     """`entries`: the topic's configs at the source; `known`: all that the target knows, with the
     values that a topic has there that says nothing."""
-    own = {
-        e.name: e.value
-        for e in entries
-        if e.is_own and e.value is not None and not _OF_ITS_BROKERS.fullmatch(e.name)
-    }
+    own = own_configs(entries)
     left_out = sorted(name for name in own if name not in known)
-    created = {name: value for name, value in own.items() if name in known and value is not None}
+    created = {name: value for name, value in own.items() if name in known}
     held = hold(known, largest(entries))
     waiting: Configs = {name: created.get(name) for name in held}
     return TopicPlan({**created, **held}, waiting, left_out)
 
 
+def own_configs(entries: Iterable[ConfigEntry]) -> dict[str, str]:
+    """What the topic says itself, and what can be said elsewhere."""
+    return {
+        e.name: e.value
+        for e in entries
+        if e.is_own and e.value is not None and not _OF_ITS_BROKERS.fullmatch(e.name)
+    }
+
+
 def hold(known: Mapping[str, str | None], largest_batch: int) -> dict[str, str]:
     """The held configs that the target knows."""
     held = {name: value for name, value in _HELD.items() if name in known}
-    held[_LARGEST] = str(max(largest_batch, int(known.get(_LARGEST) or 0)))
+    held[LARGEST] = str(max(largest_batch, int(known.get(LARGEST) or 0)))
     return held
 
 
 def largest(entries: Iterable[ConfigEntry]) -> int:
     """The largest batch that the source takes, whoever says so, in bytes."""
-    return max((int(e.value or 0) for e in entries if e.name == _LARGEST), default=0)
+    return max((int(e.value or 0) for e in entries if e.name == LARGEST), default=0)
 
 
 def within_replicas(configs: dict[str, str], replicas: int) -> list[str]:

@@ -21,6 +21,7 @@ from moldau.client.topics import (
     list_topics,
 )
 from moldau.protocol.errors import ErrorCode
+from moldau.tools.mirror.configs import ConfigKeeper
 from moldau.tools.mirror.failure import MirrorError
 from moldau.tools.mirror.journal import TOPIC, Configs, Line, TopicState
 from moldau.tools.mirror.notebook import Notebook
@@ -62,10 +63,12 @@ class Preparation:
         source: Admin,
         target: Admin,
         notebook: Notebook,
+        configs: ConfigKeeper,
         replication_factor: int,
         tell: Callable[[str], None],
     ) -> None:
         self._source = source
+        self._configs = configs
         self._target = target
         self._notebook = notebook
         self._replication_factor = replication_factor
@@ -78,7 +81,7 @@ class Preparation:
         configs = describe_topic_configs(self._source, [topic.name for topic in wanted])
         there = self._there([topic.name for topic in wanted])
         self._refuse(wanted, there)
-        known = self._target_configs()
+        known = self.target_configs()
         self._tell_differences(configs)
         pairs = []
         for topic in wanted:
@@ -88,6 +91,7 @@ class Preparation:
             else:
                 self._make(topic, existing, configs[topic.name])
             pairs.append(self._pair(topic))
+            self._configs.saw(topic.name, configs[topic.name])
         self._claim(pairs)
         self._begin(pairs)
         return pairs
@@ -153,7 +157,7 @@ class Preparation:
 
     # --- configs
 
-    def _target_configs(self) -> dict[str, str | None]:
+    def target_configs(self) -> dict[str, str | None]:
         """All topic configs that the target knows, and what a topic has that says nothing."""
         if not self._known:
             entries = describe_topic_configs(self._target, [TOPIC])[TOPIC]
@@ -196,7 +200,7 @@ class Preparation:
         """What the topic is to be is written down first: a mirror that is killed here finds a
         topic that is held, and has to know what it was to become."""
         name = topic.name
-        made = plan(entries, self._target_configs())
+        made = plan(entries, self.target_configs())
         state = self._state(name)
         if state is not None and state.target_id == "":
             made = made._replace(waiting=state.waiting)

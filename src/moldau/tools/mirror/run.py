@@ -12,6 +12,7 @@ from moldau.client.offsets import EARLIEST, LATEST, READ_COMMITTED, list_offsets
 from moldau.client.topics import alter_topic_configs, describe_topics, list_topics
 from moldau.tools.interrupts import on_first_interrupt
 from moldau.tools.mirror.check import Compared, Comparison
+from moldau.tools.mirror.configs import ConfigKeeper
 from moldau.tools.mirror.copy import Copier, written
 from moldau.tools.mirror.failure import MirrorError
 from moldau.tools.mirror.groups import GroupKeeper, Snapshot, snapshot, translate
@@ -78,8 +79,9 @@ class Run:
         self._view = view
         self._sides = Side(source), Side(target, drops_unsent=True)
         self._copier = Copier(*self._sides, notebook, view.tell, self._rest)
+        self._configs = ConfigKeeper(source, target, notebook, view.tell)
         self._preparation = Preparation(
-            source, target, notebook, options.replication_factor, view.tell
+            source, target, notebook, self._configs, options.replication_factor, view.tell
         )
         self._groups = GroupKeeper(target, notebook, view.tell)
         self._pairs: dict[str, Pair] = {}
@@ -211,8 +213,13 @@ class Run:
                 groups_at = time.monotonic() + _GROUPS_S
             if now >= topics_at:
                 self._add_topics(first=False)
-                topics_at = time.monotonic() + _TOPICS_S
+                self._look_at_configs()
+                # Thousands of topics take a while to describe: most of the time is for records.
+                topics_at = time.monotonic() + max(_TOPICS_S, 20 * (time.monotonic() - now))
         self._following = False
+
+    def _look_at_configs(self) -> None:
+        self._configs.look(self._pairs, self._preparation.target_configs())
 
     def _let_clean(self) -> None:
         """From here on the copy ages as its source does: a mirror may follow for weeks."""
@@ -244,6 +251,7 @@ class Run:
         if differences:
             self._tell_all(f"DIFFERS  {sentence}" for sentence in differences)
             return 1
+        self._look_at_configs()
         failures = release(self._target, self._notebook, self._pairs)
         self._commit(committed, final=True)
         self._tell_all(failures)
