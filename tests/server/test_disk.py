@@ -63,14 +63,14 @@ def test_directories(tmp_path: Path) -> None:
 
 
 def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
-    held = OsDisk().lock(f"{tmp_path}/.lock")
-    assert held is not None
+    release = OsDisk().lock(f"{tmp_path}/.lock")
+    assert release is not None
     other = (
         "from moldau.server.disk import OsDisk; import sys;"
         f"sys.exit(OsDisk().lock({f'{tmp_path}/.lock'!r}) is None)"
     )
     assert subprocess.run([sys.executable, "-c", other], check=False).returncode == 1
-    held.close()
+    release()
     assert subprocess.run([sys.executable, "-c", other], check=False).returncode == 0
 
 

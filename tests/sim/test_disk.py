@@ -95,5 +95,8 @@ def test_directories_and_locks() -> None:
     with pytest.raises(DiskError):
         disk.remove_dir("/e")
     disk.remove("/e/f")
-    assert disk.lock("/l") is not None
+    release = disk.lock("/l")
+    assert release is not None
     assert disk.lock("/l") is None
+    release()
+    assert disk.lock("/l") is not None

@@ -82,7 +82,6 @@ def test_logs_are_there_after_a_restart(clean: bool) -> None:
         manager.close(NOW)
         assert ".kafka_cleanshutdown" in names(disk)
     disk = disk if clean else disk.kill()
-    disk._locks.clear()
     again = start(disk)
     assert again.was_clean == clean
     assert ".kafka_cleanshutdown" not in names(disk), "from now on a crash is a crash"

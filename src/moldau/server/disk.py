@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
 
 from moldau.storage.disk import Buffer, DiskError, Entry, disk_error
 
@@ -149,7 +148,7 @@ class OsDisk:
             raise disk_error(error, path) from None
         return _entry(path.rpartition("/")[2], found, os.path.isdir(path))
 
-    def lock(self, path: str) -> BinaryIO | None:
+    def lock(self, path: str) -> Callable[[], None] | None:
         """By fcntl, as Java's FileChannel.lock: Apache Kafka and we refuse each other's folder."""
         import fcntl
 
@@ -160,7 +159,7 @@ class OsDisk:
             if error.errno in (errno.EAGAIN, errno.EACCES) and os.access(path, os.W_OK):
                 return None
             raise disk_error(error, path) from None
-        return file
+        return file.close
 
     def space(self, path: str) -> tuple[int, int]:
         try:
@@ -193,7 +192,7 @@ class ReadOnlyDisk(OsDisk):
     def mkdir(self, path: str) -> None:
         raise _read_only(path)
 
-    def lock(self, path: str) -> BinaryIO | None:
+    def lock(self, path: str) -> Callable[[], None] | None:
         raise _read_only(path)
 
 

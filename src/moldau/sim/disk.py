@@ -217,11 +217,11 @@ class MemoryDisk:
         inode = self._names.get(path)
         return None if inode is None else Entry(name, len(inode.data), False, 0)
 
-    def lock(self, path: str) -> object | None:
+    def lock(self, path: str) -> Callable[[], None] | None:
         if path in self._locks:
             return None
         self._locks.add(path)
-        return path
+        return lambda: self._locks.discard(path)
 
     def space(self, path: str) -> tuple[int, int]:
         return 1 << 40, (1 << 40) if self.room is None else self.room

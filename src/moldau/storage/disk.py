@@ -7,7 +7,7 @@ open, which is what lets retention remove a segment while it is being sent.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 Buffer = bytes | bytearray | memoryview
@@ -96,8 +96,9 @@ class Disk(Protocol):
     def stat(self, path: str) -> Entry | None:
         """None when there is nothing of that name."""
 
-    def lock(self, path: str) -> object | None:
-        """Holds the file for this process as long as the answer lives; None: another holds it."""
+    def lock(self, path: str) -> Callable[[], None] | None:
+        """Holds the file for this process until the answer is called, or lives no more; None:
+        another holds it."""
 
     def space(self, path: str) -> tuple[int, int]:
         """Bytes in all and bytes usable, of the volume that holds the path."""

@@ -64,7 +64,7 @@ class LogManager:
         disk: Disk,
         data_dir: str,
         meta: MetaProperties,
-        lock: object,
+        release: Callable[[], None],
         now_ms: int,
         report: Callable[[str], None],
         broker: Mapping[str, Any],
@@ -80,7 +80,7 @@ class LogManager:
         self.sync_failed = False
         self.broker_epoch = -1  # of this run; a clean stop leaves it for Apache Kafka (KIP-966)
         self.disk = disk
-        self._lock = lock
+        self._release = release
         self._report = report
         self._now_ms = now_ms
         self._files = OpenFiles(disk, open_files)
@@ -120,14 +120,14 @@ class LogManager:
         looked at what is in it yet: `begin` is for when it is known that it can be used. Raises
         FolderError or DiskError."""
         disk.mkdir(data_dir)
-        lock = disk.lock(f"{data_dir}/{LOCK_FILE}")
-        if lock is None:
+        release = disk.lock(f"{data_dir}/{LOCK_FILE}")
+        if release is None:
             raise FolderError(
                 f"The folder {data_dir} is in use by another broker. Stop that one, or choose"
                 f" another folder with --data."
             )
         meta = _own(disk, data_dir, settings, randbytes)
-        return cls(disk, data_dir, meta, lock, now_ms, report, settings.broker, open_files)
+        return cls(disk, data_dir, meta, release, now_ms, report, settings.broker, open_files)
 
     def begin(self) -> None:
         """From here on, only a clean stop makes the folder clean again."""
@@ -477,7 +477,7 @@ class LogManager:
         except DiskError as error:
             self._report(f"The stop is not a clean one, the next start recovers: {error}")
         self.logs.clear()
-        self._lock = None
+        self._release()
 
     def _sync_closed(self, logs: list[Log]) -> None:
         """One after the other, thousands of logs would keep a stop waiting for seconds."""
