@@ -16,6 +16,7 @@ import pytest
 from moldau import Broker
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.api_versions import ApiVersionsRequest
+from moldau.protocol.messages.heartbeat import HeartbeatRequest
 from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from moldau.protocol.primitives import uvarint
 from tests.attacks.raw import Raw, batch, fetch_request, frame, produce_request
@@ -55,6 +56,13 @@ def test_who_sends_nonsense_loses_the_connection_and_is_named(
         assert bad.is_closed_by_peer()
     # The witness has asked something since then, so the line is written.
     assert says in broker.log_text.splitlines()[-1]
+
+
+def test_a_string_beyond_what_strings_may_be_is_refused(broker: Broker) -> None:
+    for length, is_too_long in ((0x7FFF, False), (0x8000, True)):
+        with Raw(broker.bootstrap_servers) as client:
+            client.send(HeartbeatRequest(group_id="g" * length), 4)
+            assert bool(client.socket.recv(1)) != is_too_long
 
 
 def test_a_client_id_that_says_it_is_longer_than_the_request_harms_nobody(broker: Broker) -> None:

@@ -16,6 +16,7 @@ needed. docs/compatibility.md is made from it (`make docs`).
 | `ignored.py` | what is a difference on purpose |
 | `requests.py` | how a request is spoken of |
 | `transcript.py`, `groups/` | stories of groups that people can read, told without Java too |
+| `faults.py` | what can be wrong with a request, alone and together |
 | `fuzz/` | random sequences; what they find becomes a story |
 | `relay.py` | how a difference is planted, to show that it is found |
 | `kafka_python.py` | that client's own tests |

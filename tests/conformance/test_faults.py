@@ -5,28 +5,41 @@ A fault changes fields of a request that is good; two that change the same field
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import combinations
-from typing import Any
-
 import pytest
 
+from moldau.broker.served import SERVED
 from tests.attacks.raw import NOW, batch, patched, resealed
 from tests.conformance.both import Both
+from tests.conformance.faults import FAULTS, SOUND, Fault, Populated, spoilt, together
 from tests.conformance.requests import fetch, init_producer, list_offsets, produce, request
+from tests.conformance.test_every_version import REQUESTS
 
 pytestmark = [pytest.mark.apache, pytest.mark.timeout(240)]
-Fault = Mapping[str, Any]
 GOOD = batch(b"one", b"two")
 
 
-def together(faults: Mapping[str, Fault]) -> list[tuple[str, dict[str, Any]]]:
-    """Each alone, then each two that do not exclude each other."""
-    found = [(name, dict(fault)) for name, fault in faults.items()]
-    for (one, first), (other, second) in combinations(faults.items(), 2):
-        if not first.keys() & second.keys():
-            found.append((f"{one} and {other}", {**first, **second}))
-    return found
+@pytest.mark.parametrize("api", FAULTS)
+def test_faults(both: Both, api: str) -> None:
+    scene = Populated(both)
+    good = SOUND.get(api, REQUESTS[api])(scene)
+    own = good.pop("own", False)
+    for note, fault in together(FAULTS[api](scene)):
+        both.ask(api, None, note, own, **spoilt(good, fault))
+
+
+def test_no_api_is_forgotten() -> None:
+    """Those without a table have a story of their own (ApiVersions in test_metadata.py)."""
+    with_a_story = {
+        "Produce",
+        "Fetch",
+        "ListOffsets",
+        "JoinGroup",
+        "CreateTopics",
+        "OffsetCommit",
+        "InitProducerId",
+        "ApiVersions",
+    }
+    assert FAULTS.keys() | with_a_story == {name for name, _, _ in SERVED.values()}
 
 
 def test_produce(both: Both) -> None:

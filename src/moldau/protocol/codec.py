@@ -21,6 +21,7 @@ M = TypeVar("M", bound=Struct)
 Buffer = bytes | bytearray | memoryview
 Hole = tuple[int, Any]  # position in the output, and what belongs there
 
+MAX_STRING = 0x7FFF  # bytes, in every version (KIP-482)
 _FIXED = {
     "bool": "?",
     "int8": "b",
@@ -370,6 +371,8 @@ def _decode_sized(source: _Source, f: Field, target: str, length: str) -> None:
     if f.kind == "array":
         _decode_array(source, f, target, length)
     else:
+        if f.kind == "string" and source.flexible:  # Kafka's own readers refuse it too
+            source.add(f"if {length} > {MAX_STRING}: raise Malformed('has a {f.name} too long')")
         end = source.fresh("q")
         source.add(f"{end} = p + {length}")
         piece = {

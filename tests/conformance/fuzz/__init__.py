@@ -21,16 +21,24 @@ STEPS = 40  # of a sequence
 # Between two steps the clock moves on: of two batches that are given the same time, LogAppendTime,
 # it is the first that has the latest.
 TICK_S = 0.002
-DRAW: Sequence[Callable[[Random, Scene], Drawn]] = (*records.DRAW, *groups.DRAW, *topics.DRAW)
+# What a sequence is about, and how often: of everything, or of one thing mostly.
+_RECORDS, _GROUPS, _TOPICS = records.DRAW, groups.DRAW, topics.DRAW
+DRAW: Sequence[Sequence[Callable[[Random, Scene], Drawn]]] = (
+    (*_RECORDS, *_GROUPS, *_TOPICS),
+    (*_RECORDS, *_RECORDS, *_TOPICS),
+    (*_GROUPS, *_GROUPS, *_GROUPS, *_RECORDS),
+    (*_TOPICS, *_TOPICS, *_TOPICS, *_RECORDS, *_GROUPS),
+)
 
 
 def told(both: Both, kind: int, steps: Sequence[int]) -> list[str]:
     """The requests up to the first difference; `both.judge.found` says whether there was one."""
     scene = Scene(both, Random(kind))
+    draw = Random(kind).choice(DRAW)
     lines: list[str] = []
     for seed in steps:
         rng = Random(seed)
-        drawn = rng.choice(DRAW)(rng, scene)
+        drawn = rng.choice(draw)(rng, scene)
         by = "both" if drawn.by is None else f"member{drawn.by.number}"
         lines.append(f"{by}.ask({said(drawn.asked, drawn.version)})")
         time.sleep(TICK_S)

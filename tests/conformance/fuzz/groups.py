@@ -40,41 +40,75 @@ def identity(
     return found
 
 
+def of_next(rng: Random, scene: Scene) -> Drawn:
+    """What the client of a member would ask next."""
+    member = scene.free(rng)
+    if member is None:
+        return of_groups(rng, scene)
+    if not member.joined:
+        return _join(rng, scene, member, member.id)
+    who = {
+        "group_id": scene.group,
+        "member_id": member.id,
+        "group_instance_id": member.instance,
+        "generation_id": scene.generation,
+    }
+    if member.synced:
+        return Drawn(request("Heartbeat", **who), 4, member)
+    return Drawn(request("SyncGroup", **who, **_chosen(scene, "consumer", "range")), 5, member)
+
+
 def of_join(rng: Random, scene: Scene) -> Drawn:
     member = scene.free(rng)
     if member is None:
         return of_groups(rng, scene)
     own = member.id if member.joined or rng.random() < 0.7 else ""
-    names = rng.choice((["range"],) * 5 + (["sticky", "range"], []))
-    metadata = rng.choice((subscription(scene.topics[0]), subscription(*scene.topics), b"m"))
-    asked = request(
-        "JoinGroup",
-        group_id=scene.group,
-        member_id=rng.choice((own,) * 12 + ("stranger",)),
-        group_instance_id=member.instance,
+    return _join(
+        rng,
+        scene,
+        member,
+        rng.choice((own,) * 9 + ("stranger",)),
         session_timeout_ms=rng.choice((PATIENCE_MS,) * 8 + (5,)),
-        rebalance_timeout_ms=PATIENCE_MS,
         protocol_type=rng.choice(("consumer",) * 9 + ("",)),
-        protocols=[{"name": name, "metadata": metadata} for name in names],
     )
-    # In older ones a member that joins without an id cannot be told from a new one.
-    return Drawn(asked, rng.randint(5, 9), member)
+
+
+def _join(rng: Random, scene: Scene, member: Member, id: Pair | str, **fields: Any) -> Drawn:
+    names = rng.choice((["range"],) * 9 + (["sticky", "range"], []))
+    metadata = rng.choice((subscription(scene.topics[0]), subscription(*scene.topics), b"m"))
+    wanted = {
+        "group_id": scene.group,
+        "member_id": id,
+        "group_instance_id": member.instance,
+        "session_timeout_ms": PATIENCE_MS,
+        "rebalance_timeout_ms": PATIENCE_MS,
+        "protocol_type": "consumer",
+        "protocols": [{"name": name, "metadata": metadata} for name in names],
+    }
+    # Before version 4 a member that joins without an id is one more.
+    return Drawn(request("JoinGroup", **{**wanted, **fields}), rng.randint(5, 9), member)
 
 
 def of_sync(rng: Random, scene: Scene) -> Drawn:
     member = scene.free(rng)
     if member is None:
         return of_groups(rng, scene)
-    asked = request(
-        "SyncGroup",
-        **identity(rng, scene, member, "generation_id"),
-        protocol_type=rng.choice(("consumer",) * 6 + ("connect", None)),
-        protocol_name=rng.choice(("range",) * 6 + ("sticky", None)),
-        assignments=[
+    kind = rng.choice(("consumer",) * 6 + ("connect", None))
+    name = rng.choice(("range",) * 6 + ("sticky", None))
+    who = identity(rng, scene, member, "generation_id")
+    return Drawn(
+        request("SyncGroup", **who, **_chosen(scene, kind, name)), rng.randint(3, 5), member
+    )
+
+
+def _chosen(scene: Scene, kind: str | None, name: str | None) -> dict[str, Any]:
+    return {
+        "protocol_type": kind,
+        "protocol_name": name,
+        "assignments": [
             {"member_id": one.id, "assignment": b"part %d" % one.number} for one in scene.members
         ],
-    )
-    return Drawn(asked, rng.randint(3, 5), member)
+    }
 
 
 def of_heartbeat(rng: Random, scene: Scene) -> Drawn:
@@ -146,6 +180,7 @@ def of_groups(rng: Random, scene: Scene) -> Drawn:
 
 
 DRAW: Sequence[Callable[[Random, Scene], Drawn]] = (
-    *(of_join, of_join, of_join, of_sync, of_sync, of_heartbeat, of_leave),
+    *(of_next, of_next, of_next, of_next, of_next, of_next, of_next, of_next),
+    *(of_join, of_sync, of_heartbeat, of_leave),
     *(of_commit, of_commit, of_committed, of_forget, of_groups),
 )

@@ -31,7 +31,7 @@ def of_produce(rng: Random, scene: Scene) -> Drawn:
             rng, scene, which, (which, named["name"], partition), values, options
         )
     data = [{"index": partition, "records": records}]
-    acks = rng.choice((-1, -1, 1, 1, 2))
+    acks = rng.choice((-1,) * 8 + (1,) * 8 + (2,))
     asked = request("Produce", topic_data=[{**named, "partition_data": data}], acks=acks)
     return Drawn(asked, rng.randint(3, BY_ID))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
+from moldau.protocol.errors import ErrorCode
 from moldau.protocol.schema import Message
 from tests.conformance.both import Both, Pair, Waiting
 from tests.conformance.requests import name_of, request
@@ -37,6 +38,7 @@ class Member:
         self.instance = instance
         self.id: Pair | str = ""
         self.joined = False
+        self.synced = False
         self.waiting: Waiting | None = None
 
 
@@ -149,11 +151,18 @@ class Scene:
         name, ours = name_of(asked), answers.ours
         if self.both.judge.found:
             return
+        error = ErrorCode(ours.error_code)
         if name == "JoinGroup" and ours.member_id:
-            member.id = answers.member_id
-            if not ours.error_code:
+            member.id, member.synced = answers.member_id, False
+            if not error:
                 member.joined, self.generation = True, ours.generation_id
-        elif name == "LeaveGroup" and not ours.error_code:
+        elif name == "SyncGroup" and not error:
+            member.synced = True
+        elif name == "LeaveGroup" and not error:
+            member.id, member.joined = "", False
+        elif error is ErrorCode.REBALANCE_IN_PROGRESS:
+            member.joined = False
+        elif error is ErrorCode.UNKNOWN_MEMBER_ID:
             member.id, member.joined = "", False
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moldau.protocol.errors import ErrorCode
+from moldau.protocol.java_maps import hash_order, string_hash
 from moldau.protocol.messages.describe_user_scram_credentials import (
     DescribeUserScramCredentialsResponse,
     DescribeUserScramCredentialsResult,
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 def handle(_: Node, request: Request) -> DescribeUserScramCredentialsResponse:
     names = [user.name for user in request.body.users or ()]
     return DescribeUserScramCredentialsResponse(
-        results=[_missing(name, names.count(name) > 1) for name in dict.fromkeys(names)]
+        results=[
+            _missing(name, names.count(name) > 1)
+            for name in hash_order(dict.fromkeys(names), string_hash)
+        ]
     )
 
 
