@@ -24,7 +24,10 @@ class Populated(Scene):
         super().__init__(both)
         self.compacted = both.topic(cleanup_policy="compact")
         self.full = both.group()
-        wanted = {"group_id": self.full, "protocols": [{"name": "range", "metadata": b"m"}]}
+        wanted: dict[str, Any] = {
+            "group_id": self.full,
+            "protocols": [{"name": "range", "metadata": b"m"}],
+        }
         self.member: Pair = both.ask("JoinGroup", 3, **wanted).member_id
         both.ask("SyncGroup", 4, group_id=self.full, generation_id=1, member_id=self.member)
         self.stable = {
