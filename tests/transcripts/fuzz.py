@@ -121,7 +121,10 @@ class Scene:
     def difference(
         self, grammar: Grammar, words: list[str], stdin: str | None
     ) -> tuple[Ran, Ran] | None:
-        first = self.shown(grammar, self.java(words, stdin))
+        try:
+            first = self.shown(grammar, self.java(words, stdin))
+        except AssertionError as error:
+            raise AssertionError(f"{shlex.join(words)}: {error}") from None
         if grammar.changes(words):
             self.again()
         second = self.shown(grammar, self.ours(words, stdin))

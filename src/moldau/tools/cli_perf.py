@@ -14,6 +14,7 @@ from moldau.tools.cli_client import PATIENCE_S, add_client_options, client_confi
 from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
 from moldau.tools.cli_produce import CODECS
 from moldau.tools.latencies import PARTS, Latencies
+from moldau.tools.record_source import next_batch
 
 _BATCH = 10_000
 _SLICE_S = 0.1
@@ -222,7 +223,7 @@ def _drain(
     quiet_since = time.monotonic()
     while open_ones and (wanted is None or count < wanted):
         most = _BATCH if wanted is None else min(_BATCH, wanted - count)
-        batch = consumer.consume(most, _SLICE_S)
+        batch = next_batch(consumer, most, _SLICE_S)
         if batch:
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > PATIENCE_S:

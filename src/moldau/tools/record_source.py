@@ -61,6 +61,13 @@ def joined(config: dict[str, Any], topics: list[str], limits: Limits) -> Source:
     return _Joined(config, topics, limits)
 
 
+def next_batch(consumer: Any, most: int, patience_s: float) -> list[Any]:
+    """What is there, as soon as there is something: `consume` alone waits until it has as many as
+    it may have, or for all of its time."""
+    first = consumer.poll(patience_s)
+    return [] if first is None else [first, *consumer.consume(most - 1, 0)]
+
+
 class _Consumer:
     """librdkafka's consumer, with ends of partitions told."""
 
@@ -80,7 +87,7 @@ class _Consumer:
         """Records, and None when there was nothing for a moment or a partition ended."""
         quiet_since = time.monotonic()
         while True:
-            batch = self.handle.consume(_BATCH, _SLICE_S)
+            batch = next_batch(self.handle, _BATCH, _SLICE_S)
             if batch:
                 quiet_since = time.monotonic()
             for message in batch:
