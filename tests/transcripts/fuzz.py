@@ -49,7 +49,7 @@ _QUOTAS = (
 
 _EMPTY = '{"key":null,"value":null,"ts":1700000050000,"headers":[["h","1"],["n",null]]}'
 # They end their JVM, whoever else runs in it.
-_ALONE = ("kafka-verifiable-producer",)
+_ALONE = ("kafka-cluster", "kafka-verifiable-producer")
 _KEPT = {"orders": 3, "other": 1, "empty_one": 2}
 
 
