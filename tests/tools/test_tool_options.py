@@ -28,8 +28,6 @@ def ours(name: str) -> set[str]:
     module = import_module(f"moldau.tools.{tool.replace('-', '_')}")
     if hasattr(module, "TOOL"):
         return set(module.TOOL.parser.options) - ALWAYS
-    if hasattr(module, "COMMANDS"):
-        return set(module.COMMANDS[action])
     parser: argparse4j.Parser = module.PARSER
     parser = parser.commands[action] if action else parser
     flags = (flag for argument in parser.options for flag in argument.flags)

@@ -12,67 +12,119 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from moldau.client.feature_levels import LATEST, MINIMUM
+from moldau.tools.argparse4j import (
+    APPEND,
+    STORE_TRUE,
+    Argument,
+    BadArguments,
+    Command,
+    HelpWanted,
+    OneOf,
+    Parser,
+)
 from moldau.tools.frame import Stop, load_properties, run
 
-# The long options of each.
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "info": ("config",),
-    "format": (
-        "config",
-        "cluster-id",
-        "add-scram",
-        "ignore-formatted",
-        "release-version",
-        "feature",
-        "standalone",
-        "no-initial-controllers",
-        "initial-controllers",
+NAME = "kafka-storage"
+_CONFIG = Argument(("--config", "-c"), "The Kafka configuration file to use.", required=True)
+_RELEASE = f"The minimum is {MINIMUM}; the default is {LATEST}"
+PARSER = Parser(
+    NAME,
+    "The Kafka storage tool.",
+    commands=(
+        Command(
+            "info", "Get information about the Kafka log directories on this node.", (_CONFIG,)
+        ),
+        Command(
+            "format",
+            "Format the Kafka log directories on this node.",
+            (
+                _CONFIG,
+                Argument(("--cluster-id", "-t"), "The cluster ID to use.", required=True),
+                Argument(
+                    ("--add-scram", "-S"),
+                    "A SCRAM_CREDENTIAL to add to the __cluster_metadata log e.g.\n"
+                    "'SCRAM-SHA-256=[name=alice,password=alice-secret]'\n"
+                    '\'SCRAM-SHA-512=[name=alice,iterations=8192,salt="N3E=",'
+                    'saltedpassword="YCE="]\'',
+                    APPEND,
+                ),
+                Argument(
+                    ("--ignore-formatted", "-g"),
+                    "When this option is passed, the format command will skip over already "
+                    "formatted directories rather than failing.",
+                    STORE_TRUE,
+                ),
+                Argument(
+                    ("--release-version", "-r"),
+                    f"The release version to use for the initial feature settings. {_RELEASE}",
+                ),
+                Argument(
+                    ("--feature", "-f"),
+                    "The setting to use for a specific feature, in feature=level format. For "
+                    "example: `kraft.version=1`.",
+                    APPEND,
+                ),
+                OneOf(
+                    (
+                        Argument(
+                            ("--standalone", "-s"),
+                            "Used to initialize a controller as a single-node dynamic quorum. When "
+                            "setting this flag, the controller.quorum.voters config must not be "
+                            "set, and controller.quorum.bootstrap.servers is set instead.",
+                            STORE_TRUE,
+                        ),
+                        Argument(
+                            ("--no-initial-controllers", "-N"),
+                            "Used to initialize a server without specifying a dynamic quorum. When "
+                            "setting this flag, the controller.quorum.voters config should not be "
+                            "set, and controller.quorum.bootstrap.servers is set instead.",
+                            STORE_TRUE,
+                        ),
+                        Argument(
+                            ("--initial-controllers", "-I"),
+                            "Used to initialize a server with the specified dynamic quorum. The "
+                            "argument is a comma-separated list of id@hostname:port:directory. The "
+                            "same values must be used to format all nodes. For example:\n"
+                            "0@example.com:8082:JEXY6aqzQY-32P5TStzaFg,"
+                            "1@example.com:8083:MvDxzVmcRsaTz33bUuRU6A,"
+                            "2@example.com:8084:07R5amHmR32VDA6jHkGbTA\n"
+                            ". When setting this flag, the controller.quorum.voters config must "
+                            "not be set, and controller.quorum.bootstrap.servers is set instead.",
+                        ),
+                    )
+                ),
+            ),
+        ),
+        Command(
+            "version-mapping",
+            "Look up the corresponding features for a given metadata version. Using the command "
+            "with no --release-version  argument will return the mapping for the latest stable "
+            "metadata version",
+            (
+                Argument(
+                    ("--release-version", "-r"),
+                    f"The release version to use for the corresponding feature mapping. {_RELEASE}",
+                ),
+            ),
+        ),
+        Command(
+            "feature-dependencies",
+            "Look up dependencies for a given feature version. If the feature is not known or the "
+            "version not yet defined, an error is thrown. Multiple features can be specified.",
+            (
+                Argument(
+                    ("--feature", "-f"),
+                    "The features and their versions to look up dependencies for, in "
+                    "feature=version format. For example: `metadata.version=5`.",
+                    APPEND,
+                    required=True,
+                ),
+            ),
+        ),
+        Command("random-uuid", "Print a random UUID."),
     ),
-    "version-mapping": ("release-version",),
-    "feature-dependencies": ("feature",),
-    "random-uuid": (),
-}
-_USAGE = f"usage: kafka-storage [-h] {{{','.join(COMMANDS)}}} ..."
-_FORMAT_USAGE = (
-    "usage: kafka-storage format [-h] --config CONFIG --cluster-id CLUSTER_ID "
-    "[--ignore-formatted] [--standalone | --no-initial-controllers | "
-    "--initial-controllers INITIAL_CONTROLLERS]"
 )
-_HELP = f"""{_USAGE}
-
-  random-uuid            Print an id for a new cluster.
-  format                 Give the folders of a broker (log.dirs) an identity.
-    --config, -c FILE           its server.properties
-    --cluster-id, -t ID         the id of the cluster
-    --ignore-formatted, -g      pass over folders that have one
-  info                   Show the identity of the folders.
-    --config, -c FILE
-  version-mapping        The features that go with a release.
-    --release-version, -r RELEASE
-  feature-dependencies   What a level of a feature needs.
-    --feature, -f NAME=LEVEL    may be repeated"""
-_VALUES = {
-    "--config": "config",
-    "-c": "config",
-    "--cluster-id": "cluster-id",
-    "-t": "cluster-id",
-    "--release-version": "release-version",
-    "-r": "release-version",
-    "--feature": "feature",
-    "-f": "feature",
-    "--add-scram": "add-scram",
-    "-S": "add-scram",
-    "--initial-controllers": "initial-controllers",
-    "-I": "initial-controllers",
-}
-_FLAGS = {
-    "--ignore-formatted": "ignore-formatted",
-    "-g": "ignore-formatted",
-    "--standalone": "standalone",
-    "-s": "standalone",
-    "--no-initial-controllers": "no-initial-controllers",
-    "-N": "no-initial-controllers",
-}
 _QUORUM = ("standalone", "no-initial-controllers", "initial-controllers")
 _RELEASES = ("4.3", "4.3-IV0")
 _META = "meta.properties"
@@ -109,29 +161,26 @@ def script() -> NoReturn:
 
 
 def main(argv: list[str]) -> int:
-    if not argv:
-        raise Stop(_USAGE, "kafka-storage: error: too few arguments; `kafka-storage -h` says more.")
-    if argv[0] in ("-h", "--help"):
-        print(_HELP)
+    try:
+        values = PARSER.parse(argv)
+    except HelpWanted as wanted:
+        print(wanted.text, end="")
         return 0
-    command, arguments = argv[0], argv[1:]
-    if command not in COMMANDS:
-        raise Stop(
-            _USAGE,
-            f"kafka-storage: error: invalid choice: {command!r} "
-            f"(choose from {', '.join(map(repr, COMMANDS))})",
-        )
-    if "-h" in arguments or "--help" in arguments:
-        print(_HELP)
-        return 0
-    given = _read(arguments, COMMANDS[command])
+    except BadArguments as error:
+        near = [f"Did you mean {' or '.join(error.near)}?"] if error.near else []
+        raise Stop(error.usage, " ".join([f"{NAME}: error: {error}.", *near])) from None
+    given = {name.replace("_", "-"): _text(value) for name, value in values.items() if value}
+    command = given["command"]
     if command in ("version-mapping", "feature-dependencies"):
         return _about_features(command, given)
     if command == "random-uuid":
         return _random_uuid()
-    if "config" not in given:
-        raise Stop(_USAGE, "kafka-storage: error: argument --config/-c is required")
     return _info(given) if command == "info" else _format(given)
+
+
+def _text(value: object) -> str:
+    """What was said more than once stands between commas."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _about_features(command: str, given: Mapping[str, str]) -> int:
@@ -140,32 +189,11 @@ def _about_features(command: str, given: Mapping[str, str]) -> int:
     try:
         if command == "version-mapping":
             print_mapping(given.get("release-version"))
-        elif "feature" not in given:
-            raise Stop(_USAGE, "kafka-storage: error: argument --feature/-f is required")
         else:
             print_dependencies(given["feature"].split(","))
     except Refusal as error:
         raise Stop(str(error), f"kafka-storage: {error.advice}") from None
     return 0
-
-
-def _read(arguments: list[str], known: tuple[str, ...]) -> dict[str, str]:
-    """By the long names of options; features that are named one by one stand between commas."""
-    given: dict[str, str] = {}
-    rest = list(reversed(arguments))
-    while rest:
-        word, equals, value = rest.pop().partition("=")
-        name = _FLAGS.get(word) or _VALUES.get(word, "")
-        if name not in known:
-            raise Stop(_USAGE, f"kafka-storage: error: unrecognized arguments: '{word}'")
-        if word in _FLAGS:
-            given[name] = ""
-        elif equals or rest:
-            said = value if equals else rest.pop()
-            given[name] = f"{given[name]},{said}" if name == "feature" and name in given else said
-        else:
-            raise Stop(_USAGE, f"kafka-storage: error: argument {word}: expected one argument")
-    return given
 
 
 def _random_uuid() -> int:
@@ -208,13 +236,7 @@ def _folders(properties: Mapping[str, str]) -> list[Path]:
 
 
 def _format(given: dict[str, str]) -> int:
-    cluster_id = given.get("cluster-id")
-    if cluster_id is None:
-        raise Stop(
-            _FORMAT_USAGE,
-            "kafka-storage: error: argument --cluster-id/-t is required; "
-            "`kafka-storage random-uuid` makes one.",
-        )
+    cluster_id = given["cluster-id"]
     broker = _broker(given["config"])
     _check_quorum(given, broker)
     _check_supported(given)
@@ -249,12 +271,6 @@ def _kind(given: Mapping[str, str]) -> str:
 
 def _check_quorum(given: Mapping[str, str], broker: _Broker) -> None:
     chosen = [name for name in _QUORUM if name in given]
-    if len(chosen) > 1:
-        raise Stop(
-            _FORMAT_USAGE,
-            f"kafka-storage: error: argument --{chosen[1]}: "
-            f"not allowed with argument --{chosen[0]}",
-        )
     if broker.has_voters and ("standalone" in given or "initial-controllers" in given):
         raise Stop(
             "You cannot specify controller.quorum.voters and format the node with "
