@@ -74,8 +74,10 @@ class World:
         """Until the end of all input."""
         while not all(task.is_done for task in self._tasks.values()) or self._unseen:
             what = self._chance.random()
-            if what < 0.1 and crashes:
+            if what < 0.15 and crashes:
                 crashes -= 1
+                if self._chance.random() < 0.5:  # what a checkpoint holds is all that is left
+                    self._checkpoint()
                 self._crash()
             elif what < 0.3:
                 self._checkpoint()
@@ -86,12 +88,13 @@ class World:
         topic = self._chance.choice(task.stage.topics)
         log = self.logs[topic][task.partition]
         at = task.positions.get(topic, 0)
-        part = log[at : at + self._chance.choice((1, 1, 2, 5, 50))]
+        part = log[at : at + self._chance.choice((1, 1, 2, 3, 20))]
         if part:
             offsets = range(at, at + len(part))
             columns = zip(*((one.timestamp, one.key, one.value) for one in part), strict=True)
             task.feed(topic, Records(offsets, *map(list, columns)), 0)
-        if topic in self.topology.source_topics and at + len(part) == len(log):
+        is_at_end = topic in self.topology.source_topics and at + len(part) == len(log)
+        if is_at_end and self._chance.random() < 0.3:
             task.ended(topic)
         self._drain(task)
 

@@ -10,7 +10,6 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
@@ -41,7 +40,7 @@ class Deduplicating(Step):
         self._waiting: dict[tuple[Any, ...], _Waiting] = {}
         self._next: list[tuple[Any, ...]] = []  # a heap of them
         self._changed: dict[tuple[Any, ...], None] = {}
-        self._watermark = BEFORE_ALL
+        self._watermark = table.watermark
         self.late = 0
         table.saver = self._save
         for (kind, *rest), saved in table.load():

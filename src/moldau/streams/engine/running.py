@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.held import Held
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
@@ -27,7 +26,7 @@ class RunningAggregates(Step):
         self._by_key: dict[Any, list[Any]] = {}
         self._latest: dict[Any, int] = {}  # event time of the newest record
         self._changed: dict[Any, None] = {}
-        self._watermark = BEFORE_ALL
+        self._watermark = table.watermark
         table.saver = self._save
         for key, (latest, *states) in table.load():
             self._by_key[key], self._latest[key] = states, latest

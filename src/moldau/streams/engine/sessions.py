@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
@@ -41,7 +40,7 @@ class SessionAggregates(Step):
         self._table = table
         self._open: dict[Any, list[_Open]] = {}
         self._changed: dict[tuple[int, Any], _Open] = {}
-        self._watermark = BEFORE_ALL
+        self._watermark = table.watermark
         self.late = 0
         table.saver = self._save
         for (first, key), (last, *states) in table.load():

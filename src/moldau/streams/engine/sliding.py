@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
@@ -41,7 +40,7 @@ class SlidingAggregates(Step):
         self._table = table
         self._kept: dict[Any, list[_Kept]] = {}
         self._new: dict[tuple[Any, ...], _Kept] = {}
-        self._watermark = BEFORE_ALL
+        self._watermark = table.watermark
         self.late = 0
         table.saver = self._save
         for (key, time, partition, offset), (floor, taken) in table.load():

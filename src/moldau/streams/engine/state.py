@@ -23,6 +23,7 @@ class Table:
     def __init__(self, name: str) -> None:
         self.name = name
         self.checkpoint = 0  # the number of the one that is being gathered
+        self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
         self.saver: Callable[[], list[tuple[Any, Any]]] = list
         self._dropped: dict[Any, None] = {}
         self._stored: dict[bytes, bytes] = {}
@@ -38,6 +39,10 @@ class Table:
             self._stored.pop(key, None)
         else:
             self._stored[key] = value
+
+    def stored(self, key: bytes) -> bytes | None:
+        """What was restored of it; before `load`."""
+        return self._stored.get(key)
 
     def drop(self, keys: Iterable[Any]) -> None:
         self._dropped.update(dict.fromkeys(keys))
@@ -57,13 +62,20 @@ class State:
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
+        self._repairs: dict[bytes, bytes | None] = {}
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
 
     def table(self, name: str) -> Table:
-        return self._tables.setdefault(name, Table(name))
+        table = self._tables.get(name)
+        if table is None:
+            table = self._tables[name] = Table(name)
+            table.watermark = self.watermark
+        return table
 
     def save(self) -> list[tuple[bytes, bytes | None]]:
-        return [change for table in self._tables.values() for change in table.save()]
+        repairs, self._repairs = self._repairs, {}
+        changes = (change for table in self._tables.values() for change in table.save())
+        return list({**repairs, **dict(changes)}.items())
 
     def restore(self, records: Iterable[tuple[bytes, bytes | None]]) -> Any:
         """Takes the changelog's records, in order. What the last marker holds, or None."""
@@ -76,11 +88,20 @@ class State:
             marker = value
             self._take(pending)
             pending = []
+        self._repairs = {key: self._stored(key) for key, _ in pending}
         if marker is None:
             return None
         restored = decode(marker)
         self.watermark = restored["watermark"]
+        for table in self._tables.values():
+            table.watermark = self.watermark
         return restored
+
+    def _stored(self, key: bytes) -> bytes | None:
+        """What was cut off stays in the changelog, and the next marker would stand for it too: so
+        the next checkpoint begins with what it was before."""
+        name, _, rest = key.partition(_SEPARATOR)
+        return self.table(name.decode()).stored(rest)
 
     def _take(self, changes: list[tuple[bytes, bytes | None]]) -> None:
         for key, value in changes:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.loop import Changed, Groups, compiled
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, in_order
@@ -29,7 +28,7 @@ class WindowedAggregates(Step):
         self._table = table
         self._open: Groups = {}
         self._changed: Changed = []
-        self._watermark = BEFORE_ALL
+        self._watermark = table.watermark
         self._update = compiled(node.aggregates, type_, self._window)
         self.late = 0
         table.saver = self._save
