@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any, Literal, TypeVar, get_args
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from moldau.streams import fields
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
+from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats import Format, Key, Schema
 from moldau.streams.handlers import BatchForm, form_of
@@ -64,6 +65,8 @@ class App:
         self.nodes: list[Node] = []
         self.topics: dict[str, Topic] = {}
         self.chores = Chores()
+        self._states: set[str] = set()
+        self._owners: dict[str, Node] = {}
         self._counts: dict[str, count[int]] = {}
 
     def topic(
@@ -139,6 +142,15 @@ class App:
         a repartition. It is read to its end before the first record, and followed from there."""
         return GlobalTable(topic)
 
+    def state(self, name: str, default: Callable[[], Any] | None = None) -> KeyedState[Any]:
+        """Values by key that agents keep: `counts = app.state("counts", default=int)`, then
+        `counts[key] += 1` in an agent with `states=[counts]`. In a changelog, so that it moves
+        with its partition. A key's records must be in one partition."""
+        if name in self._states:
+            raise DefinitionError(f"two states are named {name!r}")
+        self._states.add(name)
+        return KeyedState(name, default)
+
     def agent(
         self,
         source: Topic | Stream,
@@ -147,6 +159,7 @@ class App:
         batch: BatchForm | None = None,
         batch_size: int = 1000,
         concurrency: int = 1,
+        states: Sequence[KeyedState[Any]] = (),
         on_error: Policy | Then | None = None,
     ) -> Callable[[Handler], Handler]:
         """Decorates a handler of records: an async function that says `async for … in` its
@@ -155,11 +168,19 @@ class App:
 
         A record ends when the handler returns or asks for the next. What it sends is held until
         then, and dropped when it fails. With `concurrency` N handlers run, and records of one key
-        keep their order.
+        keep their order. `states`: what it keeps by key (`app.state`).
         """
         if concurrency < 1 or batch_size < 1:
             raise DefinitionError("agent: concurrency= and batch_size= must be at least 1")
         parent = (self.stream(source) if isinstance(source, Topic) else source).node
+
+        for one in states:
+            owner = self._owners.setdefault(one.name, parent)
+            if root(owner) is not root(parent):
+                raise DefinitionError(
+                    f"state {one.name!r}: agents that share it must read the same topic, because a "
+                    f"partition's state lies where its records are read"
+                )
 
         def declare(function: Handler) -> Handler:
             made = Agent(
@@ -169,6 +190,7 @@ class App:
                 form=form_of(function, batch),
                 concurrency=concurrency,
                 batch_size=batch_size,
+                states=[one.name for one in states],
             )
             self.add(made, on_error)
             return function
@@ -261,6 +283,13 @@ def _listed(timers: list[tuple[Chore, After]], after: After) -> Callable[[Handle
         return function
 
     return declare
+
+
+def root(node: Node) -> Node:
+    """Where its records are read."""
+    while node.parents:
+        node = node.parents[0]
+    return node
 
 
 def _optional(value: Duration | None, what: str) -> int | None:

@@ -159,6 +159,7 @@ class Agent(Node):
     form: str = field(kw_only=True)
     concurrency: int = field(kw_only=True, default=1)
     batch_size: int = field(kw_only=True, default=1000)
+    states: Sequence[str] = field(kw_only=True, default=())
 
 
 @dataclass(eq=False)
@@ -175,5 +176,3 @@ class Sink(Node):
     key: Field | None = field(kw_only=True, default=None)
     # Of the step before it: what comes of it, or what came too late.
     takes: Literal["results", "late"] = field(kw_only=True, default="results")
-    # Also of windows that are still open: every so many ms of event time; 0: at each change.
-    every: int | None = field(kw_only=True, default=None)

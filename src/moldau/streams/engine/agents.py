@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine import tabular
 from moldau.streams.engine.dead_letters import DeadLetters
+from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.lanes import AsyncLane, BatchLane, Host, Lane, StreamLane, SyncLane
 from moldau.streams.engine.operators import Step
 from moldau.streams.engine.outputs import Output
@@ -34,6 +35,7 @@ class Agents(Step):
         reading: Callable[[], Reading | None],
         dead_letters: DeadLetters,
         outputs: list[Output],
+        stores: Mapping[str, Store],
     ) -> None:
         super().__init__(())
         self._reading = reading
@@ -47,6 +49,8 @@ class Agents(Step):
             lane(node.name, node.function, node.policy, host, dead_letters.of, **more)
             for _ in range(node.concurrency)
         ]
+        for one in self._lanes:
+            one.may_use(stores)
         self._by_key: dict[Any, Lane] = {}
 
     def process(self, batch: Batch) -> None:

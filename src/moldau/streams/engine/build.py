@@ -15,8 +15,8 @@ from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering
+from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.lanes import Host
-from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.punctuation import Punctuation
@@ -72,6 +72,7 @@ class Built:
     wait: Wait = no_wait
     reading: Reading | None = None  # what is being processed, while it is
     outputs: list[Output] = field(default_factory=list)
+    stores: dict[str, Store] = field(default_factory=dict)
     by_node: dict[Node, Operator] = field(default_factory=dict)
     repartitionings: list[Repartitioning] = field(default_factory=list)
     orderings: list[Operator] = field(default_factory=list)
@@ -163,12 +164,6 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         return OrderedAggregates(node, type_, built.held(node, type_), table, following)
     kind: Any = kinds.get(type(node.window), WindowedAggregates)
     made: Operator = kind(node, type_, table, following)
-    if isinstance(made, CountsLate):
-        made.late_to = built.late(node)
-    if isinstance(made, WindowedAggregates):
-        for child in node.children:
-            if isinstance(child, Sink) and child.every is not None:
-                made.updates.tell(built.by_node[child], child.every)
     return made
 
 
@@ -180,7 +175,11 @@ def _branches(node: Branch, following: list[Operator], built: Built) -> Operator
 def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
     letters = built.dead_letters(node.name, node.policy)
     assert built.host is not None
-    return Agents(node, built.host, lambda: built.reading, letters, built.outputs)
+    for name in node.states:
+        if name not in built.stores:
+            built.stores[name] = Store(built.state.table(f"state {name}"))
+    stores = {name: built.stores[name] for name in node.states}
+    return Agents(node, built.host, lambda: built.reading, letters, built.outputs, stores)
 
 
 _MAKERS: dict[type[Node], Maker] = {

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import types
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Generic, Protocol, TypeVar
 
+from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.scope import SCOPE, Scope, Taken
 from moldau.streams.errors import StreamsError, Trouble
@@ -84,6 +93,9 @@ class Lane:
         if self._running is None:
             self._running = self._host.start(self._life())
         self._waiter.set()
+
+    def may_use(self, stores: Mapping[str, Store]) -> None:
+        self._scope.stores = stores
 
     def close(self) -> None:
         if self._running is not None:

@@ -3,7 +3,7 @@ handler fails (promise 16)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +15,7 @@ from moldau.streams.engine.results import utc
 from moldau.streams.errors import StreamsError
 
 if TYPE_CHECKING:
+    from moldau.streams.engine.keyed_state import Store
     from moldau.streams.program import Topic
 
 
@@ -43,13 +44,15 @@ class Current(NamedTuple):
 
 
 class Scope:
-    """`held`: what is sent when the record ends. `changes`: state that is set then, by place."""
+    """`held`: what is sent when the record ends. `changes`: state that is set then, by store and
+    key. `stores`: those that the handler may use, by name."""
 
-    __slots__ = ("changes", "held", "index", "taken", "time")
+    __slots__ = ("changes", "held", "index", "stores", "taken", "time")
 
     def __init__(self) -> None:
         self.held: list[Output] = []
-        self.changes: dict[Any, Callable[[], None]] = {}
+        self.changes: dict[tuple[Store, Any], bytes | None] = {}
+        self.stores: Mapping[str, Store] = {}
         self.taken: Taken | None = None
         self.index = 0
         self.time: int | None = None  # of what is sent where there is no record; None: now
@@ -77,8 +80,8 @@ class Scope:
 
     def end(self) -> list[Output]:
         """The state is set; what is to be sent."""
-        for change in self.changes.values():
-            change()
+        for (store, key), data in self.changes.items():
+            store.set(key, data)
         self.changes.clear()
         held, self.held = self.held, []
         return held

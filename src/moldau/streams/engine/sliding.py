@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.operators import Operator
+from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
@@ -29,7 +28,7 @@ class _Kept(NamedTuple):
     taken: list[Any]
 
 
-class SlidingAggregates(CountsLate):
+class SlidingAggregates(Step):
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
     ) -> None:
@@ -42,6 +41,7 @@ class SlidingAggregates(CountsLate):
         self._kept: dict[Any, list[_Kept]] = {}
         self._new: dict[tuple[Any, ...], _Kept] = {}
         self._watermark = table.watermark
+        self.late = 0
         table.saver = self._save
         for (key, time, partition, offset), (floor, taken) in table.load():
             kept = _Kept(time, partition, offset, floor, taken)
@@ -50,16 +50,14 @@ class SlidingAggregates(CountsLate):
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
-        late = set()
-        for number, (key, value, time, floor, offset) in enumerate(columns):
+        for key, value, time, floor, offset in columns:
             if time + self._size < floor:
-                late.add(number)
+                self.late += 1
             elif key is not None:
                 place = (time, batch.partition, offset)
                 kept = _Kept(*place, floor, self._states.taken(value, place))
                 self._kept.setdefault(key, []).append(kept)
                 self._new[key, *place] = kept
-        self._too_late(batch, late)
 
     def advance(self, watermark: int) -> None:
         keys = in_order(self._kept)

@@ -1,0 +1,84 @@
+"""State that handlers keep: values by key, in the task's changelog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.scope import SCOPE, Scope
+from moldau.streams.engine.state import Table
+from moldau.streams.errors import StreamsError
+
+Value = TypeVar("Value")
+
+
+class Store:
+    """Of one partition. Values are kept as bytes, so that each reader has its own."""
+
+    def __init__(self, table: Table) -> None:
+        self.values: dict[Any, bytes] = dict(table.load())
+        self._changed: dict[Any, None] = {}
+        self._drop = table.drop
+        table.saver = self._save
+
+    def set(self, key: Any, data: bytes | None) -> None:
+        self._changed[key] = None
+        if data is None:
+            self.values.pop(key, None)
+            self._drop([key])
+        else:
+            self.values[key] = data
+
+    def _save(self) -> list[tuple[Any, Any]]:
+        changed, self._changed = self._changed, {}
+        return [(key, self.values[key]) for key in changed if key in self.values]
+
+
+class KeyedState(Generic[Value]):
+    """What the agents that it was given to keep by key, in the partition of their record. A value
+    that is changed in place is not kept: assign it. What is set is kept when the record ends, and
+    dropped when the handler fails."""
+
+    def __init__(self, name: str, default: Callable[[], Value] | None) -> None:
+        self.name = name
+        self._default = default
+
+    def __getitem__(self, key: Any) -> Value:
+        data = self._data(key)
+        if data is not None:
+            value: Value = decode(data)
+            return value
+        if self._default is None:
+            raise KeyError(key)
+        return self._default()
+
+    def __setitem__(self, key: Any, value: Value) -> None:
+        scope, store = self._here()
+        scope.changes[store, key] = encode(value)
+
+    def __delitem__(self, key: Any) -> None:
+        scope, store = self._here()
+        scope.changes[store, key] = None
+
+    def __contains__(self, key: Any) -> bool:
+        return self._data(key) is not None
+
+    def get(self, key: Any, otherwise: Any = None) -> Any:
+        data = self._data(key)
+        return otherwise if data is None else decode(data)
+
+    def _data(self, key: Any) -> bytes | None:
+        scope, store = self._here()
+        place = (store, key)
+        return scope.changes[place] if place in scope.changes else store.values.get(key)
+
+    def _here(self) -> tuple[Scope, Store]:
+        scope = SCOPE.get(None)
+        store = None if scope is None else scope.stores.get(self.name)
+        if scope is None or store is None:
+            raise StreamsError(
+                f"state {self.name!r}: it is kept for the agents that it was given to, as in "
+                f"@app.agent(topic, states=[{self.name}]), while they have a record"
+            )
+        return scope, store
