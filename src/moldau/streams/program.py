@@ -176,3 +176,5 @@ class Sink(Node):
     key: Field | None = field(kw_only=True, default=None)
     # Of the step before it: what comes of it, or what came too late.
     takes: Literal["results", "late"] = field(kw_only=True, default="results")
+    # Also of windows that are still open: every so many ms of event time; 0: at each change.
+    every: int | None = field(kw_only=True, default=None)

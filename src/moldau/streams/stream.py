@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate
@@ -198,11 +198,31 @@ class Stream(Joins):
 
     # --- out --------------------------------------------------------------------------------
 
-    def to(self, topic: str | Topic) -> Stream:
-        """Sends each record to a topic, under its key."""
+    def to(
+        self,
+        topic: str | Topic,
+        *,
+        emit: Literal["final", "updates"] = "final",
+        every: Duration | None = None,
+    ) -> Stream:
+        """Sends each record to a topic, under its key. Of windows, emit="updates" sends a result
+        also at each change, and every="5s" at most so often in event time; the last is the final
+        one."""
         if isinstance(topic, str):
             topic = self._app.topic(topic)
-        self._app.add(Sink(self._name("to"), (self._node,), topic=topic))
+        often = 0 if emit == "updates" else None
+        often = often if every is None else milliseconds(every, "every")
+        if emit not in ("final", "updates"):
+            raise DefinitionError(f"to: emit={emit!r} is neither 'final' nor 'updates'")
+        node = self._node
+        if often is not None and not (
+            isinstance(node, Aggregated) and isinstance(node.window, windows.Aligned)
+        ):
+            raise DefinitionError(
+                "to: emit= and every= are for the results of tumbling, hopping and calendar "
+                "windows, just behind agg(...)"
+            )
+        self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often))
         return self
 
 
@@ -281,7 +301,18 @@ class Grouped(_Aggregating):
 class Windowed(_Aggregating):
     """Records of each key and window together."""
 
-    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
+    def agg(
+        self,
+        *,
+        name: str | None = None,
+        late: str | Topic | None = None,
+        **aggregates: Aggregate,
+    ) -> Stream:
         """One result for each key and window, once, when the window closes: the key,
-        `window_start`, `window_end` (UTC), and each aggregate under its name."""
-        return Stream(self._app, self._agg(name, aggregates))
+        `window_start`, `window_end` (UTC), and each aggregate under its name. Records that come
+        later than all their windows are counted, and sent to the topic `late`."""
+        node = self._agg(name, aggregates)
+        if late is not None:
+            topic = self._app.topic(late, node.parents[0].type) if isinstance(late, str) else late
+            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
+        return Stream(self._app, node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from moldau.client import topics as client
 from moldau.client.admin import Admin
@@ -23,6 +24,8 @@ from moldau.tools.cli_frame import (
 from moldau.tools.cli_places import is_pattern, matching
 from moldau.tools.cli_values import named_values
 from moldau.tools.partition_reports import parse_assignment
+
+_SEEN_WITHIN_S, _LOOK_EVERY_S = 5.0, 0.02
 
 
 def main(argv: list[str]) -> int:
@@ -133,8 +136,25 @@ def _create(connection: Admin, arguments: argparse.Namespace) -> None:
             exists = error.code is ErrorCode.TOPIC_ALREADY_EXISTS
             if not (exists and arguments.if_not_exists):
                 raise _explained(connection, error) from None
+        if not arguments.dry_run:
+            _await(connection, name)
         could = "could be made" if arguments.dry_run else "is there"
         _done(arguments, name, f"Topic {name} {could}.")
+
+
+def _await(connection: Admin, topic: str, least: int = 1) -> None:
+    """Until the broker knows what the controller has done: the next command asks it."""
+    deadline = time.monotonic() + _SEEN_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            (found,) = client.describe_topics(connection, [topic])
+        except Refused as error:
+            if error.code is not ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                raise
+        else:
+            if sum(partition.leader >= 0 for partition in found.partitions) >= least:
+                return
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _explained(connection: Admin, error: Refused) -> KafkaError:
@@ -163,6 +183,7 @@ def _grow(connection: Admin, arguments: argparse.Namespace) -> None:
         client.create_partitions(connection, {topic.name: arguments.partitions}, assignments)
     except Refused as error:
         raise _explained(connection, error) from None
+    _await(connection, topic.name, arguments.partitions)
     _done(arguments, topic.name, f"Topic {topic.name} has {arguments.partitions} partitions.")
 
 

@@ -17,6 +17,7 @@ from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.lanes import Host
+from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.punctuation import Punctuation
@@ -164,6 +165,12 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         return OrderedAggregates(node, type_, built.held(node, type_), table, following)
     kind: Any = kinds.get(type(node.window), WindowedAggregates)
     made: Operator = kind(node, type_, table, following)
+    if isinstance(made, CountsLate):
+        made.late_to = built.late(node)
+    if isinstance(made, WindowedAggregates):
+        for child in node.children:
+            if isinstance(child, Sink) and child.every is not None:
+                made.updates.tell(built.by_node[child], child.every)
     return made
 
 

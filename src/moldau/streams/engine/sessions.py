@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.late import CountsLate
+from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
@@ -28,7 +29,7 @@ class _Open:
         self.states = states
 
 
-class SessionAggregates(Step):
+class SessionAggregates(CountsLate):
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
     ) -> None:
@@ -41,7 +42,6 @@ class SessionAggregates(Step):
         self._open: dict[Any, list[_Open]] = {}
         self._changed: dict[tuple[int, Any], _Open] = {}
         self._watermark = table.watermark
-        self.late = 0
         table.saver = self._save
         for (first, key), (last, *states) in table.load():
             self._open.setdefault(key, []).append(_Open(first, last, states))
@@ -49,12 +49,14 @@ class SessionAggregates(Step):
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
-        for key, value, time, floor, offset in columns:
+        late = set()
+        for number, (key, value, time, floor, offset) in enumerate(columns):
             if time < floor:
-                self.late += 1
+                late.add(number)
             elif key is not None:
                 place = (time, batch.partition, offset)
                 self._add(key, time, self._states.taken(value, place))
+        self._too_late(batch, late)
 
     def _add(self, key: Any, time: int, taken: list[Any]) -> None:
         """Into the sessions that it touches, which become one by it."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.late import CountsLate
+from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
@@ -28,7 +29,7 @@ class _Kept(NamedTuple):
     taken: list[Any]
 
 
-class SlidingAggregates(Step):
+class SlidingAggregates(CountsLate):
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
     ) -> None:
@@ -41,7 +42,6 @@ class SlidingAggregates(Step):
         self._kept: dict[Any, list[_Kept]] = {}
         self._new: dict[tuple[Any, ...], _Kept] = {}
         self._watermark = table.watermark
-        self.late = 0
         table.saver = self._save
         for (key, time, partition, offset), (floor, taken) in table.load():
             kept = _Kept(time, partition, offset, floor, taken)
@@ -50,14 +50,16 @@ class SlidingAggregates(Step):
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
-        for key, value, time, floor, offset in columns:
+        late = set()
+        for number, (key, value, time, floor, offset) in enumerate(columns):
             if time + self._size < floor:
-                self.late += 1
+                late.add(number)
             elif key is not None:
                 place = (time, batch.partition, offset)
                 kept = _Kept(*place, floor, self._states.taken(value, place))
                 self._kept.setdefault(key, []).append(kept)
                 self._new[key, *place] = kept
+        self._too_late(batch, late)
 
     def advance(self, watermark: int) -> None:
         keys = in_order(self._kept)

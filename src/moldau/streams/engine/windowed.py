@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.loop import Changed, Groups, compiled
-from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Results, in_order
 from moldau.streams.engine.state import Table
+from moldau.streams.engine.updates import Updates
 from moldau.streams.program import Aggregated
 from moldau.streams.windows import Aligned, Hopping
 
 
-class WindowedAggregates(Step):
+class WindowedAggregates(CountsLate):
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
     ) -> None:
@@ -30,7 +32,7 @@ class WindowedAggregates(Step):
         self._changed: Changed = []
         self._watermark = table.watermark
         self._update = compiled(node.aggregates, type_, self._window)
-        self.late = 0
+        self.updates = Updates()
         table.saver = self._save
         for (start, key), states in table.load():
             self._open.setdefault(start, {})[key] = [*states, -1]
@@ -38,19 +40,25 @@ class WindowedAggregates(Step):
     def process(self, batch: Batch) -> None:
         window = self._window
         if not isinstance(window, Hopping):
-            self._add(batch, window.starts(batch.times))
+            self._too_late(batch, self._add(batch, window.starts(batch.times)))
             return
         spread = [list(window.starts_of(time)) for time in batch.times]
         for turn in range(max(map(len, spread))):
             chosen = [len(starts) > turn for starts in spread]
             starts = [starts[turn] for starts in spread if len(starts) > turn]
-            self._add(batch if all(chosen) else batch.where(chosen), starts)
+            late = self._add(batch if all(chosen) else batch.where(chosen), starts)
+            if turn == 0:  # of a record's windows the last to close
+                self._too_late(batch, late)
 
-    def _add(self, batch: Batch, starts: list[int]) -> None:
+    def _add(self, batch: Batch, starts: list[int]) -> set[int]:
+        """Which of them were late."""
+        changed, number = self._changed, self._table.checkpoint
+        if self.updates.are_wanted:
+            changed, number = [], self.updates.number()
         late = self._update(
             self._open,
-            self._changed,
-            self._table.checkpoint,
+            changed,
+            number,
             batch.partition,
             batch.keys,
             starts,
@@ -59,13 +67,32 @@ class WindowedAggregates(Step):
             batch.times,
             batch.offsets or range(len(batch)),
         )
-        self.late += len(late)
+        if self.updates.are_wanted:
+            self._changed += changed
+            self.updates.changed((start, key) for start, key, _ in changed)
+            self._tell(self.updates.due())
+        return set(late)
+
+    def _tell(self, due: list[tuple[Operator, list[tuple[int, Any]]]]) -> None:
+        """How windows that are open are now."""
+        for to, places in due:
+            there = [(s, key) for s, key in places if key in self._open.get(s, ())]
+            if there:
+                ends = [self._window.end(start) for start, _ in there]
+                rows = [
+                    self._results.row(key, (start, end), self._open[start][key])
+                    for (start, key), end in zip(there, ends, strict=True)
+                ]
+                times, floors = [end - 1 for end in ends], [self._watermark] * len(there)
+                to.process(Batch([key for _, key in there], rows, times, floors, ()))
 
     def advance(self, watermark: int) -> None:
         end = self._window.end
         for start in sorted(start for start in self._open if end(start) <= watermark):
             self._close(start)
         self._watermark = watermark
+        if self.updates.are_wanted:
+            self._tell(self.updates.due(watermark))
 
     def _close(self, start: int) -> None:
         """Their order does not depend on that of the records: by the end of the window, by key."""
