@@ -101,11 +101,11 @@ EPYC, CPython 3.11), at the same promise as Apache Kafka.
   made before a full disk is known of: not done.
 - On a machine where Python took four times as long and Java two to three, an older version was
   behind Apache Kafka with 10 and 100 connections (0.68 to 0.92).
-- 100 B: the producer keeps 0.95 cores busy, our broker 0.1, Apache Kafka 0.4 to 0.5 (6
+- 100 B: the producer keeps 0.95 cores busy, our broker 0.1, Apache Kafka 0.4 to 0.6 (6
   partitions): the row measures librdkafka and what the broker leaves to it.
 - Our default, acks=all: one fdatasync costs 60 µs of CPU. One connection pays it with each request
   (141 µs), 100 share it (32), and with 16 deep it is hardly seen (11).
-- 1,000 new partitions: 82 ms, Apache Kafka 49 (one measurement). It names leaders before their
+- 1,000 new partitions: 82 ms, Apache Kafka 49 (measured once). It names leaders before their
   folders are there, we after, which takes four changes of the file system each.
 - kafka-console-producer takes 0.5 s for one line: librdkafka asks for a producer id half a second
   after its start. With --request-required-acks 1, which wants none, 0.1 s.
