@@ -421,7 +421,7 @@ _VERIFIABLE = Grammar(
         "--repeating-keys": ("2", "0", "1", "x"),
         "--topic": ("a b", "victim"),
     },
-    notes=("numbers",),
+    notes=("numbers", "events"),
 )  # fmt: skip
 
 TOOLS: Mapping[str, Grammar] = {
