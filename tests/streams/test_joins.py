@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import pytest
 
 import moldau
-from moldau.streams.errors import DefinitionError
+from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.stream import Stream
 from moldau.streams.tables import Table
 from tests.streams.priced import Group, Order, Price, priced
@@ -315,6 +316,53 @@ def test_a_table_joined_to_itself_by_another_field() -> None:
         t.end()
         last = {key: row for key, row in changes(t) if row}
     assert {name: row["above"] for name, row in last.items()} == {"ann": "eve", "bob": ""}
+
+
+# --- where keys lie -----------------------------------------------------------------------------
+
+
+def joined(**settings: Any) -> moldau.App:
+    app = moldau.App("placed")
+    orders = app.topic("orders", Order, event_time="time", key="product", **settings)
+    prices = app.topic("prices", Price, event_time="time", key="product", **settings)
+    app.stream(orders).join(app.table(prices)).to("out")
+    return app
+
+
+def test_promise_13_keys_that_lie_elsewhere_are_refused_instead_of_joined_to_nothing() -> None:
+    def by_crc32(t: Any) -> None:  # as librdkafka does, unless it is told otherwise
+        for product in ("tea", "milk", "rice"):
+            place = crc32(product.encode()) % 2
+            t["prices"].send(price(1, 0, product), partition=place)
+            t["orders"].send(order(1, 1, product), partition=place)
+
+    with moldau.testing.run(joined(partitioner="crc32"), partitions=2) as t:
+        by_crc32(t)
+        t.end()
+        assert len(t["out"].values()) == 3
+    with (
+        pytest.raises(StreamsError, match=r"prices is joined .* partitioner='crc32'"),
+        moldau.testing.run(joined(), partitions=2) as t,
+    ):
+        by_crc32(t)
+
+
+def test_promise_12_a_key_is_what_its_field_is_whichever_way_it_came() -> None:
+    """A key that came as bytes and one that was read of a value."""
+    app = moldau.App("typed")
+    orders = app.topic("orders", Order, event_time="time")
+    numbered = app.topic("numbered", Numbered, event_time="time", key="number")
+    app.stream(orders).join(app.table(numbered), on="number").to("out")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["numbered"].send(Numbered(7, _at(0)))
+        t["orders"].send(order(7, 1))
+        t.end()
+        assert [one["number"] for one in t["out"].values()] == [7]
+
+
+class Numbered(msgspec.Struct):
+    number: int
+    time: datetime
 
 
 # --- wrong as written ---------------------------------------------------------------------------

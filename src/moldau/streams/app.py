@@ -7,7 +7,7 @@ from inspect import iscoroutinefunction
 from itertools import count
 from typing import Any, Literal, TypeVar, get_args
 
-from moldau.streams import fields
+from moldau.streams import fields, types
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
@@ -106,7 +106,7 @@ class App:
             name,
             type,
             format_of(type, format, name),
-            Key(),
+            Key() if key is None else Key(types.field_type(type, key)),
             key,
             time,
             milliseconds(lateness, "lateness"),

@@ -6,7 +6,7 @@ JSON in the one documented form: times are ISO 8601 in UTC, a Decimal is a strin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -85,20 +85,27 @@ class Text:
         return str(value).encode()
 
 
-class Key:
-    """Keys that are strings go out as raw UTF-8, bytes as they are, others as JSON."""
+def _text(data: bytes) -> Any:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
-    def __init__(self) -> None:
+
+class Key:
+    """Keys that are strings go out as raw UTF-8, bytes as they are, others as JSON. They come back
+    as what the type of the key says, or else as text: a key that is read of a value and one that
+    came in a record must be the same."""
+
+    def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
         self._json = msgspec.json.Encoder(order="deterministic").encode
-
-    @staticmethod
-    def decode(data: bytes) -> Any:
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            return data
+        self.decode: Callable[[bytes], Any] = _text
+        if type_ is bytes:
+            self.decode = bytes
+        elif type_ not in (Any, str, str | None):
+            self.decode = msgspec.json.Decoder(type_).decode
 
     def encode(self, value: Any) -> bytes:
         if type(value) is str:

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.errors import DefinitionError
-from moldau.streams.join_nodes import ForeignJoin, GlobalLookup, Joined, Regrouped, Tabled
+from moldau.streams.join_nodes import (
+    ForeignJoin,
+    GlobalLookup,
+    Joined,
+    Latest,
+    Regrouped,
+    Side,
+    Tabled,
+)
 from moldau.streams.program import KeyBy, Keyed, Node, Partitioner, Sink, Source, Topic
 
 
@@ -55,7 +63,18 @@ class Stage:
     def is_joined(self) -> bool:
         """Must the same key lie in the same partition of all its topics?"""
         topics = set(self.topics) - {self.redrive}
-        return len(topics) > 1 and any(isinstance(node, Joined) for node in self.nodes)
+        joins = (one for one in self.nodes if isinstance(one, Joined))
+        return len(topics) > 1 and any(not isinstance(one, GlobalLookup) for one in joins)
+
+    @property
+    def joined_topics(self) -> set[str]:
+        """The user's topics in which keys must lie where the partitioner puts them."""
+        if not self.is_joined:
+            return set()
+        cut = {one.target for one in self.reads}
+        sides = (one for one in self.nodes if isinstance(one, Side | Tabled | Latest))
+        above = [one.parents[0] for one in sides if one not in cut]
+        return {source.topic.name for node in above for source in _sources(node)}
 
     @property
     def partitioner(self) -> Partitioner:
@@ -138,6 +157,13 @@ def topology(app: str, nodes: list[Node]) -> Topology:
                 f"a topic, and read that"
             )
         is_cut.update(dict.fromkeys(more, True))
+
+
+def _sources(node: Node) -> list[Source]:
+    """Whose records reach it under the key that they came with."""
+    if isinstance(node, Source):
+        return [node]
+    return [] if isinstance(node, Keyed) else [s for one in node.parents for s in _sources(one)]
 
 
 def redrive_topic(app: str, stage: str) -> str:

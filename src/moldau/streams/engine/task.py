@@ -20,6 +20,7 @@ from moldau.streams.engine.guard import Wait
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.placement import Placement
 from moldau.streams.engine.reading import Reading, Records
 from moldau.streams.engine.redriving import RedriveInput
 from moldau.streams.engine.state import MARKER, State
@@ -218,6 +219,9 @@ class _SourceInput:
         self._origin = Origin(topic.name, partition)
         self._built = built
         self._has_state = built.stage.is_stateful
+        self._placement: Placement | None = None
+        if topic.name in built.stage.joined_topics:
+            self._placement = Placement(topic, partition, built.partitions[topic.name])
         self._decode = topic.format.decode
         self._letters = built.dead_letters(topic.name, topic.policy)
         self._keys = Keys(topic.key_format)
@@ -231,6 +235,8 @@ class _SourceInput:
 
     def feed(self, records: Records, now_ms: int) -> None:
         self._last_ms = now_ms
+        if self._placement is not None:
+            self._placement.check(records.keys)
         self._built.reading = Reading(self._topic.name, self._origin.partition, records)
         try:
             keys, values, times = self._columns(records)
