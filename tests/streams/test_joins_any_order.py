@@ -61,10 +61,10 @@ class Shop:
         self.of_orders: list[Arrival] = []
         self.of_prices: list[Arrival] = []
 
-    def run(self, topic: str = "out") -> list[Any]:
+    def run(self, topic: str = "out", spread_ms: int = LATENESS_MS) -> list[Any]:
         exactly_once = self.chance.random() < 0.5
         world = World(self.app, self.partitions, self.chance, exactly_once)
-        self._made.sort(key=lambda one: ms(one[1].time) + self.chance.uniform(0, LATENESS_MS))
+        self._made.sort(key=lambda one: ms(one[1].time) + self.chance.uniform(0, spread_ms))
         for to, value in self._made:
             place = None
             if to is self.orders and not self._is_keyed:
@@ -121,6 +121,40 @@ def test_promise_15_a_table_is_looked_up_as_of_the_record_s_time(
         (one.number, last_before(shop.of_prices, one.product, time), time)
         for one, time, _ in shop.of_orders
     ]
+    assert found == _sorted(expected)
+
+
+def floors(arrivals: list[Arrival]) -> list[int]:
+    """For each, the watermark of its partition just before it."""
+    highest: dict[int, int] = {}
+    found = []
+    for _, time, (partition, _) in arrivals:
+        found.append(highest.get(partition, -(1 << 62)) - LATENESS_MS)
+        highest[partition] = max(time, highest.get(partition, time))
+    return found
+
+
+@anything
+def test_promise_02_late_orders_and_prices_do_not_depend_on_speed(
+    orders: Any, prices: Any, seed: int
+) -> None:
+    """A late price counts from its partition's watermark on; a late order is left out when it is
+    later than the table's history."""
+    shop = Shop(orders, prices, seed, is_keyed=bool(seed % 2))
+    table = shop.app.table(shop.prices, history="2s")
+    shop.app.stream(shop.orders).join(table, on="product", how="left").to("out")
+    found = pairs(shop.run(spread_ms=15_000))
+    priced = list(zip(shop.of_prices, floors(shop.of_prices), strict=True))
+    expected = []
+    for (one, time, _), floor in zip(shop.of_orders, floors(shop.of_orders), strict=True):
+        if time + 2000 < floor:
+            continue
+        versions = [
+            (when, place, other.price)
+            for (other, when, place), since in priced
+            if other.product == one.product and max(when, since) <= time
+        ]
+        expected.append((one.number, max(versions)[2] if versions else None, time))
     assert found == _sorted(expected)
 
 
