@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 import moldau
+from moldau.streams.engine.history import History
+from moldau.streams.engine.state import State
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.stream import Stream
 from moldau.streams.tables import Table
@@ -113,6 +115,18 @@ def test_a_late_record_meets_what_the_table_was_and_a_later_one_goes_where_it_is
         t.end()
         assert [(one["number"], one["cents"]) for one in t["out"].values()] == [(1, 120), (2, 100)]
         assert [one.number for one in t["too-late"].values()] == [3]
+
+
+def test_history_is_kept_for_so_long_and_no_longer() -> None:
+    history = History(State().table("prices"), int, history=10)
+    for since, value in ((0, 1), (20, 2), (30, None)):
+        assert history.put("tea", since, (since,), value)
+    history.purge(30)
+    assert [history.at("tea", time) for time in (19, 20, 29, 30)] == [1, 2, 2, None]
+    history.purge(31)  # from 21 on
+    assert [history.at("tea", time) for time in (19, 21)] == [None, 2]
+    history.purge(41)
+    assert history.at("tea", 29) is None
 
 
 def test_a_late_price_counts_from_its_partition_s_watermark_on() -> None:
