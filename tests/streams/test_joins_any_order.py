@@ -245,6 +245,22 @@ def test_promise_06_two_tables_by_key(orders: Any, prices: Any, seed: int) -> No
     assert rows == expected
 
 
+@anything
+def test_promise_08_a_stream_that_is_joined_and_goes_elsewhere_too(
+    orders: Any, prices: Any, seed: int
+) -> None:
+    """What goes elsewhere leaves a task that has state: a repetition must be known as one."""
+    shop = Shop(orders, prices, seed)
+    stream, other = shop.app.stream(shop.orders), shop.app.stream(shop.prices)
+    stream.join(shop.app.table(shop.prices)).to("out")
+    both = stream.select("number").merge(other.select(number="price"))
+    numbers = moldau.collect("number", by="number")
+    both.group_by(lambda one: one["number"] % 3).tumbling("8s").agg(numbers=numbers).to("thirds")
+    found = sorted(number for _, row, _ in shop.run("thirds") for number in row["numbers"])
+    made = [one.number for one, _, _ in shop.of_orders]
+    assert found == sorted([*made, *(one.price for one, _, _ in shop.of_prices)])
+
+
 class Renamed(msgspec.Struct, frozen=True):
     """A row that is keyed by its name, and names a product."""
 
