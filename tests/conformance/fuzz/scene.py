@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ KINDS: Sequence[dict[str, str]] = (
 )
 # What is parked is not answered so soon; our broker would.
 PARKED_S = 0.03
+EMPTIED_S = 0.3
 # What its controller decided a broker of Apache Kafka learns a little later. This config, which
 # changes nothing, is set twice and waited for: then what was decided before is in effect.
 BEACON = "flush.messages"
@@ -112,6 +114,14 @@ class Scene:
         both = member.both
         return not both.is_silent("ours", PARKED_S) or not both.is_silent("theirs", 0)
 
+    def _let_empty(self) -> None:
+        """A group that its last member leaves becomes empty at once or, when somebody was given an
+        id and has not joined, by a timer, of 0 ms mostly: the next request is not to be faster."""
+        deadline = time.monotonic() + EMPTIED_S
+        asked = request("DescribeGroups", groups=[self.group])
+        while _is_emptying(self.both.quietly(asked)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def settle(self) -> None:
         """Until Apache Kafka's broker does what its controller decided."""
         for _ in "ab":
@@ -160,18 +170,16 @@ class Scene:
             member.synced = True
         elif name == "LeaveGroup" and not error:
             member.id, member.joined = "", False
-            # Whose id is given and who has not joined keeps a group without members from being
-            # empty until a timer of 0 ms fires: it is not for the next request to be faster.
-            self.both.until(request("DescribeGroups", groups=[self.group]), _is_not_emptying)
+            self._let_empty()
         elif error is ErrorCode.REBALANCE_IN_PROGRESS:
             member.joined = False
         elif error is ErrorCode.UNKNOWN_MEMBER_ID:
             member.id, member.joined = "", False
 
 
-def _is_not_emptying(answer: Any) -> bool:
-    group = answer.groups[0]
-    return group.group_state != "PreparingRebalance" or bool(group.members)
+def _is_emptying(answers: Pair) -> bool:
+    groups = (answers.theirs.groups[0], answers.ours.groups[0])
+    return any(g.group_state == "PreparingRebalance" and not g.members for g in groups)
 
 
 def _has(value: str) -> Callable[[Any], bool]:
