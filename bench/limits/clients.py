@@ -43,7 +43,7 @@ from moldau.protocol.messages.sync_group import (
 )
 
 CONNECTIONS = 5000
-BACKLOG = 1024
+BACKLOG = 50  # as in Kafka
 GROUPS = 1000
 MEMBERS = 300
 HEARTBEAT_ROUNDS = 3
@@ -160,8 +160,8 @@ def connections(folder: Path) -> Result:
             _close(raws)
             _pinged(broker)
         result.memory("after they went", broker)
-    patient = {"socket.listen.backlog.size": str(BACKLOG)}
-    with running(folder.with_name("patient"), patient) as broker:
+    as_kafka = {"socket.listen.backlog.size": str(BACKLOG)}
+    with running(folder.with_name("as-kafka"), as_kafka) as broker:
         _close(_opened(result, broker, f", socket.listen.backlog.size={BACKLOG}"))
     return result
 

@@ -47,7 +47,10 @@ if TYPE_CHECKING:
     from moldau.protocol.config.layers import BrokerConfigs
 
 REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
-OPENED_AT_ONCE = 100  # logs; each takes half a millisecond and more, and nobody is served meanwhile
+# Logs that a change opens at once, and how many a round those that are left; each takes half a
+# millisecond, on a busy disk ten, and nobody is served meanwhile.
+OPENED_AT_ONCE = 100
+OPENED_LATER = 25
 
 
 class Controller:
@@ -250,7 +253,7 @@ class Controller:
 
     def _reopen(self, _now_ms: int) -> None:
         names, self._unopened = self._unopened, {}
-        self._openings = OPENED_AT_ONCE
+        self._openings = OPENED_LATER
         for name in names:
             if name in self.image.topics:
                 self._lead(self.image.topics[name])
