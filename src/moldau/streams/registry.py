@@ -47,6 +47,7 @@ class Registry:
             except HTTPError as error:
                 if error.code != _NO_SCHEMA:
                     raise self._trouble(error) from None
+                error.close()
                 raise BadRecord(f"{self._url} has no schema {id}") from None
             self._schemas[id] = found["schema"]
         return self._schemas[id]
