@@ -163,6 +163,28 @@ class Agent(Node):
 
 
 @dataclass(eq=False)
+class KeyedAgent(Keyed, Agent):
+    """An agent that has all records of a key together. Its children are what its
+    handlers keep."""
+
+
+@dataclass(eq=False)
+class Spread(KeyBy):
+    """To where their key belongs, whatever partition they came in."""
+
+
+@dataclass(eq=False)
+class Kept(Node):
+    """Values that agents keep by key. `keeps`: for how many ms of event time behind the beginning
+    of a window; None: for good. `on_close` is called with key, beginning and value of each window
+    that is kept no longer; `made` with what holds the values, in each task."""
+
+    made: Callable[[Any], None] = field(kw_only=True)
+    keeps: int | None = field(kw_only=True, default=None)
+    on_close: Callable[[Any, int, bytes], None] | None = field(kw_only=True, default=None)
+
+
+@dataclass(eq=False)
 class Punctuated(Node):
     """Calls a function of the user's at the multiples of `interval` (ms) of stream time."""
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.errors import StreamsError
-from moldau.streams.program import Keyed, Node
+from moldau.streams.program import Agent, Keyed, Node
 from moldau.streams.topology import Stage
 
-_OF_EVERY_NODE = {field.name for field in fields(Node)}
+# Nor is state made of how many handlers run.
+_OF_EVERY_NODE = {field.name for kind in (Node, Agent) for field in fields(kind)}
 
 
 def shapes(stage: Stage) -> dict[str, str]:

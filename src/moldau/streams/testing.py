@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from moldau.streams import fields
 from moldau.streams.app import App
@@ -44,11 +44,27 @@ class Sent(NamedTuple):
     headers: list[Header] | None = None
 
 
+class Named(Protocol):
+    """A topic, of `moldau.App` or of `moldau.faust`."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Declared(Protocol):
+    """A program that is not an App, but makes one."""
+
+    @property
+    def program(self) -> App: ...
+
+
 @contextmanager
-def run(app: App, *, partitions: int = 1, start: datetime | None = None) -> Iterator[Driver]:
+def run(
+    app: App | Declared, *, partitions: int = 1, start: datetime | None = None
+) -> Iterator[Driver]:
     """The program on topics of so many partitions, at a time that only `advance` moves."""
     begin = START_MS if start is None else round(start.timestamp() * 1000)
-    driver = Driver(app, partitions, begin)
+    driver = Driver(app if isinstance(app, App) else app.program, partitions, begin)
     try:
         yield driver
     except BaseException as error:
@@ -104,7 +120,7 @@ class Driver:
         self._chores.start()
         self.settle()
 
-    def __getitem__(self, topic: Topic | str) -> TestTopic:
+    def __getitem__(self, topic: Named | str) -> TestTopic:
         name = topic if isinstance(topic, str) else topic.name
         if name not in self._logs:
             raise KeyError(f"the program has no topic {name!r}; it has {', '.join(self._logs)}")

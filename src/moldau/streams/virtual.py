@@ -39,12 +39,12 @@ class _Loop(asyncio.SelectorEventLoop):
     def __init__(self, selector: _Selector, now_ms: Callable[[], float]) -> None:
         super().__init__(selector)
         selector.loop = self
-        self._now_ms = now_ms
+        self.wall_ms = now_ms
         # A timer is due at the moment that was waited for, not a rounding behind it.
         self._clock_resolution = 1e-4
 
     def time(self) -> float:
-        return self._now_ms() / 1000
+        return self.wall_ms() / 1000
 
 
 class VirtualHost(AsyncHost):

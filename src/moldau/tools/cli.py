@@ -30,6 +30,7 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "perf": ("how fast records go in and out", _lazily("cli_perf")),
     "streams": ("a program of streams: describe, lag, reset", _lazily("cli_streams")),
     "worker": ("run a program of streams", _lazily("worker")),
+    "faust": ("Faust's command line, for programs of moldau.faust", _lazily("faust")),
     "dlq": ("what a program of streams has given up: list, show, redrive", _lazily("cli_dlq")),
     "mirror": ("copy topics and group offsets to another Kafka", _lazily("mirror.command")),
 }

@@ -68,6 +68,12 @@ def _worker_options() -> ArgumentParser:
     return worker.parser()
 
 
+def _faust_options() -> ArgumentParser:
+    from moldau.tools import faust
+
+    return faust.parser()
+
+
 _PARSERS: Parsers = {
     "status": instances.status_options,
     "down": instances.down_options,
@@ -81,6 +87,7 @@ _PARSERS: Parsers = {
     "perf": cli_perf.options,
     "mirror": mirror_options.options,
     "worker": _worker_options,
+    "faust": _faust_options,
     "dlq": cli_dlq.options,
     "streams": cli_streams.options,
 }

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     try:
         app = load(arguments.app)
         if arguments.workers > 1:
-            return Supervisor(arguments.app, arguments.workers).run()
+            return Supervisor(["worker", "-A", arguments.app], arguments.workers).run()
         from moldau.streams.worker import run
 
         run(app, slot=arguments.slot or 0)
@@ -84,8 +84,9 @@ class Supervisor:
     """Keeps N processes running until it is told to stop; ends when all have ended by
     themselves."""
 
-    def __init__(self, where: str, count: int) -> None:
-        self._command = [sys.executable, "-m", "moldau", "worker", "-A", where, "--slot"]
+    def __init__(self, words: list[str], count: int) -> None:
+        """`words`: of `moldau`, for one process; which of them it is, is put behind."""
+        self._command = [sys.executable, "-m", "moldau", *words, "--slot"]
         self._count = count
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._started: dict[int, float] = {}

@@ -15,7 +15,9 @@ from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering
+from moldau.streams.engine.keyed_agents import KeyedAgents
 from moldau.streams.engine.keyed_state import Store
+from moldau.streams.engine.keyed_store import KeyedStore
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
@@ -37,8 +39,10 @@ from moldau.streams.program import (
     Deduplicated,
     Filter,
     FlatMap,
+    Kept,
     KeyBy,
     Keyed,
+    KeyedAgent,
     Map,
     Merge,
     Node,
@@ -47,6 +51,7 @@ from moldau.streams.program import (
     Punctuated,
     Sink,
     Source,
+    Spread,
 )
 from moldau.streams.topology import Repartition, Stage
 from moldau.streams.windows import Session, Sliding
@@ -189,6 +194,13 @@ def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
     return Agents(node, built.host, lambda: built.reading, letters, built.outputs, stores)
 
 
+def _keyed_agent(node: KeyedAgent, following: list[Operator], built: Built) -> Operator:
+    letters = built.dead_letters(node.name, node.policy)
+    stores = [one for one in following if isinstance(one, KeyedStore)]
+    assert built.host is not None
+    return KeyedAgents(node, stores, built.host, lambda: built.reading, letters, built.outputs)
+
+
 _MAKERS: dict[type[Node], Maker] = {
     **MAKERS,
     Source: lambda node, following, built: operators.Step(following),
@@ -215,6 +227,11 @@ _MAKERS: dict[type[Node], Maker] = {
         built.guard(node), node.function, following
     ),
     KeyBy: lambda node, following, built: operators.Keying(built.guard(node), node.key, following),
+    KeyedAgent: _keyed_agent,
+    Spread: lambda node, following, built: operators.Step(following),
+    Kept: lambda node, following, built: KeyedStore(
+        node, built.state.table(node.name), built.outputs
+    ),
     Sink: lambda node, following, built: operators.Sending(
         built.guard(node), node.topic, built.outputs
     ),

@@ -45,13 +45,13 @@ class Current(NamedTuple):
 
 class Scope:
     """`held`: what is sent when the record ends. `changes`: state that is set then, by store and
-    key. `stores`: those that the handler may use, by name."""
+    key, as the store takes it. `stores`: those that the handler may use, by name."""
 
     __slots__ = ("changes", "held", "index", "stores", "taken", "time")
 
     def __init__(self) -> None:
         self.held: list[Output] = []
-        self.changes: dict[tuple[Store, Any], bytes | None] = {}
+        self.changes: dict[tuple[Store, Any], Any] = {}
         self.stores: Mapping[str, Store] = {}
         self.taken: Taken | None = None
         self.index = 0

@@ -1,0 +1,182 @@
+"""Faust's command line: `worker`, `send`, `agents`, `tables`, and a program's own commands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Producer
+
+from moldau.streams.engine.scope import SCOPE, Scope
+from moldau.streams.errors import StreamsError
+from moldau.streams.faust.app import App
+from moldau.streams.faust.declaring import declare
+from moldau.streams.worker import run
+
+_LOG = logging.getLogger("moldau.faust")
+_ELSEWHERE = {
+    "reset": "moldau streams reset -A MODULE:APP.program",
+    "models": "read the program",
+    "model": "read the program",
+    "clean-versions": "moldau topics delete",
+    "livecheck": "moldau.testing.run(app)",
+    "completion": "moldau completion",
+}
+_LEVELS = ("debug", "info", "warning", "warn", "error", "critical", "crit")
+
+
+def parser(app: App, prog: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog, allow_abbrev=False)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    worker = commands.add_parser("worker", help="runs the program", add_help=False)
+    worker.add_argument("--help", action="help")
+    worker.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes (1)")
+    worker.add_argument("-l", "--loglevel", default="warning", type=str.lower, choices=_LEVELS)
+    worker.add_argument("-f", "--logfile", help="log there (stderr)")
+    worker.add_argument("-p", "--web-port", help="does nothing: there is no web server yet")
+    worker.add_argument("-h", "--web-host", help="likewise")
+    for name in ("-b", "--web-bind", "-t", "--web-transport", "--console-port"):
+        worker.add_argument(name, help=argparse.SUPPRESS)
+    worker.add_argument("--blocking-timeout", help=argparse.SUPPRESS)
+    worker.add_argument("--with-web", "--without-web", action="store_true", dest="web")
+    worker.add_argument("--slot", type=int, help=argparse.SUPPRESS)
+    send = commands.add_parser("send", help="one record to a topic, or to @AGENT")
+    send.add_argument("to")
+    send.add_argument("value", nargs="?", help="JSON, or text")
+    send.add_argument("-k", "--key")
+    send.add_argument("--partition", type=int)
+    send.add_argument("-r", "--repeat", type=int, default=1)
+    commands.add_parser("agents", help="lists them")
+    commands.add_parser("tables", help="lists them")
+    for name, function in app.commands.items():
+        text = (inspect.getdoc(function) or "").partition("\n")[0]
+        commands.add_parser(name, help=text.replace("%", "%%"))
+    return made
+
+
+def script(app: App) -> None:
+    """For `app.main()`: ends the process."""
+    sys.exit(main(app, sys.argv[1:], sys.argv[0]))
+
+
+def main(
+    app: App,
+    argv: list[str],
+    prog: str = "moldau faust",
+    several: Callable[[int, list[str]], int] | None = None,
+) -> int:
+    """`several`: runs so many processes with these arguments, where that can be done."""
+    elsewhere = next((one for one in argv if one in _ELSEWHERE), None)
+    if argv and argv[0] == elsewhere:
+        print(f"{prog}: there is no {elsewhere} here: {_ELSEWHERE[elsewhere]}", file=sys.stderr)
+        return 2
+    app.discover()
+    arguments = parser(app, prog).parse_args(argv)
+    try:
+        if arguments.command == "worker":
+            return _worker(app, arguments, argv, several)
+        if arguments.command == "send":
+            return _send(app, arguments)
+        if arguments.command in ("agents", "tables"):
+            return _list(app, arguments.command)
+        return _own(app, app.commands[arguments.command])
+    except StreamsError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def _worker(
+    app: App,
+    arguments: argparse.Namespace,
+    argv: list[str],
+    several: Callable[[int, list[str]], int] | None,
+) -> int:
+    level = {"warn": "WARNING", "crit": "CRITICAL"}.get(arguments.loglevel)
+    logging.basicConfig(level=level or arguments.loglevel.upper(), filename=arguments.logfile)
+    if arguments.workers > 1:
+        if several is None:
+            raise StreamsError("-w: run it as `moldau faust -A MODULE worker -w N`")
+        return several(arguments.workers, argv)
+    if app.pages or arguments.web_port:
+        paths = ", ".join(app.pages)
+        _LOG.warning("there is no web server yet: pages are not served: %s", paths)
+    program = app.program
+    declare(app)
+    _LOG.info("%s: agents %s on %s", app.id, ", ".join(app.agents), program.bootstrap_servers)
+    run(program, slot=arguments.slot or 0)
+    return 0
+
+
+def _send(app: App, arguments: argparse.Namespace) -> int:
+    to = arguments.to
+    if to.startswith("@"):
+        if to[1:] not in app.agents:
+            raise StreamsError(f"there is no agent {to[1:]!r}; there is {', '.join(app.agents)}")
+        topic = app.agents[to[1:]].channel
+    else:
+        topic = app.topics.get(to) or app.topic(to)
+    value = _value(arguments.value)
+    _deliver(app, lambda: topic.send(key=arguments.key, value=value, partition=arguments.partition))
+    return 0
+
+
+def _value(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+def _deliver(app: App, function: Callable[[], Any]) -> None:
+    """Sends what a function outside of the worker sends."""
+    declare(app)
+    scope = Scope()
+    SCOPE.set(scope)
+    made = function()
+    if inspect.iscoroutine(made):
+        asyncio.run(made)
+    core = app.core
+    producer = Producer(
+        {
+            "bootstrap.servers": core.bootstrap_servers,
+            "partitioner": "murmur2_random",
+            **core.config,
+        }
+    )
+    failed: list[str] = []
+    for one in scope.end():
+        producer.produce(
+            one.topic,
+            one.value,
+            one.key,
+            -1 if one.partition is None else one.partition,
+            on_delivery=lambda error, _: failed.append(error.str()) if error else None,
+            timestamp=one.timestamp or 0,
+            headers=one.headers,
+        )
+    left = producer.flush(30)
+    if left or failed:
+        raise StreamsError(f"not sent: {failed[0] if failed else 'no answer in 30 s'}")
+
+
+def _list(app: App, what: str) -> int:
+    if what == "agents":
+        for agent in app.agents.values():
+            print(f"@{agent.name}\t{agent.channel.name}")
+    else:
+        for table in app.tables.values():
+            print(f"{table.name}\t{table.help}")
+    return 0
+
+
+def _own(app: App, function: Callable[..., Any]) -> int:
+    """What it sends goes out when it returns. Faust gives it itself, as `self`."""
+    takes_self = bool(inspect.signature(function).parameters)
+    _deliver(app, (lambda: function(app)) if takes_self else function)
+    return 0

@@ -1,0 +1,76 @@
+"""Which tables a function uses, seen in its code and in that of the functions it names."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from moldau.streams.faust.tables import Table
+from moldau.streams.faust.windows import WindowWrapper
+
+
+def tables_of(function: Any) -> list[Table]:
+    """In the order in which they are named."""
+    found: dict[Table, None] = {}
+    seen: set[int] = set()
+    todo: list[Any] = [function]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, WindowWrapper):
+            one = one.table
+        if isinstance(one, Table):
+            found[one] = None
+        elif isinstance(one, (types.FunctionType, types.MethodType)) and id(one) not in seen:
+            seen.add(id(one))
+            todo += _named(one)
+    return list(found)
+
+
+def table_at(dotted: list[str], function: Any) -> Table | None:
+    """What `a.b` is in that function, where it is a table."""
+    scope = names_in(function)
+    one = scope.get(dotted[0])
+    for name in dotted[1:]:
+        one = inspect.getattr_static(one, name, None)
+    if isinstance(one, WindowWrapper):
+        one = one.table
+    return one if isinstance(one, Table) else None
+
+
+def names_in(function: Any) -> dict[str, Any]:
+    """Its globals, and what it closes over."""
+    function = inspect.unwrap(function)
+    function = getattr(function, "__func__", function)
+    scope = dict(function.__globals__)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            scope[name] = cell.cell_contents
+        except ValueError:  # not yet
+            continue
+    return scope
+
+
+def _named(function: Any) -> list[Any]:
+    names = {name for code in codes(inspect.unwrap(function).__code__) for name in code.co_names}
+    scope = names_in(function)
+    free = function.__code__.co_freevars
+    direct = [scope[name] for name in (*free, *sorted(names)) if name in scope]
+    owner = getattr(function, "__self__", None)
+    holders = [one for one in (*direct, owner) if one is not None and not isinstance(one, type)]
+    within = [
+        inspect.getattr_static(one, name, None)
+        for one in holders
+        if not isinstance(one, (Table, WindowWrapper))
+        for name in sorted(names)
+    ]
+    return direct + within
+
+
+def codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """It, and what is defined in it."""
+    yield code
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            yield from codes(one)

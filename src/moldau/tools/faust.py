@@ -1,0 +1,78 @@
+"""`moldau faust -A MODULE worker -l info`: Faust's command line, for programs of `moldau.faust`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from moldau.streams.errors import StreamsError
+from moldau.tools.worker import Supervisor
+
+if TYPE_CHECKING:
+    from moldau.streams.faust.app import App
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        "moldau faust",
+        description="Runs programs that were written for Faust. COMMAND: worker, send, agents, "
+        "tables, or one of the program's own.",
+        allow_abbrev=False,
+    )
+    made.add_argument("-A", "--app", required=True, metavar="MODULE", help="shop, or shop:app")
+    made.add_argument("-W", "--workdir", metavar="FOLDER", help="go there first")
+    made.add_argument("-D", "--datadir", help="does nothing: nothing is kept on this machine")
+    made.add_argument("-q", "--quiet", action="store_true", help="does nothing")
+    made.add_argument("--debug", "--no-debug", action="store_true", help="does nothing")
+    made.add_argument("--color", "--no-color", action="store_true", help="does nothing")
+    made.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
+    return made
+
+
+def main(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
+    if not arguments.command:
+        parser().error("say a COMMAND, as in: moldau faust -A shop worker -l info")
+    if arguments.workdir:
+        os.chdir(arguments.workdir)
+    try:
+        app = load(arguments.app)
+    except StreamsError as error:
+        print(f"moldau faust: {error}", file=sys.stderr)
+        return 1
+    from moldau.streams.faust.cli import main as run
+
+    def several(count: int, words: list[str]) -> int:
+        one = [*words, "-w", "1"]  # the last of them is taken
+        return Supervisor(["faust", "-A", arguments.app, *one], count).run()
+
+    return run(app, arguments.command, several=several)
+
+
+def load(where: str) -> App:
+    """The App of MODULE, MODULE:NAME or MODULE.NAME. Raises StreamsError."""
+    from moldau.streams.faust.app import App
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    module_name, _, name = where.partition(":")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        parent, _, last = module_name.rpartition(".")
+        if name or not parent or error.name != module_name:
+            if error.name != module_name.partition(".")[0]:
+                raise
+            raise StreamsError(
+                f"-A {where}: there is no module {module_name!r} here or on PYTHONPATH"
+            ) from None
+        module, name = import_module(parent), last
+    found = getattr(module, name or "app", None)
+    if isinstance(found, App):
+        return found
+    apps = [key for key, value in vars(module).items() if isinstance(value, App)]
+    hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = faust.App(...)"
+    raise StreamsError(f"-A {where}: {module.__name__} has no App {name or 'app'!r}; {hint}")
