@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from tests.conformance.brokers import CONFIG
 _reason = pytest.StashKey[str | None]()
 # The brokers that tests start would compile every module anew at each start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell lets what it runs behind `&` ignore Ctrl-C, and all that is started from there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ from bench.process import cpu_seconds, memory_bytes
 from bench.rivals import moldau
 
 PING_EVERY_S = 0.02
+TO_TELL_S = 5.0
 GREETING = 4  # lines that the broker says when it serves
 MB = 1e6
 
@@ -114,7 +115,13 @@ def running(folder: Path, settings: Mapping[str, str], files: int = 0) -> Iterat
         broker.stop()
 
 
-def told_to_operator(broker: Running) -> str:
-    """The last line that the broker has logged behind those of its start."""
-    lines = broker.log.read_text(errors="replace").splitlines()[GREETING:]
-    return lines[-1] if lines else ""
+def told_to_operator(broker: Running, about: str = "") -> str:
+    """The last line with these words that the broker has logged behind those of its start; what is
+    told of a closed connection may come a moment after its end."""
+    until = time.monotonic() + TO_TELL_S
+    while True:
+        lines = broker.log.read_text(errors="replace").splitlines()[GREETING:]
+        lines = [line for line in lines if about in line]
+        if lines or time.monotonic() > until:
+            return lines[-1] if lines else ""
+        time.sleep(0.01)

@@ -118,7 +118,7 @@ def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since
 def read(
     bootstrap_servers: str, topic: str, decode: Callable[[bytes], Any] = msgspec.json.decode
 ) -> list[Any]:
-    """All values of a topic of one partition."""
+    """All values of a topic."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
@@ -129,13 +129,16 @@ def read(
     )
     consumer.subscribe([topic])
     values = []
-    while True:
+    ended: set[int | None] = set()
+    partitions = len(consumer.list_topics(topic, 30).topics[topic].partitions)
+    while len(ended) < partitions:
         message = consumer.poll(30)
         assert message is not None
         error = message.error()
         if error is not None:
             assert error.code() == KafkaError._PARTITION_EOF, error
-            break
+            ended.add(message.partition())
+            continue
         data = message.value()
         assert data is not None
         values.append(decode(data))
