@@ -206,24 +206,30 @@ class ExactlyOnce(AtLeastOnce):
 
     def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
-        why = self._failures[0] if self._failures else why
         self._aborts += 1
         if self._aborts > MOST_ABORTS:
             self.give_up()
             raise StreamsError(
-                f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: {why}"
+                f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: "
+                f"{self._reason(why)}"
             )
         try:
             self._producer.abort_transaction(TIMEOUT_S)
         except KafkaException as raised:
             self.aborted = True
             raise StreamsError(self._ended(raised.args[0])) from None
+        why = self._reason(why)
         self._failures.clear()
         self._is_open = False
         self.aborted = True
         self._say(
             f"{self._app.id}: a transaction was aborted, and its records are taken again: {why}"
         )
+
+    def _reason(self, why: str) -> str:
+        """Once the transaction has ended: a call may be refused before the report has come of the
+        record that failed it."""
+        return self._failures[0] if self._failures else why
 
     def _ended(self, error: KafkaError) -> str:
         if error.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
