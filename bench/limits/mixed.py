@@ -28,8 +28,13 @@ REJOIN_EVERY_S = 60.0
 TOPIC_EVERY_S = 5.0
 CONNECTIONS_PER_S = 5
 DRAIN_S = 30.0  # for what the group has not read when the load ends
-# Segments go within the run, so that what goes with them is seen to go.
-SETTINGS = {"log.retention.check.interval.ms": "10000", "log.initial.task.delay.ms": "10000"}
+# Segments go within the run, so that what goes with them is seen to go. A producer asks for a topic
+# that is deleted again after five minutes, and would have it made anew.
+SETTINGS = {
+    "log.retention.check.interval.ms": "10000",
+    "log.initial.task.delay.ms": "10000",
+    "auto.create.topics.enable": "false",
+}
 TOPIC = {
     "segment.bytes": str(1 << 20),
     "retention.bytes": str(2 << 20),
