@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from moldau.client.errors import BadSettings
-from moldau.tools.formatters import Formatter, Record
+from moldau.tools.formatters import Formatter, record_of
 from moldau.tools.java_regex import BadRegex, compile_java
 
 _SLICE_S = 0.1
@@ -140,7 +140,7 @@ class ConsoleReader:
                 self.count += 1
                 self._positions[message.topic(), message.partition()] = message.offset() + 1
                 try:
-                    formatter.write(_record(message), out)
+                    formatter.write(record_of(message), out)
                 except ValueError as error:
                     self._say(f"A record cannot be shown: {error} ({_place(message)}).")
                     if not skips_errors:
@@ -267,16 +267,3 @@ class ConsoleReader:
 
 def _place(message: Any) -> str:
     return f"{message.topic()}-{message.partition()} at offset {message.offset()}"
-
-
-def _record(message: Any) -> Record:
-    kind, timestamp = message.timestamp()
-    return Record(
-        message.partition(),
-        message.offset(),
-        kind,
-        timestamp,
-        message.headers() or [],
-        message.key(),
-        message.value(),
-    )

@@ -27,6 +27,20 @@ class Record(NamedTuple):
     value: bytes | None
 
 
+def record_of(message: Any) -> Record:
+    """Of a message of confluent_kafka that is no error."""
+    kind, timestamp = message.timestamp()
+    return Record(
+        message.partition(),
+        message.offset(),
+        kind,
+        timestamp,
+        message.headers() or [],
+        message.key(),
+        message.value(),
+    )
+
+
 class Formatter(Protocol):
     def write(self, record: Record, out: BinaryIO) -> None:
         """Raises ValueError for a record that cannot be shown; what was written stays."""

@@ -10,7 +10,7 @@ from moldau.client.offsets import LATEST, list_offsets
 from moldau.tools.cli_client import PATIENCE_S
 from moldau.tools.cli_frame import Failure, admin
 from moldau.tools.cli_where import parse_where, resolve
-from moldau.tools.formatters import Record
+from moldau.tools.formatters import record_of
 from moldau.tools.record_text import Place
 
 TopicPartition = tuple[str, int]
@@ -136,7 +136,7 @@ class _Assigned:
             if message is not None:
                 place = (message.topic(), message.partition())
                 if follow or message.offset() < ends[place]:
-                    yield _place(message)
+                    yield Place(message.topic(), record_of(message))
                 if message.offset() + 1 >= ends[place]:
                     open_ones.discard(place)
             open_ones -= self._consumer.ended
@@ -172,7 +172,7 @@ class _Joined:
     def records(self) -> Iterator[Place]:
         for message in self._consumer.messages():
             if message is not None:
-                yield _place(message)
+                yield Place(message.topic(), record_of(message))
             elif self._is_done():
                 return
 
@@ -190,20 +190,6 @@ class _Joined:
 
     def close(self) -> None:
         self._consumer.handle.close()
-
-
-def _place(message: Any) -> Place:
-    kind, timestamp = message.timestamp()
-    record = Record(
-        message.partition(),
-        message.offset(),
-        kind,
-        timestamp,
-        message.headers() or [],
-        message.key(),
-        message.value(),
-    )
-    return Place(message.topic(), record)
 
 
 def _now_ms() -> int:
