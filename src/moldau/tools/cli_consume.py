@@ -15,7 +15,7 @@ from moldau.tools.cli_client import (
     topics_in,
 )
 from moldau.tools.cli_frame import Failure, add_common, guarded, parser
-from moldau.tools.cli_where import HELP, parse_length
+from moldau.tools.cli_where import HELP, NAMES, parse_length
 from moldau.tools.record_source import Limits, Source, assigned, joined
 from moldau.tools.record_text import LETTERS, TYPES, Place, json_lines, reader_of, template
 
@@ -86,7 +86,7 @@ def _consume(arguments: argparse.Namespace) -> int:
 def _source(arguments: argparse.Namespace, places: list[tuple[str, int]], limits: Limits) -> Source:
     ours = {
         "isolation.level": "read_uncommitted" if arguments.uncommitted else "read_committed",
-        "auto.offset.reset": "latest" if arguments.offset in ("latest", "end") else "earliest",
+        "auto.offset.reset": NAMES.get(arguments.offset, "earliest"),
     }
     if arguments.group is None:
         begin = arguments.offset
@@ -95,7 +95,7 @@ def _source(arguments: argparse.Namespace, places: list[tuple[str, int]], limits
         # librdkafka wants a name; nothing joins or commits under it.
         config = client_config(arguments, "consumer", {**ours, "group.id": "moldau-consume"})
         return assigned(config, arguments.bootstrap_server, places, begin, arguments.until, limits)
-    if arguments.offset not in (None, "earliest", "start", "latest", "end"):
+    if arguments.offset not in (None, *NAMES):
         raise Failure(
             "A group goes on where it was; `moldau groups reset` sets that. --offset may be "
             "earliest or latest: where a group begins that has committed nothing."

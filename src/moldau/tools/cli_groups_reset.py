@@ -7,7 +7,6 @@ CSV that --from-file (and kafka-consumer-groups) reads.
 from __future__ import annotations
 
 import argparse
-import time
 
 from moldau.client.admin import Admin
 from moldau.client.errors import Refused
@@ -23,7 +22,7 @@ from moldau.protocol.errors import ErrorCode
 from moldau.tools.cli_frame import Failure, print_json, show
 from moldau.tools.cli_groups_describe import chosen_groups, described
 from moldau.tools.cli_places import is_pattern, partitions_of
-from moldau.tools.cli_where import HELP, parse_where, resolve, within
+from moldau.tools.cli_where import HELP, now_ms, parse_where, resolve, within
 from moldau.tools.reset_csv import export_csv, read_plans
 
 TopicPartition = tuple[str, int]
@@ -127,8 +126,7 @@ def _plan(
         new = [place for place in places if place not in committed]
         ends = list_offsets(connection, new, LATEST)
         return {place: committed.get(place, ends.get(place, 0)) for place in places}
-    where = parse_where(arguments.to, lambda: time.time_ns() // 1_000_000)
-    return resolve(connection, places, where)
+    return resolve(connection, places, parse_where(arguments.to, now_ms))
 
 
 def _from_file(connection: Admin, path: str, groups: list[str]) -> dict[str, Plan]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
@@ -21,7 +20,7 @@ from moldau.tools.cli_frame import (
     with_action,
 )
 from moldau.tools.cli_places import partitions_of
-from moldau.tools.cli_where import parse_time
+from moldau.tools.cli_where import now_ms, parse_time
 
 TopicPartition = tuple[str, int]
 
@@ -72,7 +71,7 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
     places = _places(connection, arguments.topic)
     begins = list_offsets_of_each(connection, places, EARLIEST)
     ends = list_offsets_of_each(connection, places, LATEST)
-    wanted = None if arguments.at is None else parse_time(arguments.at, _now_ms)
+    wanted = None if arguments.at is None else parse_time(arguments.at, now_ms)
     at = {} if wanted is None else list_offsets_of_each(connection, places, wanted)
     rows: list[dict[str, object]] = []
     failed = 0
@@ -101,10 +100,6 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
     columns += ["error"] if failed else []
     show([{"error": None, **row} for row in rows] if failed else rows, columns, arguments.json)
     return 1 if failed else 0
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _delete(connection: Admin, arguments: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from moldau.tools.cli_client import (
     topics_in,
 )
 from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
-from moldau.tools.cli_where import parse_time
+from moldau.tools.cli_where import now_ms, parse_time
 from moldau.tools.record_input import (
     Lines,
     Outgoing,
@@ -79,7 +79,7 @@ class _Run:
         self._topic = arguments.topic
         self._headers = [named_header(word) for word in arguments.header]
         self._timestamp = (
-            None if arguments.timestamp is None else parse_time(arguments.timestamp, _now_ms)
+            None if arguments.timestamp is None else parse_time(arguments.timestamp, now_ms)
         )
         if arguments.rate is not None and arguments.rate <= 0:
             raise Failure("--rate: give a number above 0, or leave it out.")
@@ -194,7 +194,3 @@ def _total(paths: list[str]) -> int | None:
         return sum(os.path.getsize(path) for path in paths) or None
     except OSError:
         return None  # reading says why
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -8,6 +8,7 @@ record that is the end.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ HELP = (
     "earliest, latest, an offset, -N (N before the end), +N (N behind the beginning), @TIME "
     "(@2026-11-24T10:30, @1700000000000), or @-AGO (@-90s, @-2h, @-7d, @-1d12h)"
 )
-_NAMES = {"earliest": EARLIEST, "start": EARLIEST, "latest": LATEST, "end": LATEST}
+NAMES = {"earliest": "earliest", "start": "earliest", "latest": "latest", "end": "latest"}
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _AGO = re.compile(r"(?:\d+(?:ms|s|m|h|d|w))+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+", re.ASCII)
@@ -39,8 +40,8 @@ class Where(NamedTuple):
 
 def parse_where(text: str, now_ms: Callable[[], int]) -> Where:
     """Raises Failure."""
-    if text in _NAMES:
-        return Where("earliest" if _NAMES[text] == EARLIEST else "latest")
+    if text in NAMES:
+        return Where(NAMES[text])
     if text.startswith("@"):
         return Where("time", parse_time(text, now_ms))
     if _NUMBER.fullmatch(text) and abs(int(text)) <= _BIG:
@@ -91,6 +92,8 @@ def parse_length(text: str) -> int:
 def resolve(connection: Admin, places: Iterable[TopicPartition], where: Where) -> Offsets:
     """The offset of that place in each partition, never outside of the log. Raises KafkaError."""
     places = list(places)
+    if where.kind == "earliest":
+        return list_offsets(connection, places, EARLIEST)
     ends = list_offsets(connection, places, LATEST)
     if where.kind == "latest":
         return ends
@@ -98,16 +101,22 @@ def resolve(connection: Admin, places: Iterable[TopicPartition], where: Where) -
         found = list_offsets(connection, places, where.number)
         return {p: offset if offset >= 0 else ends[p] for p, offset in found.items()}
     begins = list_offsets(connection, places, EARLIEST)
-    if where.kind == "earliest":
-        return begins
     sign = -1 if where.kind == "end" else 1
     base = {"begin": begins, "end": ends}.get(where.kind, dict.fromkeys(places, 0))
     wanted = {place: base[place] + sign * where.number for place in places}
-    return {place: max(begins[place], min(wanted[place], ends[place])) for place in places}
+    return _clamped(wanted, begins, ends)
 
 
 def within(connection: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
     """The offsets, those outside of a log moved to its ends. Raises KafkaError."""
     begins = list_offsets(connection, wanted, EARLIEST)
     ends = list_offsets(connection, wanted, LATEST)
+    return _clamped(wanted, begins, ends)
+
+
+def _clamped(wanted: Mapping[TopicPartition, int], begins: Offsets, ends: Offsets) -> Offsets:
     return {p: max(begins[p], min(offset, ends[p])) for p, offset in wanted.items()}
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from moldau.client.offsets import LATEST, list_offsets
 from moldau.tools.cli_client import PATIENCE_S
 from moldau.tools.cli_frame import Failure, admin
-from moldau.tools.cli_where import parse_where, resolve
+from moldau.tools.cli_where import now_ms, parse_where, resolve
 from moldau.tools.formatters import record_of
 from moldau.tools.record_text import Place
 
@@ -44,8 +44,8 @@ def assigned(
     limits: Limits,
 ) -> Source:
     """From one place to another, or to where the partitions end now."""
-    begin_where = parse_where(begin, _now_ms)
-    until_where = None if until is None else parse_where(until, _now_ms)
+    begin_where = parse_where(begin, now_ms)
+    until_where = None if until is None else parse_where(until, now_ms)
     with admin(servers) as connection:
         starts = resolve(connection, places, begin_where)
         if until_where is not None:
@@ -190,7 +190,3 @@ class _Joined:
 
     def close(self) -> None:
         self._consumer.handle.close()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
