@@ -1,10 +1,11 @@
-"""What `produce`, `consume` and `perf` share: configs of the client under Java's names, and the
-topics that are meant."""
+"""What `produce`, `consume` and `perf` share: configs of the client under Java's names, the
+producer, and the topics that are meant."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from moldau.tools.cli_places import extent, matching
 from moldau.tools.cli_values import named_values
 
 PATIENCE_S = 30.0
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+_SLICE_S = 0.1
 TopicPartition = tuple[str, int]
 
 
@@ -24,6 +27,32 @@ def add_client_options(top: argparse.ArgumentParser) -> None:
         help="a config of the client under Java's name; may be repeated",
     )  # fmt: skip
     top.add_argument("--command-config", metavar="FILE", help="such configs, from a file")
+
+
+def add_producer_options(action: argparse.ArgumentParser) -> None:
+    action.add_argument("-z", "--compression", choices=CODECS, default="none")
+    action.add_argument("--acks", choices=("0", "1", "all"), default="all")
+
+
+def make_producer(arguments: argparse.Namespace, transactional_id: str | None = None) -> Any:
+    """A producer as the options say. Raises Failure."""
+    from confluent_kafka import KafkaException, Producer
+
+    ours = {"acks": arguments.acks, "compression.type": arguments.compression}
+    if arguments.acks != "all":
+        ours["enable.idempotence"] = "false"
+    if transactional_id is not None:
+        ours["transactional.id"] = transactional_id
+    try:
+        return Producer(client_config(arguments, "producer", ours))
+    except KafkaException as error:
+        raise Failure(f"{error.args[0].str()}.") from None
+
+
+def serve_until(producer: Any, until: float) -> None:
+    """Deliveries are told until that time of time.monotonic(), and a rate is kept."""
+    while (left := until - time.monotonic()) > 0.001:
+        producer.poll(min(left, _SLICE_S))
 
 
 def client_config(

@@ -10,9 +10,16 @@ from typing import Any
 
 from moldau.client.offsets import EARLIEST, LATEST, list_offsets
 from moldau.tools.cli_bar import Bar
-from moldau.tools.cli_client import PATIENCE_S, add_client_options, client_config, topics_in
+from moldau.tools.cli_client import (
+    PATIENCE_S,
+    add_client_options,
+    add_producer_options,
+    client_config,
+    make_producer,
+    serve_until,
+    topics_in,
+)
 from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
-from moldau.tools.cli_produce import CODECS
 from moldau.tools.latencies import PARTS, Latencies
 from moldau.tools.record_source import next_batch
 
@@ -31,8 +38,7 @@ def options() -> argparse.ArgumentParser:
     payload.add_argument("-s", "--size", type=int, default=100, metavar="BYTES", help="(100)")
     payload.add_argument("--payload-file", metavar="FILE", help="its lines, one after the other")
     produce.add_argument("--rate", type=float, metavar="N", help="at most N records a second")
-    produce.add_argument("-z", "--compression", choices=CODECS, default="none")
-    produce.add_argument("--acks", choices=("0", "1", "all"), default="all")
+    add_producer_options(produce)
     produce.add_argument(
         "--warmup", type=int, default=0, metavar="N", help="do not count the first"
     )
@@ -83,18 +89,11 @@ def _payloads(arguments: argparse.Namespace) -> Callable[[int], bytes]:
 
 class _Sender:
     def __init__(self, arguments: argparse.Namespace, payload: Callable[[int], bytes]) -> None:
-        from confluent_kafka import KafkaException, Producer
-
         self._arguments, self._payload = arguments, payload
-        ours = {"acks": arguments.acks, "compression.type": arguments.compression}
-        if arguments.acks != "all":
-            ours["enable.idempotence"] = "false"
-        if arguments.transaction is not None:
-            ours["transactional.id"] = f"moldau-perf-{os.getpid()}"
-        try:
-            self._producer = Producer(client_config(arguments, "producer", ours))
-        except KafkaException as error:
-            raise Failure(f"{error.args[0].str()}.") from None
+        is_transactional = arguments.transaction is not None
+        self._producer = make_producer(
+            arguments, f"moldau-perf-{os.getpid()}" if is_transactional else None
+        )
         self._latencies = Latencies(arguments.count - arguments.warmup)
         self._left_to_warm = arguments.warmup
         self._bytes = 0
@@ -142,7 +141,7 @@ class _Sender:
             self._send(self._payload(number))
             bar.step()
             if arguments.rate:
-                self._wait(self._start + (number + 1) / arguments.rate)
+                serve_until(self._producer, self._start + (number + 1) / arguments.rate)
         if each is not None:
             self._producer.commit_transaction(PATIENCE_S)
 
@@ -155,10 +154,6 @@ class _Sender:
             else:
                 self._producer.poll(0)
                 return
-
-    def _wait(self, until: float) -> None:
-        while (left := until - time.monotonic()) > 0.001:
-            self._producer.poll(min(left, _SLICE_S))
 
     def _on_delivery(self, error: Any, message: Any) -> None:
         if error is not None:

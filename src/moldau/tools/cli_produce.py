@@ -12,8 +12,10 @@ from moldau.tools.cli_bar import Bar
 from moldau.tools.cli_client import (
     PATIENCE_S,
     add_client_options,
+    add_producer_options,
     check_partitions,
-    client_config,
+    make_producer,
+    serve_until,
     topics_in,
 )
 from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
@@ -26,8 +28,6 @@ from moldau.tools.record_input import (
     read_lines,
     read_whole,
 )
-
-CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 def options() -> argparse.ArgumentParser:
@@ -58,8 +58,7 @@ def options() -> argparse.ArgumentParser:
         "--keep-partitions", action="store_true", help="with json: into the partition it names"
     )
     top.add_argument("--timestamp", metavar="TIME", help="2026-11-24T10:30, ms since 1970 or @-2h")
-    top.add_argument("-z", "--compression", choices=CODECS, default="none")
-    top.add_argument("--acks", choices=("0", "1", "all"), default="all")
+    add_producer_options(top)
     top.add_argument("--rate", type=float, metavar="N", help="at most N records a second")
     add_client_options(top)
     add_common(top)
@@ -84,7 +83,7 @@ class _Run:
         if arguments.rate is not None and arguments.rate <= 0:
             raise Failure("--rate: give a number above 0, or leave it out.")
         self._check_topic()
-        self._producer = self._make_producer()
+        self._producer = make_producer(arguments)
         self._failures: list[str] = []
         self._delivered = self._sent = 0
 
@@ -97,17 +96,6 @@ class _Run:
         if is_there and self._arguments.partition is not None:
             places = topics_in(self._arguments, [self._topic])
             check_partitions(places, [self._arguments.partition])
-
-    def _make_producer(self) -> Any:
-        from confluent_kafka import KafkaException, Producer
-
-        ours = {"acks": self._arguments.acks, "compression.type": self._arguments.compression}
-        if self._arguments.acks != "all":
-            ours["enable.idempotence"] = "false"
-        try:
-            return Producer(client_config(self._arguments, "producer", ours))
-        except KafkaException as error:
-            raise Failure(f"{error.args[0].str()}.") from None
 
     def run(self) -> int:
         problem: Failure | None = None
@@ -147,13 +135,9 @@ class _Run:
                 self._send(record)
                 bar.step(record.size)
                 if self._arguments.rate:
-                    self._wait(start + self._sent / self._arguments.rate)
+                    serve_until(self._producer, start + self._sent / self._arguments.rate)
         finally:
             bar.end()
-
-    def _wait(self, until: float) -> None:
-        while (left := until - time.monotonic()) > 0.001:
-            self._producer.poll(min(left, 0.1))
 
     def _send(self, record: Outgoing) -> None:
         from confluent_kafka import KafkaException
