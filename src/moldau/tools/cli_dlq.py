@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moldau.tools.cli_frame import (
     Failure,
     add_common,
-    guarded,
+    guarded_action,
     parser,
     print_json,
     show,
@@ -24,12 +24,7 @@ _MOST_MESSAGE = 80
 
 
 def main(argv: list[str]) -> int:
-    top = options()
-    arguments = top.parse_args(argv)
-    if arguments.action is None:
-        top.print_help()
-        return 2
-    return guarded("dlq", lambda: _run(arguments))
+    return guarded_action("dlq", options(), argv, _run)
 
 
 def options() -> argparse.ArgumentParser:

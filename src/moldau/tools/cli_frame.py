@@ -28,6 +28,15 @@ def parser(name: str, about: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(f"moldau {name}", description=about, allow_abbrev=False)
 
 
+def add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
+) -> argparse.ArgumentParser:
+    """An action that asks a Kafka."""
+    made = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
+    add_common(made)
+    return made
+
+
 def with_action(argv: list[str], action: str = "list") -> list[str]:
     """The command line with the action that is meant when none was typed."""
     typed = argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help"))
@@ -42,6 +51,10 @@ def add_common(target: argparse.ArgumentParser) -> None:
         default=os.environ.get(SERVERS_VARIABLE, DEFAULT_SERVERS),
         help=f"the Kafka to ask (default: {DEFAULT_SERVERS}, or ${SERVERS_VARIABLE})",
     )
+    add_json(target)
+
+
+def add_json(target: argparse.ArgumentParser) -> None:
     target.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
@@ -60,6 +73,20 @@ def guarded(name: str, body: Callable[[], int]) -> int:
     else:
         return code
     return 1
+
+
+def guarded_action(
+    name: str,
+    top: argparse.ArgumentParser,
+    argv: list[str],
+    body: Callable[[argparse.Namespace], int],
+) -> int:
+    """Runs the action that was typed; without one, the help is shown."""
+    arguments = top.parse_args(argv)
+    if arguments.action is None:
+        top.print_help()
+        return 2
+    return guarded(name, lambda: body(arguments))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError, Refused
@@ -11,7 +12,7 @@ from moldau.protocol.errors import ErrorCode
 from moldau.tools import cli_groups_describe, cli_groups_reset
 from moldau.tools.cli_frame import (
     Failure,
-    add_common,
+    add_action,
     admin,
     did_you_mean,
     guarded,
@@ -38,11 +39,7 @@ def options() -> argparse.ArgumentParser:
     top = parser("groups", "Consumer groups of a Kafka.")
     actions = top.add_subparsers(dest="action", metavar="ACTION")
 
-    def action(name: str, about: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
-        add_common(made)
-        return made
-
+    action = partial(add_action, actions)
     listing = action("list", "the groups (what `moldau groups` alone does)")
     listing.add_argument("group", nargs="*", help="only these; patterns such as 'bill*'")
     listing.add_argument("--state", action="append", choices=_STATES, help="only these; repeatable")

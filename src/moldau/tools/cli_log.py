@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moldau.tools.cli_bar import Bar
-from moldau.tools.cli_frame import Failure, guarded, parser, print_json, show
+from moldau.tools.cli_frame import Failure, add_json, guarded, parser, print_json, show
 
 
 def options() -> argparse.ArgumentParser:
@@ -20,7 +20,7 @@ def options() -> argparse.ArgumentParser:
     ):
         action = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
         action.add_argument("path", nargs="+", help="a segment, or a partition's folder")
-        action.add_argument("--json", action="store_true", help="print JSON, for programs")
+        add_json(action)
     return top
 
 

@@ -7,19 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moldau.tools.cli_frame import Failure, guarded, parser, print_json, show
+from moldau.tools.cli_frame import Failure, add_json, guarded_action, parser, print_json, show
 
 if TYPE_CHECKING:
     from moldau.streams.app import App
 
 
 def main(argv: list[str]) -> int:
-    top = options()
-    arguments = top.parse_args(argv)
-    if arguments.action is None:
-        top.print_help()
-        return 2
-    return guarded("streams", lambda: _run(arguments))
+    return guarded_action("streams", options(), argv, _run)
 
 
 def options() -> argparse.ArgumentParser:
@@ -36,7 +31,7 @@ def options() -> argparse.ArgumentParser:
         action.add_argument(
             "-A", "--app", required=True, metavar="MODULE:APP", help="where the App is, as shop:app"
         )
-        action.add_argument("--json", action="store_true", help="print JSON, for programs")
+        add_json(action)
     return top
 
 

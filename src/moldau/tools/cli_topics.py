@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
 from moldau.client import topics as client
 from moldau.client.admin import Admin
@@ -13,7 +14,7 @@ from moldau.protocol.uuids import to_text
 from moldau.tools import cli_topics_describe as described
 from moldau.tools.cli_frame import (
     Failure,
-    add_common,
+    add_action,
     admin,
     guarded,
     parser,
@@ -37,11 +38,7 @@ def options() -> argparse.ArgumentParser:
     top = parser("topics", "Topics of a Kafka.")
     actions = top.add_subparsers(dest="action", metavar="ACTION")
 
-    def action(name: str, about: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
-        add_common(made)
-        return made
-
+    action = partial(add_action, actions)
     listing = action("list", "the topics (what `moldau topics` alone does)")
     listing.add_argument("topic", nargs="*", help="only these; patterns such as 'log-*'")
     listing.add_argument("--internal", action="store_true", help="internal topics too")
