@@ -81,7 +81,7 @@ def topics_in(arguments: argparse.Namespace, words: Sequence[str]) -> list[Topic
     with admin(arguments.bootstrap_server) as connection:
         known = list_partitions(connection)
     topics = sorted({topic for topic, _ in known})
-    chosen = matching(words, topics, "topic", "moldau topics")
+    chosen = matching(words, topics, "topic")
     return [place for place in known if place[0] in chosen]
 
 

@@ -75,7 +75,7 @@ def _check_name(connection: Admin, what: str, name: str) -> None:
     if what == "topic":
         known = [topic.name for topic in list_topics(connection)]
         if name not in known:
-            raise Failure(did_you_mean(name, known, "topic", "moldau topics"))
+            raise Failure(did_you_mean(name, known, "topic"))
     if what in ("broker", "logger") and not (what == "broker" and name == _DEFAULT):
         ids = [str(node.id) for node in describe_cluster(connection).nodes]
         if name not in ids:

@@ -148,10 +148,10 @@ def _draw(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> None:
     Console().print(table)
 
 
-def did_you_mean(word: str, known: Sequence[str], what: str, listing: str) -> str:
-    """A sentence about a name that is not there."""
+def did_you_mean(word: str, known: Sequence[str], what: str) -> str:
+    """A sentence about a name of a topic or group (`what`) that is not there."""
     from moldau.tools.frame import nearest
 
     near = nearest(word, known)
-    hint = f"did you mean {near!r}?" if near else f"`{listing}` shows what is there."
+    hint = f"did you mean {near!r}?" if near else f"`moldau {what}s` shows what is there."
     return f"There is no {what} {word!r}; {hint}"

@@ -72,7 +72,7 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
     groups = list_consumer_groups(connection, arguments.state or (), arguments.type or ())
     names = [group.id for group in groups]
     if arguments.group:
-        names = matching(arguments.group, names, "group", "moldau groups")
+        names = matching(arguments.group, names, "group")
     rows: list[dict[str, object]] = [
         {"group": group.id, "state": group.state, "type": group.type}
         for group in groups
@@ -85,8 +85,7 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
 def _delete(connection: Admin, arguments: argparse.Namespace) -> int:
     names = arguments.group
     if any(map(is_pattern, names)):
-        known = [group.id for group in list_consumer_groups(connection)]
-        names = matching(names, known, "group", "moldau groups")
+        names = matching(names, cli_groups_describe.known_groups(connection), "group")
     results = delete_groups(connection, names)
     failed = {group: error for group, error in results.items() if error is not None}
     done = [group for group in results if group not in failed]
@@ -105,6 +104,5 @@ def _why(connection: Admin, group: str, error: KafkaError) -> str:
     if code is ErrorCode.NON_EMPTY_GROUP:
         return "it has members; stop its consumers first."
     if code is ErrorCode.GROUP_ID_NOT_FOUND:
-        known = [found.id for found in list_consumer_groups(connection)]
-        return did_you_mean(group, known, "group", "moldau groups")
+        return did_you_mean(group, cli_groups_describe.known_groups(connection), "group")
     return str(error)

@@ -57,12 +57,16 @@ def describe(connection: Admin, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def known_groups(connection: Admin) -> list[str]:
+    return [group.id for group in list_consumer_groups(connection)]
+
+
 def chosen_groups(connection: Admin, arguments: argparse.Namespace) -> list[str]:
     """The groups that are named; patterns are looked up. Raises Failure."""
     if arguments.all == bool(arguments.group):
         raise Failure("Name groups, or say --all.")
-    known = [group.id for group in list_consumer_groups(connection)]
-    return known if arguments.all else matching(arguments.group, known, "group", "moldau groups")
+    known = known_groups(connection)
+    return known if arguments.all else matching(arguments.group, known, "group")
 
 
 def described(connection: Admin, group: str) -> GroupDescription:
@@ -72,8 +76,7 @@ def described(connection: Admin, group: str) -> GroupDescription:
     except Refused as error:
         if error.code is not ErrorCode.GROUP_ID_NOT_FOUND:
             raise
-        known = [found.id for found in list_consumer_groups(connection)]
-        raise Failure(did_you_mean(group, known, "group", "moldau groups")) from None
+        raise Failure(did_you_mean(group, known_groups(connection), "group")) from None
 
 
 def _headline(group: GroupDescription, rows: Rows) -> str:

@@ -17,7 +17,7 @@ def is_pattern(word: str) -> bool:
     return any(sign in word for sign in "*?[")
 
 
-def matching(words: Sequence[str], known: Sequence[str], what: str, listing: str) -> list[str]:
+def matching(words: Sequence[str], known: Sequence[str], what: str) -> list[str]:
     """The names that are meant; a pattern may mean several. Raises Failure for a word that means
     none."""
     chosen: list[str] = []
@@ -26,7 +26,7 @@ def matching(words: Sequence[str], known: Sequence[str], what: str, listing: str
         if not found and is_pattern(word):
             found = [name for name in known if fnmatchcase(name, word)]
         if not found:
-            raise Failure(did_you_mean(word, known, what, listing))
+            raise Failure(did_you_mean(word, known, what))
         chosen += found
     return list(dict.fromkeys(chosen))
 
@@ -38,7 +38,7 @@ def partitions_of(connection: Admin, words: Iterable[str]) -> list[TopicPartitio
     chosen: list[TopicPartition] = []
     for word in words:
         name = word.partition(":")[0]
-        (*_, last) = names = matching([name], topics, "topic", "moldau topics")
+        (*_, last) = names = matching([name], topics, "topic")
         here = [place for place in known if place[0] in names]
         if ":" in word:
             here = _named(word, here, last)

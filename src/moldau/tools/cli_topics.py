@@ -97,7 +97,7 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> None:
     shows_internal = arguments.internal or any(word.startswith("__") for word in arguments.topic)
     names = described.known_names(connection, internal=shows_internal)
     if arguments.topic:
-        names = matching(arguments.topic, names, "topic", "moldau topics")
+        names = matching(arguments.topic, names, "topic")
     if arguments.overrides:
         configs = client.describe_topic_configs(connection, names)
         names = [name for name in names if any(entry.is_own for entry in configs[name])]
@@ -189,7 +189,7 @@ def _delete(connection: Admin, arguments: argparse.Namespace) -> None:
     words = arguments.topic
     if arguments.if_exists:
         words = [word for word in words if word in known or is_pattern(word)]
-    names = matching(words, known, "topic", "moldau topics")
+    names = matching(words, known, "topic")
     if any(name not in words for name in names) and not arguments.yes:
         raise Failure(f"That is {', '.join(names)}: add --yes to delete what a pattern means.")
     client.delete_topics(connection, names)

@@ -37,7 +37,7 @@ def known_names(connection: Admin, *, internal: bool = True) -> list[str]:
 
 def chosen_topics(connection: Admin, words: list[str]) -> list[str]:
     """Raises Failure."""
-    return matching(words, known_names(connection), "topic", "moldau topics")
+    return matching(words, known_names(connection), "topic")
 
 
 def describe(connection: Admin, arguments: argparse.Namespace) -> None:
@@ -97,7 +97,7 @@ def health(connection: Admin, arguments: argparse.Namespace) -> int:
     wanted = set(asked or REPORTS[:-1])
     names = known_names(connection)
     if arguments.topic:
-        names = matching(arguments.topic, names, "topic", "moldau topics")
+        names = matching(arguments.topic, names, "topic")
     topics = client.describe_topics(connection, names)
     configs = client.describe_topic_configs(connection, names)
     places = [(t.name, p.id) for t in topics for p in t.partitions]
