@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
@@ -79,8 +79,11 @@ def test_after_a_reset_everything_is_read_again(
         admin = AdminClient({"bootstrap.servers": address})
         admin.create_topics([NewTopic("sales", 2, 1)])["sales"].result(10)
         producer = Producer({"bootstrap.servers": address})
-        producer.produce("sales", msgspec.json.encode(sale(0)), partition=1)
+        for _ in range(2):
+            producer.produce("sales", msgspec.json.encode(sale(0)), partition=1)
         producer.flush()
+        (gone,) = admin.delete_records([TopicPartition("sales", 1, 1)]).values()
+        gone.result(10)
         before = {(one["topic"], one["partition"]): one for one in told("lag")}
         assert before["sales", 1]["lag"] == 1
         assert before["sales", 1]["position"] is None

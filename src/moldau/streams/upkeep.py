@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from confluent_kafka import (
@@ -18,10 +19,12 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.topology import Topology, redrive_topic, topology
 
 TIMEOUT_S = 30.0
+_Place = tuple[str, int]
 
 
 class Lag(NamedTuple):
-    """`position` is where the last checkpoint was, None without one; `lag` in records."""
+    """`position` is where the last checkpoint was, None without one; `lag` in records: from there,
+    or from the first that is still kept."""
 
     stage: str
     topic: str
@@ -43,33 +46,31 @@ class Upkeep:
         """Of every partition that the program reads; none of topics that are not there yet."""
         known = self._admin.list_topics(timeout=TIMEOUT_S).topics
         places = [
-            (stage.name, topic, partition)
+            (stage.name, (topic, partition))
             for stage in self._topology.stages
             for topic in stage.topics
             if topic in known
             for partition in sorted(known[topic].partitions)
         ]
-        asked = {TopicPartition(topic, number): OffsetSpec.latest() for _, topic, number in places}
-        ends = {
+        asked = [place for _, place in places]
+        begins = self._offsets(asked, OffsetSpec.earliest())
+        ends = self._offsets(asked, OffsetSpec.latest())
+        committed = self._committed()
+        made = []
+        for stage, place in places:
+            position, end = committed.get(place), ends[place]
+            lag = max(0, end - max(position or 0, begins[place]))
+            made.append(Lag(stage, *place, position, end, lag))
+        return made
+
+    def _offsets(self, places: Iterable[_Place], which: OffsetSpec) -> dict[_Place, int]:
+        asked = {TopicPartition(*place): which for place in places}
+        return {
             (one.topic, one.partition): future.result().offset
             for one, future in (self._admin.list_offsets(asked) if asked else {}).items()
         }
-        committed = self._committed()
-        return [
-            self._lag(stage, (topic, number), committed, ends) for stage, topic, number in places
-        ]
 
-    def _lag(
-        self,
-        stage: str,
-        place: tuple[str, int],
-        committed: dict[tuple[str, int], int],
-        ends: dict[tuple[str, int], int],
-    ) -> Lag:
-        position = committed.get(place)
-        return Lag(stage, *place, position, ends[place], max(0, ends[place] - (position or 0)))
-
-    def _committed(self) -> dict[tuple[str, int], int]:
+    def _committed(self) -> dict[_Place, int]:
         asked = [ConsumerGroupTopicPartitions(self._app.id)]
         (future,) = self._admin.list_consumer_group_offsets(asked).values()
         found = future.result(TIMEOUT_S).topic_partitions or []
