@@ -115,6 +115,30 @@ def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since
         assert read(address, "revenue-per-minute") == [row(0, "books", "1.10", 1)]
 
 
+@pytest.mark.slow
+def test_a_topic_that_is_new_to_the_program_is_counted_from_its_first_record() -> None:
+    with moldau.Broker() as broker:
+        address = broker.bootstrap_servers
+        admin = AdminClient({"bootstrap.servers": address})
+        for made in admin.create_topics([NewTopic(n, 1, 1) for n in ("a", "b")]).values():
+            made.result(10)
+
+        def run(*topics: str) -> None:
+            app = moldau.App("copies", address, until="end")
+            first, *others = (app.stream(app.topic(one, Any)) for one in topics)
+            first.merge(*others).to("copied")
+            Worker(app).run()
+
+        run("a")
+        run("a", "b")  # nothing is there
+        producer = Producer({"bootstrap.servers": address})
+        for number in range(2):
+            producer.produce("c", str(number))
+        producer.flush()
+        with pytest.raises(StreamsError, match="c 0 has 2 records more, which would be late"):
+            run("a", "b", "c")
+
+
 def read(
     bootstrap_servers: str, topic: str, decode: Callable[[bytes], Any] = msgspec.json.decode
 ) -> list[Any]:

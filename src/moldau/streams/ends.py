@@ -48,7 +48,8 @@ class Ends:
         for topic in self._topology.source_topics:
             places = [TopicPartition(topic, one) for one in range(self._partitions[topic])]
             for place in self.committed(places):
-                more = self._consumer.get_watermark_offsets(place, ASK_S)[1] - place.offset
+                first, end = self._consumer.get_watermark_offsets(place, ASK_S)
+                more = end - max(place.offset, first)  # it has no position where it is new
                 if more > 0:
                     raise StreamsError(
                         f"{self._id} has read to the end before (until='end') and closed every "
