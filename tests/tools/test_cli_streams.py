@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,8 +17,12 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.describing import as_text, described
+from moldau.streams.picture import svg
+from moldau.streams.topology import topology
 from moldau.streams.worker import Worker
 from moldau.tools import cli_streams
+from tests.streams.priced import priced
 from tests.streams.sales import revenue, row, sale
 from tests.streams.test_windowed_sum import read
 
@@ -23,6 +30,23 @@ SHOP = """
 from tests.streams.sales import revenue
 app = revenue({address!r}, until="end")
 """
+
+FAUST = """
+import moldau.faust as faust
+app = faust.App("shop", broker="kafka://localhost:1")
+
+@app.agent(app.topic("sales"))
+async def sold(sales):
+    async for sale in sales:
+        print(sale)
+"""
+LONG = """
+import moldau
+app = moldau.App("shop")
+app.stream(app.topic("sales-of-all-shops-and-regions")).to("copies")
+"""
+ROOT = Path(__file__).parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -63,6 +87,45 @@ def test_a_folder_that_is_not_there_is_named(
 ) -> None:
     assert cli_streams.main(["describe", "-A", "shop:app", "--svg", "no/where.svg"]) == 1
     assert "--svg no/where.svg: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["shop.svg", "-"])
+def test_a_picture_is_whole_where_the_locale_has_no_ellipsis(shop: Path, to: str) -> None:
+    (shop / "shop.py").write_text(LONG)
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    env |= {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": ""}
+    command = [sys.executable, "-m", "moldau", "streams", "describe", "-A", "shop:app", "--svg", to]
+    done = subprocess.run(command, cwd=shop, env=env, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    drawn = done.stdout if to == "-" else (shop / to).read_bytes()
+    texts = [one.text for one in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    assert "sales-of-all-shops-and-r…" in texts
+
+
+def test_what_every_worker_has_all_of_is_told_with_the_step_that_looks_into_it() -> None:
+    made = topology("priced", priced().nodes)
+    steps = [step for stage in described(made)["stages"] for step in stage["steps"]]
+    assert "groups" in [one["topic"] for one in steps if one["verb"] == "globallookup"]
+    names = [one.text for one in ElementTree.fromstring(svg(made)).iter(f"{SVG}title")]
+    assert "groups" in names
+
+
+def test_a_handler_without_a_name_is_described() -> None:
+    app = moldau.App("shop")
+    app.agent(app.topic("sales"))(partial(print, "sold"))
+    assert "agent functools.partial(<built-in function print>, 'sold')" in as_text(
+        topology(app.id, app.nodes)
+    )
+
+
+def test_the_program_of_an_app_of_faust_is_found(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "shop.py").write_text(FAUST)
+    assert cli_streams.main(["describe", "-A", "shop:app.program"]) == 0
+    assert "reads sales" in capsys.readouterr().out
+    assert cli_streams.main(["describe", "-A", "shop:app.core.nothing"]) == 1
+    assert "shop has no App called 'app.core.nothing'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

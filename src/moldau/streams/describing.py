@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from moldau.streams.join_nodes import GlobalLookup
 from moldau.streams.program import Agent, Keyed, Node, Sink, Source
 from moldau.streams.shapes import shapes
 from moldau.streams.topology import Stage, Topology
@@ -45,12 +46,12 @@ def _step(node: Node, state: str | None) -> dict[str, Any]:
         "verb": type(node).__name__.lower(),
         "of": [parent.name for parent in node.parents],
     }
-    if isinstance(node, Source | Sink):
+    if isinstance(node, Source | Sink | GlobalLookup):
         told["topic"] = node.topic.name
     if isinstance(node, Keyed):
         told["state"] = state
     if isinstance(node, Agent):
-        told["function"] = node.function.__name__
+        told["function"] = str(getattr(node.function, "__name__", node.function))
     return told
 
 

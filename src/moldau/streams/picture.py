@@ -7,6 +7,7 @@ from html import escape
 from itertools import count
 from typing import NamedTuple
 
+from moldau.streams.join_nodes import GlobalLookup
 from moldau.streams.program import Node, Sink, Source
 from moldau.streams.topology import Topology
 
@@ -44,7 +45,7 @@ class _Graph:
                 self.edges.append((before, self._topic(crossed[parent])))
                 before = self._topic(crossed[parent])
             self.edges.append((before, _step(node)))
-        if isinstance(node, Source):
+        if isinstance(node, Source | GlobalLookup):
             self.edges.append((self._topic(node.topic.name), _step(node)))
         if isinstance(node, Sink):
             self.edges.append((_step(node), self._topic(node.topic.name)))
@@ -84,7 +85,8 @@ def svg(made: Topology) -> str:
         *(_drawn(box, places[name]) for name, box in graph.boxes.items()),
         "</svg>",
     ]
-    return "\n".join(lines) + "\n"
+    # In ASCII it is the same in every encoding that a file or stdout may have.
+    return ("\n".join(lines) + "\n").encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldau.streams.errors import StreamsError
 
@@ -57,7 +57,8 @@ def main(argv: list[str]) -> int:
 
 
 def load(where: str) -> App:
-    """The App at MODULE:NAME, looked for in the current folder too. Raises StreamsError."""
+    """The App at MODULE:NAME, looked for in the current folder too; NAME may have dots, as
+    app.program (of Faust's App). Raises StreamsError."""
     from moldau.streams.app import App
 
     module_name, _, name = where.partition(":")
@@ -72,7 +73,9 @@ def load(where: str) -> App:
             f"-A {where}: there is no module {module_name!r} here or on PYTHONPATH; write "
             f"MODULE:APP, as in -A shop:app"
         ) from None
-    found = getattr(module, name or "app", None)
+    found: Any = module
+    for part in (name or "app").split("."):
+        found = getattr(found, part, None)
     if isinstance(found, App):
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
