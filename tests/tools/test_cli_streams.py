@@ -110,6 +110,33 @@ def test_what_every_worker_has_all_of_is_told_with_the_step_that_looks_into_it()
     assert "groups" in names
 
 
+def columns(app: moldau.App) -> tuple[dict[str, float], int]:
+    """Where each box begins, and how many lines there are."""
+    drawn = ElementTree.fromstring(svg(topology(app.id, app.nodes)))
+    boxes = list(drawn.iter(f"{SVG}g"))
+    lines = [one for one in drawn.iter(f"{SVG}path") if one.get("stroke")]
+    return {one[0].text or "": float(one[1].get("x") or 0) for one in boxes}, len(lines)
+
+
+def test_what_goes_round_is_drawn_back_to_where_it_began() -> None:
+    app = moldau.App("shop")
+    app.stream(app.topic("orders")).to(app.topic("again"))
+    app.stream(app.topic("again")).to(app.topic("orders"))
+    at, lines = columns(app)
+    order = ["orders", "source-1", "to-1", "again", "source-2", "to-2"]
+    assert sorted(at, key=at.__getitem__) == order
+    assert len(set(at.values())) == lines == len(order)
+
+
+def test_each_of_two_ways_to_another_stage_is_drawn() -> None:
+    app = moldau.App("shop")
+    by_shop = app.stream(app.topic("sales", dict)).group_by("shop")
+    counts = [by_shop.tumbling(size).agg(n=moldau.count()) for size in ("1m", "1h")]
+    counts[0].merge(counts[1]).to("counted")
+    at, _ = columns(app)
+    assert {"shop-agg-1-repartition", "shop-agg-2-repartition"} < set(at)
+
+
 def test_a_handler_without_a_name_is_described() -> None:
     app = moldau.App("shop")
     app.agent(app.topic("sales"))(partial(print, "sold"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from html import escape
-from itertools import count
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from moldau.streams.join_nodes import GlobalLookup
@@ -31,37 +32,54 @@ class _Graph:
     def __init__(self, made: Topology) -> None:
         self.boxes: dict[str, _Box] = {}
         self.edges: list[tuple[str, str]] = []
+        self._written: set[tuple[str, str]] = set()  # edges from a sink to its topic
         for number, stage in enumerate(made.stages):
             for node in stage.nodes:
                 verb, color = type(node).__name__.lower(), _STAGES[number % len(_STAGES)]
                 self.boxes[_step(node)] = _Box(node.name, verb, color, False)
-                self._connect(node, {one.node: one.name for one in stage.reads})
+                self._connect(node, {(one.node, one.target): one.name for one in stage.reads})
 
-    def _connect(self, node: Node, crossed: Mapping[Node, str]) -> None:
-        """`crossed`: the repartition topic that lies behind a step of another stage."""
+    def _connect(self, node: Node, crossed: Mapping[tuple[Node, Node], str]) -> None:
+        """`crossed`: the repartition topic between a step of another stage and one of this."""
         for parent in node.parents:
             before = _step(parent)
-            if parent in crossed:
-                self.edges.append((before, self._topic(crossed[parent])))
-                before = self._topic(crossed[parent])
+            if (parent, node) in crossed:
+                between = self._topic(crossed[parent, node])
+                self.edges.append((before, between))
+                before = between
             self.edges.append((before, _step(node)))
         if isinstance(node, Source | GlobalLookup):
             self.edges.append((self._topic(node.topic.name), _step(node)))
         if isinstance(node, Sink):
-            self.edges.append((_step(node), self._topic(node.topic.name)))
+            written = (_step(node), self._topic(node.topic.name))
+            self.edges.append(written)
+            self._written.add(written)
 
     def _topic(self, name: str) -> str:
         self.boxes.setdefault(f"topic {name}", _Box(name, "topic", _TOPIC, True))
         return f"topic {name}"
 
     def columns(self) -> dict[str, int]:
-        """Each box behind all that it takes from. A topic that is read and written goes round: no
-        more columns than boxes."""
-        column = dict.fromkeys(self.boxes, 0)
-        for _ in self.boxes:
-            for before, behind in self.edges:
-                column[behind] = min(max(column[behind], column[before] + 1), len(self.boxes))
+        """Each box behind all that it takes from, but for what goes round to a topic that the
+        program reads."""
+        before: dict[str, list[str]] = {name: [] for name in self.boxes}
+        for start, end in self.edges:
+            before[end].append(start)
+        column: dict[str, int] = {}
+        for name in self._in_order(before):
+            column[name] = max((column[one] + 1 for one in before[name]), default=0)
         return column
+
+    def _in_order(self, before: dict[str, list[str]]) -> list[str]:
+        """Of each circle the way back is taken out: to the topic of it that comes first."""
+        places = list(self.boxes)
+        while True:
+            try:
+                return list(TopologicalSorter(before).static_order())
+            except CycleError as error:
+                back = self._written & set(pairwise(error.args[1]))
+                start, end = min(back, key=lambda edge: places.index(edge[1]))
+                before[end].remove(start)
 
 
 def svg(made: Topology) -> str:
