@@ -9,10 +9,8 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.sides import StreamJoining, Taken
+from moldau.streams.engine.sides import Made, StreamJoining, Taken
 from moldau.streams.join_nodes import AsOfJoin
-
-Made = list[tuple[Any, Any, int]]
 
 
 class _Waiting(NamedTuple):

@@ -75,7 +75,7 @@ def _latest(node: Latest, following: Following, built: Built) -> Operator:
     made = LatestTable(built.state.table(node.name), node.type)
     for one in following:
         if isinstance(one, NowLooking):
-            one.values = made.values
+            one.get = made.rows.get
     return made
 
 
@@ -93,7 +93,7 @@ def _lookup(node: TableLookup, following: Following, built: Built) -> Operator:
 
 def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
     made = NowLooking(node, built.guard(node), node.key, following)
-    made.values = built.tables[node.topic.name]
+    made.get = built.tables[node.topic.name].get
     return made
 
 

@@ -85,6 +85,4 @@ class ForeignResulting(Step):
             else:
                 continue
             made.append((key, row, time))
-        if made:
-            keys, values, times = zip(*made, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
+        self._emit(made)

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.held import Held
+from moldau.streams.engine.held import Held, since_of
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.rows import Rows
@@ -38,9 +38,7 @@ class Regrouping(Step):
                 made.append((now[0], (key, value), time))
             self._groups.put(key, now)
         made.sort(key=_time)
-        if made:
-            keys, values, times = zip(*made, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
+        self._emit(made)
 
 
 def _time(one: tuple[Any, Any, int]) -> int:
@@ -91,7 +89,7 @@ class TableAggregating(Step):
 
     def advance(self, watermark: int) -> None:
         made = []
-        for time, rows in groupby(self._held.release(watermark), key=_since):
+        for time, rows in groupby(self._held.release(watermark), key=since_of):
             touched: dict[Any, None] = {}
             for row in rows:
                 group, (member, value) = row[4], row[5]
@@ -99,9 +97,7 @@ class TableAggregating(Step):
                     self._change(group, member, value, time)
                     touched[group] = None
             made += [(group, self._row(group), time) for group in touched]
-        if made:
-            keys, values, times = zip(*made, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
+        self._emit(made)
 
     def _change(self, group: Any, member: Any, value: Any, time: int) -> None:
         members = self._members.setdefault(group, {})
@@ -150,8 +146,3 @@ class TableAggregating(Step):
         changed = list(self._changed[1])
         self._changed[1].clear()
         return [(group, self._sums[group]) for group in changed]
-
-
-def _since(row: Any) -> int:
-    since: int = row[0]
-    return since

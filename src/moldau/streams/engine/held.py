@@ -36,6 +36,11 @@ class Row(NamedTuple):
     floor: int
 
 
+def since_of(row: Any) -> int:
+    since: int = row[0]
+    return since
+
+
 class Held:
     """Goes to the changelog in chunks of what came between two checkpoints and is still needed:
     what waits, and what was released less than `reach` ms of event time ago."""

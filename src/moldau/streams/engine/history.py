@@ -145,6 +145,4 @@ class Tabling(Step):
             )
             if key is not None and put(key, since, (time, partition, offset, number), value)
         ]
-        if changes:
-            keys, values, times = zip(*changes, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
+        self._emit(changes)

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.sides import StreamJoining, Taken
+from moldau.streams.engine.sides import Made, StreamJoining, Taken
 from moldau.streams.join_nodes import IntervalJoin
-
-Made = list[tuple[Any, Any, int]]
 
 
 class _Kept:

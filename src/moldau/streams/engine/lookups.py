@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.history import History
 from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.rows import Rows
 from moldau.streams.engine.sides import Joining
 from moldau.streams.engine.state import Table
-from moldau.streams.engine.values import ValueFormat
 from moldau.streams.join_nodes import Joined, Merge, TableLookup
 
 
@@ -78,34 +78,19 @@ class LatestTable(Step):
 
     def __init__(self, table: Table, type_: Any) -> None:
         super().__init__(())
-        self._table = table
-        self._format = ValueFormat(type_)
-        self.values: dict[Any, Any] = {}
-        self._changed: dict[Any, None] = {}
-        table.saver = self._save
-        for key, data in table.load():
-            self.values[key] = self._format.decode(data)
+        self.rows = Rows(table, type_)
 
     def process(self, batch: Batch) -> None:
+        put = self.rows.put
         for key, value in zip(batch.keys, batch.values, strict=True):
-            if key is None:
-                continue
-            if value is not None:
-                self.values[key] = value
-                self._changed[key] = None
-            elif self.values.pop(key, None) is not None:
-                self._changed.pop(key, None)
-                self._table.drop([key])
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(key, self._format.encode(self.values[key])) for key in changed]
+            if key is not None:
+                put(key, value)
 
 
 class NowLooking(Step):
     """What it holds when the record comes. `key`: the records' own, unless it is read of them."""
 
-    values: Mapping[Any, Any]  # set by the builder
+    get: Callable[[Any], Any]  # what a key holds; set by the builder
 
     def __init__(
         self,
@@ -121,7 +106,7 @@ class NowLooking(Step):
 
     def process(self, batch: Batch) -> None:
         keys = batch.keys if self._key is None else map(self._key, batch.values)
-        found = list(map(self.values.get, keys))
+        found = list(map(self.get, keys))
         if self._is_inner and None in found:
             chosen = [one is not None for one in found]
             batch, found = batch.where(chosen), [one for one in found if one is not None]

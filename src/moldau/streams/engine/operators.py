@@ -37,6 +37,12 @@ class Step:
             for one in self._following:
                 one.process(batch)
 
+    def _emit(self, made: Sequence[tuple[Any, Any, int]]) -> None:
+        """(key, value, time) each, in the order of time."""
+        if made:
+            keys, values, times = zip(*made, strict=True)
+            self._pass(Batch(keys, values, times, times, ()))
+
     def process(self, batch: Batch) -> None:
         self._pass(batch)
 

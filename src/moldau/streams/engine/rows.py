@@ -1,4 +1,4 @@
-"""The rows of a table as they are at the watermark, in the state of a step."""
+"""The rows of a table as they are after the last change, in the state of a step."""
 
 from __future__ import annotations
 

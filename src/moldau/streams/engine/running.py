@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.held import Held
+from moldau.streams.engine.held import Held, since_of
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
 from moldau.streams.engine.state import Table
@@ -85,7 +85,7 @@ class OrderedAggregates(Step):
 
     def advance(self, watermark: int) -> None:
         made: list[tuple[Any, Any, int]] = []
-        for since, rows in groupby(self._held.release(watermark), key=_since):
+        for since, rows in groupby(self._held.release(watermark), key=since_of):
             touched: dict[Any, None] = {}
             for _, partition, offset, _, key, value, time, _ in rows:
                 if key is not None:
@@ -95,9 +95,7 @@ class OrderedAggregates(Step):
                 (key, self._results.row(key, None, self._by_key[key]), since)
                 for key in in_order(touched)
             ]
-        if made:
-            keys, values, times = zip(*made, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
+        self._emit(made)
 
     def _add(self, key: Any, value: Any, place: tuple[int, int, int]) -> None:
         states = self._by_key.get(key)
@@ -109,8 +107,3 @@ class OrderedAggregates(Step):
     def _save(self) -> list[tuple[Any, Any]]:
         changed, self._changed = self._changed, {}
         return [(key, self._by_key[key]) for key in changed]
-
-
-def _since(row: Any) -> int:
-    since: int = row[0]
-    return since

@@ -3,7 +3,7 @@ watermark is there, for all that lies before it has then come on both sides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
@@ -12,6 +12,8 @@ from moldau.streams.engine.operators import Operator, Step
 
 Taken = tuple[int, int, Any]
 """(since when it counts, its side's rank, the row)."""
+Made = list[tuple[Any, Any, int]]
+"""What leaves: (key, value, time) each."""
 
 
 class Joining(Step):
@@ -52,13 +54,6 @@ class Joining(Step):
             _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
             for one in self._late_to:
                 one.process(Batch(keys, values, times, floors, ()))
-
-    def _emit(self, made: Iterable[tuple[Any, Any, int]]) -> None:
-        """(key, value, time) each, in the order of time."""
-        made = list(made)
-        if made:
-            keys, values, times = zip(*made, strict=True)
-            self._pass(Batch(keys, values, times, times, ()))
 
 
 def _place(one: Taken) -> tuple[int, int]:
@@ -111,7 +106,7 @@ class StreamJoining(Joining):
             taken = [one for one in taken if not _is_late(one)]
         self._emit(self._run(taken, watermark))
 
-    def _run(self, taken: list[Taken], watermark: int) -> list[tuple[Any, Any, int]]:
+    def _run(self, taken: list[Taken], watermark: int) -> Made:
         """What comes of the rows, and of the watermark behind them."""
         raise NotImplementedError
 
