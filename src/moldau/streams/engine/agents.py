@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -10,7 +11,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine import tabular
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.keyed_state import Store
-from moldau.streams.engine.lanes import AsyncLane, BatchLane, Host, Lane, StreamLane, SyncLane
+from moldau.streams.engine.lanes import BatchLane, CallLane, Host, Lane, StreamLane
 from moldau.streams.engine.operators import Step
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.reading import Reading
@@ -18,8 +19,8 @@ from moldau.streams.engine.scope import Taken
 from moldau.streams.program import Agent
 
 _LANES: dict[str, Callable[..., Lane]] = {
-    "sync": SyncLane,
-    "async": AsyncLane,
+    "sync": partial(CallLane, awaits=False),
+    "async": partial(CallLane, awaits=True),
     "stream": StreamLane,
 }
 

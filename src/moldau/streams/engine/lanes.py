@@ -146,36 +146,23 @@ class Lane:
         self._end()
 
 
-class SyncLane(Lane):
-    """One call a record, of a plain function."""
+class CallLane(Lane):
+    """One call a record, of a plain function, or of one that is to be awaited."""
+
+    def __init__(self, *of_lane: Any, awaits: bool) -> None:
+        super().__init__(*of_lane)
+        self._awaits = awaits
 
     async def _live(self) -> None:
-        pending, function, host = self.pending, self._function, self._host
+        pending, function, host, awaits = self.pending, self._function, self._host, self._awaits
         clock = host.clock
         while True:
             await self._some()
             while pending:
                 try:
-                    function(self._begin())
-                except Exception as error:
-                    await self._failed(error)
-                else:
-                    self._end()
-                if clock() > host.until:
-                    await _turn()
-
-
-class AsyncLane(Lane):
-    """One call a record, of an async function."""
-
-    async def _live(self) -> None:
-        pending, function, host = self.pending, self._function, self._host
-        clock = host.clock
-        while True:
-            await self._some()
-            while pending:
-                try:
-                    await function(self._begin())
+                    made = function(self._begin())
+                    if awaits:
+                        await made
                 except Exception as error:
                     await self._failed(error)
                 else:
