@@ -52,13 +52,18 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
         if name not in known:
             known[name] = count
             wanted.append(NewTopic(name, count, -1, config=config))
+    make(admin, wanted)
+    return known
+
+
+def make(admin: AdminClient, wanted: list[NewTopic]) -> None:
+    """Those too that somebody else makes meanwhile. Raises StreamsError."""
     for name, future in admin.create_topics(wanted).items() if wanted else ():
         try:
             future.result(TIMEOUT_S)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise StreamsError(f"topic {name} cannot be made: {error.args[0].str()}") from None
-    return known
 
 
 def _written(app: App, topology: Topology) -> dict[str, int]:
