@@ -72,9 +72,8 @@ def main(
     several: Callable[[int, list[str]], int] | None = None,
 ) -> int:
     """`several`: runs so many processes with these arguments, where that can be done."""
-    elsewhere = next((one for one in argv if one in _ELSEWHERE), None)
-    if argv and argv[0] == elsewhere:
-        print(f"{prog}: there is no {elsewhere} here: {_ELSEWHERE[elsewhere]}", file=sys.stderr)
+    if argv and argv[0] in _ELSEWHERE:
+        print(f"{prog}: there is no {argv[0]} here: {_ELSEWHERE[argv[0]]}", file=sys.stderr)
         return 2
     app.discover()
     arguments = parser(app, prog).parse_args(argv)
