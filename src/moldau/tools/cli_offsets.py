@@ -20,7 +20,7 @@ from moldau.tools.cli_frame import (
     with_action,
 )
 from moldau.tools.cli_places import partitions_of
-from moldau.tools.cli_where import now_ms, parse_time
+from moldau.tools.cli_where import now_ms, parse_time, span
 
 TopicPartition = tuple[str, int]
 
@@ -79,16 +79,7 @@ def _list(connection: Admin, arguments: argparse.Namespace) -> int:
         begin, end, then = begins[place], ends[place], at.get(place)
         bad = next((x for x in (begin, end, then) if isinstance(x, KafkaError)), None)
         failed += bad is not None
-        is_there = not isinstance(begin, KafkaError) and not isinstance(end, KafkaError)
-        row: dict[str, object] = {
-            "topic": place[0],
-            "partition": place[1],
-            "begin": begin if is_there else None,
-            "end": end if is_there else None,
-            "records": None,
-        }
-        if not isinstance(begin, KafkaError) and not isinstance(end, KafkaError):
-            row["records"] = end - begin
+        row = {"topic": place[0], "partition": place[1], **span(begin, end)}
         if wanted is not None:
             # Behind the last record there is none: what comes next will be at the end.
             row["at"] = row["end"] if then == -1 else None if bad else then

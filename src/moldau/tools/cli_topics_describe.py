@@ -6,11 +6,11 @@ import argparse
 
 from moldau.client import topics as client
 from moldau.client.admin import Admin
-from moldau.client.errors import KafkaError
 from moldau.client.offsets import EARLIEST, LATEST, list_offsets_of_each
 from moldau.protocol.uuids import to_text
 from moldau.tools.cli_frame import Failure, print_json, show
 from moldau.tools.cli_places import matching
+from moldau.tools.cli_where import span
 from moldau.tools.partition_reports import REPORTS, least_isr, reports_on
 
 Rows = list[dict[str, object]]
@@ -73,11 +73,7 @@ def _rows(connection: Admin, topic: client.TopicDescription, with_offsets: bool)
         begins = list_offsets_of_each(connection, places, EARLIEST)
         ends = list_offsets_of_each(connection, places, LATEST)
         for place, row in zip(places, rows, strict=True):
-            begin, end = begins[place], ends[place]
-            if not isinstance(begin, KafkaError) and not isinstance(end, KafkaError):
-                row |= {"begin": begin, "end": end, "records": end - begin}
-            else:
-                row |= dict.fromkeys(("begin", "end", "records"))
+            row |= span(begins[place], ends[place])
     return rows
 
 
@@ -95,9 +91,8 @@ def health(connection: Admin, arguments: argparse.Namespace) -> int:
     named only when that is asked for: with one replica that is always so."""
     asked = [report for report in REPORTS if getattr(arguments, report.replace("-", "_"))]
     wanted = set(asked or REPORTS[:-1])
-    names = known_names(connection)
-    if arguments.topic:
-        names = matching(arguments.topic, names, "topic")
+    words = arguments.topic
+    names = chosen_topics(connection, words) if words else known_names(connection)
     topics = client.describe_topics(connection, names)
     configs = client.describe_topic_configs(connection, names)
     places = [(t.name, p.id) for t in topics for p in t.partitions]

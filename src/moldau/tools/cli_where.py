@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from moldau.client.admin import Admin
+from moldau.client.errors import KafkaError
 from moldau.client.offsets import EARLIEST, LATEST, list_offsets
 from moldau.tools.cli_frame import Failure
 from moldau.tools.java_time import BadTime, parse_duration
@@ -112,6 +113,13 @@ def within(connection: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
     begins = list_offsets(connection, wanted, EARLIEST)
     ends = list_offsets(connection, wanted, LATEST)
     return _clamped(wanted, begins, ends)
+
+
+def span(begin: int | KafkaError, end: int | KafkaError) -> dict[str, object]:
+    """Where a log begins and ends, as columns; they are empty when one of both is not known."""
+    if isinstance(begin, KafkaError) or isinstance(end, KafkaError):
+        return dict.fromkeys(("begin", "end", "records"))
+    return {"begin": begin, "end": end, "records": end - begin}
 
 
 def _clamped(wanted: Mapping[TopicPartition, int], begins: Offsets, ends: Offsets) -> Offsets:
