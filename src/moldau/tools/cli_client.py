@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from moldau.client.admin import Admin
 from moldau.client.errors import BadSettings
 from moldau.client.topics import list_partitions
-from moldau.tools.cli_frame import Failure, admin
+from moldau.tools.cli_frame import Failure
 from moldau.tools.cli_places import extent, matching
 from moldau.tools.cli_values import named_values
 
@@ -76,10 +77,9 @@ def note(command: str) -> Callable[[str], None]:
     return lambda text: print(f"moldau {command}: {text}", file=sys.stderr)
 
 
-def topics_in(arguments: argparse.Namespace, words: Sequence[str]) -> list[TopicPartition]:
+def topics_in(connection: Admin, words: Sequence[str]) -> list[TopicPartition]:
     """All partitions of the topics. Raises Failure for one that is not there."""
-    with admin(arguments.bootstrap_server) as connection:
-        known = list_partitions(connection)
+    known = list_partitions(connection)
     topics = sorted({topic for topic, _ in known})
     chosen = matching(words, topics, "topic")
     return [place for place in known if place[0] in chosen]

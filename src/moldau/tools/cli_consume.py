@@ -14,7 +14,7 @@ from moldau.tools.cli_client import (
     client_config,
     topics_in,
 )
-from moldau.tools.cli_frame import Failure, add_common, guarded, parser
+from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser
 from moldau.tools.cli_where import HELP, NAMES, parse_length
 from moldau.tools.record_source import Limits, Source, assigned, joined
 from moldau.tools.record_text import LETTERS, TYPES, Place, json_lines, reader_of, template
@@ -64,7 +64,8 @@ def _consume(arguments: argparse.Namespace) -> int:
     write = _writer(arguments)
     is_wanted = _filter(arguments.grep)
     limits = Limits(arguments.follow, _idle_s(arguments))
-    places = topics_in(arguments, arguments.topic)
+    with admin(arguments.bootstrap_server) as connection:
+        places = topics_in(connection, arguments.topic)
     check_partitions(places, arguments.partition)
     if arguments.partition:
         places = [place for place in places if place[1] in arguments.partition]

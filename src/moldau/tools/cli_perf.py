@@ -68,7 +68,8 @@ def _produce(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.warmup < arguments.count:
         raise Failure("--count must be above 0, and above --warmup.")
     payload = _payloads(arguments)
-    topics_in(arguments, [arguments.topic])
+    with admin(arguments.bootstrap_server) as connection:
+        topics_in(connection, [arguments.topic])  # it must be there
     return _Sender(arguments, payload).run()
 
 
@@ -173,8 +174,8 @@ class _Sender:
 def _consume(arguments: argparse.Namespace) -> int:
     from confluent_kafka import Consumer, TopicPartition
 
-    places = topics_in(arguments, arguments.topic)
     with admin(arguments.bootstrap_server) as connection:
+        places = topics_in(connection, arguments.topic)
         begins = list_offsets(connection, places, EARLIEST)
         ends = list_offsets(connection, places, LATEST)
     expected = sum(ends[place] - begins[place] for place in places)

@@ -93,9 +93,9 @@ class _Run:
 
         with admin(self._arguments.bootstrap_server) as connection:
             is_there = topic_exists(connection, self._topic)
-        if is_there and self._arguments.partition is not None:
-            places = topics_in(self._arguments, [self._topic])
-            check_partitions(places, [self._arguments.partition])
+            if is_there and self._arguments.partition is not None:
+                places = topics_in(connection, [self._topic])
+                check_partitions(places, [self._arguments.partition])
 
     def run(self) -> int:
         problem: Failure | None = None
