@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from moldau.streams.errors import StreamsError
-from moldau.tools.worker import Supervisor
+from moldau.tools.worker import Supervisor, module_at
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
@@ -56,19 +56,13 @@ def load(where: str) -> App:
     """The App of MODULE, MODULE:NAME or MODULE.NAME. Raises StreamsError."""
     from moldau.streams.faust.app import App
 
-    if "" not in sys.path:
-        sys.path.insert(0, "")
     module_name, _, name = where.partition(":")
     try:
-        module = import_module(module_name)
+        module = module_at(where, module_name)
     except ModuleNotFoundError as error:
         parent, _, last = module_name.rpartition(".")
         if name or not parent or error.name != module_name:
-            if error.name != module_name.partition(".")[0]:
-                raise
-            raise StreamsError(
-                f"-A {where}: there is no module {module_name!r} here or on PYTHONPATH"
-            ) from None
+            raise
         module, name = import_module(parent), last
     found = getattr(module, name or "app", None)
     if isinstance(found, App):

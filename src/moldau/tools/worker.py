@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.errors import StreamsError
@@ -62,17 +63,7 @@ def load(where: str) -> App:
     from moldau.streams.app import App
 
     module_name, _, name = where.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0]:
-            raise
-        raise StreamsError(
-            f"-A {where}: there is no module {module_name!r} here or on PYTHONPATH; write "
-            f"MODULE:APP, as in -A shop:app"
-        ) from None
+    module = module_at(where, module_name, "; write MODULE:APP, as in -A shop:app")
     found: Any = module
     for part in (name or "app").split("."):
         found = getattr(found, part, None)
@@ -81,6 +72,21 @@ def load(where: str) -> App:
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
     hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = moldau.App(...)"
     raise StreamsError(f"-A {where}: {module_name} has no App called {name or 'app'!r}; {hint}")
+
+
+def module_at(where: str, name: str, advice: str = "") -> ModuleType:
+    """The module that `-A where` names, looked for in the current folder too. Raises StreamsError
+    when there is none; ModuleNotFoundError when a part of it, or what it imports, is missing."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+        raise StreamsError(
+            f"-A {where}: there is no module {name!r} here or on PYTHONPATH{advice}"
+        ) from None
 
 
 class Supervisor:
