@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from moldau.broker.node import Node
     from moldau.broker.request import Request
 
+Partitions = list[OffsetDeleteRequestPartition]
+
 
 def handle(node: Node, request: Request) -> OffsetDeleteResponse | None:
     engine = node.groups.find(request.body.group_id)
@@ -32,8 +34,9 @@ def handle(node: Node, request: Request) -> OffsetDeleteResponse | None:
     known: list[OffsetDeleteRequestTopic] = []
     unknown: dict[str, OffsetDeleteResponseTopic] = {}
     for topic in request.body.topics:
-        known += _known(node, topic)
-        missing = [p for p in topic.partitions if not _exists(node, topic.name, p.partition_index)]
+        found, missing = _split(node, topic)
+        if found:
+            known.append(OffsetDeleteRequestTopic(name=topic.name, partitions=found))
         if missing or topic.name not in node.image.topics:
             lost = unknown.setdefault(topic.name, OffsetDeleteResponseTopic(name=topic.name))
             lost.partitions += _with(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
@@ -42,19 +45,17 @@ def handle(node: Node, request: Request) -> OffsetDeleteResponse | None:
     return None
 
 
-def _known(node: Node, topic: OffsetDeleteRequestTopic) -> list[OffsetDeleteRequestTopic]:
-    """What there is of the topic, if anything."""
-    found = [p for p in topic.partitions if _exists(node, topic.name, p.partition_index)]
-    return [OffsetDeleteRequestTopic(name=topic.name, partitions=found)] if found else []
+def _split(node: Node, topic: OffsetDeleteRequestTopic) -> tuple[Partitions, Partitions]:
+    """The partitions that exist, and those that do not."""
+    found: Partitions = []
+    missing: Partitions = []
+    for wanted in topic.partitions:
+        exists = node.image.partition(topic.name, wanted.partition_index) is not None
+        (found if exists else missing).append(wanted)
+    return found, missing
 
 
-def _exists(node: Node, topic: str, index: int) -> bool:
-    return node.image.partition(topic, index) is not None
-
-
-def _with(
-    partitions: list[OffsetDeleteRequestPartition], code: ErrorCode
-) -> list[OffsetDeleteResponsePartition]:
+def _with(partitions: Partitions, code: ErrorCode) -> list[OffsetDeleteResponsePartition]:
     return [
         OffsetDeleteResponsePartition(partition_index=p.partition_index, error_code=code)
         for p in partitions
