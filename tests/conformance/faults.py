@@ -11,10 +11,10 @@ from itertools import combinations
 from typing import Any
 
 from tests.conformance.both import Both, Pair
+from tests.conformance.requests import UNKNOWN_ID
 from tests.conformance.test_every_version import Scene
 
 Fault = Mapping[str, Any]
-UNKNOWN_ID = b"no such topic id"
 
 
 class Populated(Scene):

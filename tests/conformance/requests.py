@@ -37,6 +37,7 @@ MEANT_IN: Mapping[str, Mapping[str, Any]] = {
     "CreatePartitionsTopic": {"assignments": None},
     "DescribeConfigsResource": {"configuration_keys": None},
 }
+UNKNOWN_ID = b"no such topic id"  # of as many bytes as an id has
 _SHOWN = 24  # bytes of a value in a report
 
 

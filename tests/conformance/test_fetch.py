@@ -8,10 +8,9 @@ import pytest
 
 from tests.attacks.raw import batch
 from tests.conformance.both import Both, Pair
-from tests.conformance.requests import fetch, produce
+from tests.conformance.requests import UNKNOWN_ID, fetch, produce
 
 pytestmark = pytest.mark.apache
-UNKNOWN_ID = b"no such topic id"
 
 
 def filled(both: Both, *sizes: int, partitions: int = 1, **configs: str) -> str:

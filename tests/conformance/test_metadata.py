@@ -6,9 +6,9 @@ import pytest
 
 from moldau.protocol.schema import ZERO_UUID
 from tests.conformance.both import Both
+from tests.conformance.requests import UNKNOWN_ID
 
 pytestmark = pytest.mark.apache
-UNKNOWN_ID = b"no such topic id"
 
 
 def names(*wanted: str | None) -> list[dict[str, str | None]]:

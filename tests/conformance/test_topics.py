@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conformance.both import Both
+from tests.conformance.requests import UNKNOWN_ID
 
 pytestmark = pytest.mark.apache
-UNKNOWN_ID = b"no such topic id"
 Topic = dict[str, Any]
 
 

@@ -27,11 +27,10 @@ from typing import Any
 from moldau.protocol.schema import Field, Message, Struct
 from tests.conformance.both import Both, Pair, Waiting
 from tests.conformance.compare import UNORDERED, UUID, Difference, shown
-from tests.conformance.requests import name_of
+from tests.conformance.requests import UNKNOWN_ID, name_of
 
 FOLDER = Path(__file__).with_name("groups")
 # A subscription to one topic, as consumers put it into their metadata (ConsumerProtocol).
-_UNKNOWN_ID = b"no such topic id"
 _BEFORE_TOPIC, _AFTER_TOPIC = b"\0\0\0\0\0\1", bytes(4)
 
 
@@ -155,7 +154,7 @@ class Stage:
 
     def topic(self, alias: str) -> dict[str, Any]:
         """By name and by id, for all versions."""
-        return {"name": self.name(alias), "topic_id": self.topic_ids.get(alias, _UNKNOWN_ID)}
+        return {"name": self.name(alias), "topic_id": self.topic_ids.get(alias, UNKNOWN_ID)}
 
     def join(
         self,

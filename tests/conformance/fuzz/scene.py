@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.schema import Message
 from tests.conformance.both import Both, Pair, Waiting
-from tests.conformance.requests import name_of, request
+from tests.conformance.requests import UNKNOWN_ID, name_of, request
 
 PARTITIONS = 2
-UNKNOWN_ID = b"no such topic id"
 KINDS: Sequence[dict[str, str]] = (
     {},
     {"message_timestamp_type": "LogAppendTime"},
