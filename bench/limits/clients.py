@@ -139,11 +139,16 @@ def _settle_after_the_first(members: list[Member]) -> None:
     """It is the first that begins a new generation: who was heard before it, on another connection,
     would be told the old one, and be missed in the new."""
     members[0].ask_to_join()
-    while members[1].beat() != REBALANCE_IN_PROGRESS:
-        time.sleep(0.001)
+    _wait_to_be_called(members[1])
     for member in members[1:]:
         member.ask_to_join()
     _hear_and_sync(members)
+
+
+def _wait_to_be_called(member: Member) -> None:
+    """Until it is told that a new generation begins."""
+    while member.beat() != REBALANCE_IN_PROGRESS:
+        time.sleep(0.001)
 
 
 def _hear_and_sync(members: list[Member]) -> None:
@@ -298,8 +303,7 @@ def form(members: list[Member]) -> None:
     _settle(members[:1])
     for member in members[1:]:
         member.ask_to_join()
-    while members[0].beat() != REBALANCE_IN_PROGRESS:
-        time.sleep(0.001)
+    _wait_to_be_called(members[0])
     members[0].ask_to_join()
     _hear_and_sync(members)
 
