@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import moldau
-from moldau.streams.engine.redriving import told_by
+from moldau.streams.engine.redriving import back, told_by
 from moldau.streams.errors import StreamsError
 from tests.streams.sales import Sale, row, sale
 
@@ -170,3 +170,24 @@ def test_a_record_that_is_no_dead_letter_is_not_redriven() -> None:
         t[sales].send(sale(1))
         with pytest.raises(StreamsError, match="no dead letter"):
             t.redrive("out")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"part": None}, "headers moldau-dlq-… are missing"),
+        ({"offset": b"x"}, "offset is no number"),
+    ],
+)
+def test_a_letter_that_would_stop_its_task_is_not_sent_back(
+    change: dict[str, bytes | None], said: str
+) -> None:
+    told: dict[str, bytes | None] = {"app": b"shop", "stage": b"source-1", "step": b"map-1"}
+    told |= dict.fromkeys(("task", "partition", "part", "redrives"), b"0")
+    told |= {"topic": b"orders", "form": b"record", "offset": b"-1"}
+    letter = [(f"moldau-dlq-{name}", value) for name, value in told.items()]
+    assert back(None, b"1", 0, list(letter)).topic == "shop-source-1-redrive"
+    told |= change
+    letter = [(f"moldau-dlq-{name}", value) for name, value in told.items() if value is not None]
+    with pytest.raises(StreamsError, match=said):
+        back(None, b"1", 0, letter)

@@ -23,6 +23,9 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.program import Node, Source
 from moldau.streams.topology import redrive_topic
 
+# Headers that a task reads as numbers: one that is none would stop it at every start.
+_NUMBERS = ("task", "partition", "offset", "part", "redrives")
+
 
 class _Letters(Reading):
     """They are told apart by their offset here; what they were is in their headers."""
@@ -55,10 +58,15 @@ def back(
 ) -> Output:
     """The dead letter on its way back. Raises StreamsError for a record that is none."""
     told = told_by(headers)
-    if not told.keys() >= {"app", "stage", "task", "step"}:
+    if not told.keys() >= {*_NUMBERS, "app", "stage", "step", "topic", "form"}:
         raise StreamsError(
             "it is no dead letter of a program: the headers moldau-dlq-… are missing"
         )
+    for name in _NUMBERS:
+        if not told[name].removeprefix("-").isdecimal():
+            raise StreamsError(
+                f"it is no dead letter of a program: its header {PREFIX}{name} is no number"
+            )
     topic = redrive_topic(told["app"], told["stage"])
     return Output(topic, int(told["task"]), key, value, timestamp, list(headers))
 
