@@ -15,7 +15,6 @@ from moldau.tools.cli_frame import (
     admin,
     guarded,
     parser,
-    print_json,
     show,
     with_action,
 )
@@ -116,9 +115,6 @@ def _delete(connection: Admin, arguments: argparse.Namespace) -> int:
         for (topic, partition), result in sorted(results.items())
     ]
     failed = any(row["error"] for row in rows)
-    if arguments.json:
-        print_json(rows)
-    else:
-        columns = ("topic", "partition", "begin", *(("error",) if failed else ()))
-        show(rows, columns, False)
+    columns = ("topic", "partition", "begin", *(("error",) if failed else ()))
+    show(rows, columns, arguments.json)
     return 1 if failed else 0

@@ -123,10 +123,8 @@ def to_json(place: Place, key: Text | None = None, value: Text | None = None) ->
         "offset": record.offset,
         "timestamp": record.timestamp,
         "headers": [[name, _json(data)] for name, data in record.headers],
-        "key": _json(record.key) if key is None or record.key is None else key(record.key),
-        "value": _json(record.value)
-        if value is None or record.value is None
-        else value(record.value),
+        "key": _field(record.key, key),
+        "value": _field(record.value, value),
     }
 
 
@@ -134,6 +132,10 @@ def json_lines(key: Text | None, value: Text | None) -> Callable[[Place], str]:
     import json
 
     return lambda place: json.dumps(to_json(place, key, value), ensure_ascii=False) + "\n"
+
+
+def _field(data: bytes | None, read: Text | None) -> Json:
+    return _json(data) if data is None or read is None else read(data)
 
 
 def _json(data: bytes | None) -> Json:
