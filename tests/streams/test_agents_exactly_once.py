@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +15,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from moldau.streams.changelogs import Changelogs, end_of
 from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import revenue, sale
+from tests.streams.shop_worker import worker
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 COUNT = 4_000
 KILLS = 3
 SHOP = """
@@ -72,7 +67,7 @@ def test_promise_16_kill_9_repeats_nothing_that_an_agent_sent(
             wait_for(servers, "eo-shipments", COUNT * (kill + 1) // (KILLS + 2))
             process.kill()
             process.wait()
-    with worker(tmp_path, "end") as process:
+    with worker(tmp_path, until="end") as process:
         said, _ = process.communicate(timeout=90)
         assert process.returncode == 0, said
     bad = {n for n in range(COUNT) if n % 97 == 0}
@@ -80,22 +75,6 @@ def test_promise_16_kill_9_repeats_nothing_that_an_agent_sent(
         assert Counter(committed(servers, topic)) == Counter(set(range(COUNT)) - bad)
     letters = Counter(int(float(one["amount"])) for one in committed(servers, "eo-shop-dlq"))
     assert letters == Counter(bad)
-
-
-@contextmanager
-def worker(folder: Path, until: str | None = None) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "moldau", "worker", "-A", "shop:app"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **({"UNTIL": until} if until else {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def wait_for(servers: str, topic: str, count: int) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,10 +25,10 @@ from moldau.streams.guarantees import MOST_ABORTS, guarantee
 from moldau.streams.worker import Worker
 from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import revenue, row, sale
+from tests.streams.shop_worker import worker
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 BATCH = 8_000
 PARTITIONS = 2
 SHOP = """
@@ -119,24 +117,10 @@ class Shop:
         committed = self.offset(REPARTITION, IsolationLevel.READ_COMMITTED)
         return committed < self.offset(REPARTITION, IsolationLevel.READ_UNCOMMITTED)
 
-    @contextmanager
-    def worker(self, slot: int, until: str | None = None) -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen(
-            [sys.executable, "-m", "moldau", "worker", "-A", "shop:app", "--slot", str(slot)],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **({"UNTIL": until} if until else {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            except BaseException:
-                process.kill()
-                print(f"worker {slot}: {process.communicate()[0]}")
-                raise
-            finally:
-                process.kill()
+    def worker(
+        self, slot: int, until: str | None = None
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        return worker(self.folder, "--slot", str(slot), until=until)
 
 
 SOURCE_CHANGELOG = "revenue-source-1-changelog"

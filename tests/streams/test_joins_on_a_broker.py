@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +18,10 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.worker import Worker
 from tests.streams.priced import Group, Order, Price
 from tests.streams.sales import MIDNIGHT
+from tests.streams.shop_worker import worker
 from tests.streams.test_windowed_sum import read
 from tests.tools.test_worker import children, wait_for, written
 
-ROOT = Path(__file__).parents[2]
 COUNT = 16_000
 PRODUCTS = 50
 PARTITIONS = 2
@@ -71,17 +69,10 @@ def test_promise_15_a_killed_worker_changes_nothing_in_a_join(tmp_path: Path) ->
         make_topics(address, {"orders": PARTITIONS, "prices": PARTITIONS, "groups": 3, "priced": 1})
         fill(address)
         (tmp_path / "shop.py").write_text(SHOP.format(address=address))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moldau", "worker", "-A", "shop:app", "-w", "2"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with Admin(address) as admin:
+        with worker(tmp_path, "-w", "2") as process, Admin(address) as admin:
             wait_for(lambda: written(admin, "priced", 1) > 0)
             os.kill(children(process.pid)[0], signal.SIGKILL)
-        _, said = process.communicate(timeout=100)
+            said, _ = process.communicate(timeout=100)
         assert process.returncode == 0, said
         assert "ended with -9; started again" in said
         results = read(address, "priced")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,9 +23,9 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.worker import Worker
 from moldau.tools import worker
 from tests.streams.sales import revenue, sale
+from tests.streams.shop_worker import worker as run
 from tests.streams.test_windowed_sum import read
 
-ROOT = Path(__file__).parents[2]
 COUNT = 60_000
 PARTITIONS = 4
 SHOP = """
@@ -42,19 +41,12 @@ def test_promise_06_a_killed_worker_changes_no_result(tmp_path: Path) -> None:
     with moldau.Broker(config={"group.min.session.timeout.ms": "1000"}) as broker:
         fill(broker.bootstrap_servers)
         (tmp_path / "shop.py").write_text(SHOP.format(address=broker.bootstrap_servers))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moldau", "worker", "-A", "shop:app", "-w", "2"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with Admin(broker.bootstrap_servers) as admin:
+        with run(tmp_path, "-w", "2") as process, Admin(broker.bootstrap_servers) as admin:
             wait_for(lambda: written(admin, "revenue-agg-1-repartition", PARTITIONS) > 0)
             os.kill(children(process.pid)[0], signal.SIGKILL)
             wait_for(lambda: written(admin, "revenue-per-minute", 1) > 0)
             os.kill(children(process.pid)[-1], signal.SIGKILL)
-        _, said = process.communicate(timeout=100)
+            said, _ = process.communicate(timeout=100)
         assert process.returncode == 0, said
         assert said.count("ended with -9; started again") == 2
         results = read(broker.bootstrap_servers, "revenue-per-minute")
