@@ -263,6 +263,13 @@ class App:
         names = [one.topic or f"{self.id}-dlq" for one in policies if one.then == "dead_letter"]
         return list(dict.fromkeys(names))
 
+    # --- for those that run it --------------------------------------------------------------
+
+    @property
+    def client_settings(self) -> dict[str, Any]:
+        """What every librdkafka client of the program is told."""
+        return {"bootstrap.servers": self.bootstrap_servers, **self.config}
+
     # --- for the verbs ----------------------------------------------------------------------
 
     def add(self, node: Node, on_error: Policy | Then | None = None) -> Node:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -37,8 +36,7 @@ _NOT_YET = (
 class Changelogs:
     def __init__(self, app: App) -> None:
         self._app = app
-        self._settings: dict[str, Any] = {"bootstrap.servers": app.bootstrap_servers, **app.config}
-        self._admin = AdminClient(self._settings)
+        self._admin = AdminClient(app.client_settings)
         self._wait_s = transaction_timeout_ms(app) / 1000 + TO_ABORT_S
 
     def read(self, place: TopicPartition) -> Iterator[tuple[bytes, bytes | None]]:
@@ -68,7 +66,7 @@ class Changelogs:
     def _reader(self) -> Consumer:
         return Consumer(
             {
-                **self._settings,
+                **self._app.client_settings,
                 "group.id": f"{self._app.id}-restore",
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

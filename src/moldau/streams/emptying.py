@@ -21,7 +21,7 @@ class Emptying:
     """What fails is done with what is read next: nothing depends on it but room."""
 
     def __init__(self, app: App, topology: Topology) -> None:
-        self._admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
+        self._admin = AdminClient(app.client_settings)
         self._topics = {one.name for one in topology.repartitions}
         self._topics |= {stage.redrive for stage in topology.stages}
         self._due = time.monotonic() + EVERY_S

@@ -36,8 +36,7 @@ class GlobalTables:
     def _opened(self) -> Consumer:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._app.bootstrap_servers,
-                **self._app.config,
+                **self._app.client_settings,
                 "group.id": f"{self._app.id}-global",  # has no members: nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",

@@ -57,8 +57,7 @@ class AtLeastOnce:
         self._committed: list[tuple[str, int, int, str | None]] = []
         self._producer = Producer(
             {
-                "bootstrap.servers": app.bootstrap_servers,
-                **app.config,
+                **app.client_settings,
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,

@@ -32,7 +32,7 @@ def _compacted(app: App) -> dict[str, str]:
 def prepare(app: App, topology: Topology) -> dict[str, int]:
     """Makes the internal topics and the ones that are written to, where they are missing. How
     many partitions each topic has. Raises StreamsError where a source is missing."""
-    admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
+    admin = AdminClient(app.client_settings)
     known = {name: len(t.partitions) for name, t in admin.list_topics(timeout=30).topics.items()}
     read = [*topology.source_topics, *topology.global_topics]
     missing = [name for name in read if name not in known]

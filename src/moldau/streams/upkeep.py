@@ -40,7 +40,7 @@ class Upkeep:
     def __init__(self, app: App) -> None:
         self._app = app
         self._topology = topology(app.id, app.nodes)
-        self._admin = AdminClient({"bootstrap.servers": app.bootstrap_servers, **app.config})
+        self._admin = AdminClient(app.client_settings)
 
     def lags(self) -> list[Lag]:
         """Of every partition that the program reads; none of topics that are not there yet."""

@@ -51,8 +51,7 @@ class Worker:
         self._partitions = prepare(app, self._topology)
         self._consumer = Consumer(
             {
-                "bootstrap.servers": app.bootstrap_servers,
-                **app.config,
+                **app.client_settings,
                 "group.id": app.id,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
