@@ -22,6 +22,7 @@ _BATCH = 500
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _REFRESH_S = 5.0
 _ANSWER_S = 10.0
+_CREATES = "allow.auto.create.topics"
 _SHARED_OUT_BY = {"partition.assignment.strategy", "group.protocol", "group.remote.assignor"}
 
 
@@ -59,9 +60,15 @@ class ConsoleReader:
         self._committed_at = time.monotonic()
         self._pattern: Any = None
         self._topics: list[str] = []
+        self._is_assigned = False
         self._refreshed_at = 0.0
         self._signal = 0
         config |= {"enable.auto.commit": False, "error_cb": self._on_error}
+        # Kafka may read a question for a topic only when the fetch before it has been answered,
+        # after we have gone: who deletes the topic meanwhile would find it made anew.
+        makes = str(config.get(_CREATES, "true")).lower() == "true"
+        self._maker = dict(config) if makes else None
+        config[_CREATES] = False
         try:
             self._consumer = Consumer(config)
         except KafkaException as error:
@@ -91,6 +98,7 @@ class ConsoleReader:
             raise BadSettings("Topic partitions to assign to cannot have an empty topic")
         from confluent_kafka import TopicPartition
 
+        self._topics, self._is_assigned = [topic], True
         self._consumer.assign([TopicPartition(topic, partition, offset)])
 
     def _subscribe(self, topics: list[str]) -> None:
@@ -178,6 +186,7 @@ class ConsoleReader:
         waits = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
                  KafkaError._UNKNOWN_PARTITION)  # fmt: skip
         if error.code() in waits:
+            self._make_topics()
             self._say_once(
                 f"{error.str()}. Waiting for it; kafka-topics --list shows what is there."
             )
@@ -203,6 +212,24 @@ class ConsoleReader:
         )
         if found and found != self._topics:
             self._subscribe(found)
+
+    def _make_topics(self) -> None:
+        """As the broker makes a topic that is asked for (auto.create.topics.enable); once."""
+        config, self._maker = self._maker, None
+        if config is None or not self._topics:
+            return
+        from confluent_kafka import Consumer, KafkaException
+
+        maker = Consumer(config)
+        try:
+            for topic in self._topics:
+                maker.list_topics(topic, _ANSWER_S)
+        except KafkaException:
+            return  # what is wrong is told by the consumer that waits for the topic
+        finally:
+            maker.close()
+        if not self._is_assigned:
+            self._subscribe(self._topics)  # looks for it at once
 
     # --- committing
 
