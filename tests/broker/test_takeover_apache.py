@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,17 @@ def same_dump(
     assert len(theirs) > 1000
 
 
+def wait_for_snapshot(directory: Path) -> None:
+    """One that ends behind the first segment: it is written beside what goes on."""
+    deadline = time.monotonic() + 60
+    while True:
+        _, second, *_ = sorted(directory.glob("*.log"))
+        if any(path.name[:20] >= second.stem for path in directory.glob("*-*.checkpoint")):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def cut_at_the_front(directory: Path) -> None:
     """What Apache Kafka does once a minute when its metadata are larger than they may be: the
     first segment goes, and the snapshots that end in it (KafkaRaftLog.maybeClean)."""
@@ -193,6 +205,7 @@ def test_in_from_apache_kafka_and_out_again(tmp_path: Path, killed: bool) -> Non
         before = topics(servers)
         records = {name: read(servers, name) for name in ("paid", "plain")}
         stable = read(servers, "paid", "read_committed")
+        wait_for_snapshot(theirs / "data-1" / METADATA)
         if killed:
             for process in kafka.processes:
                 process.kill()
