@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from moldau.streams.aggregates import sum as sum
     from moldau.streams.aggregates import top_k as top_k
     from moldau.streams.app import App as App
-    from moldau.streams.avro import Avro as Avro
     from moldau.streams.engine.lanes import RecordStream as RecordStream
     from moldau.streams.engine.scope import current as current
+    from moldau.streams.formats.avro import Avro as Avro
+    from moldau.streams.formats.protobuf import Protobuf as Protobuf
     from moldau.streams.policies import retry as retry
-    from moldau.streams.protobuf import Protobuf as Protobuf
 
 
 _EMBEDDED, _AGGREGATES = "moldau.server.embedded", "moldau.streams.aggregates"
 _OFFERED = {
     "App": "moldau.streams.app",
-    "Avro": "moldau.streams.avro",
+    "Avro": "moldau.streams.formats.avro",
     "Broker": _EMBEDDED,
     "BrokerError": _EMBEDDED,
     "RecordStream": "moldau.streams.engine.lanes",
-    "Protobuf": "moldau.streams.protobuf",
+    "Protobuf": "moldau.streams.formats.protobuf",
     "collect": _AGGREGATES,
     "count": _AGGREGATES,
     "count_distinct": _AGGREGATES,

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from moldau.streams.changelogs import Changelogs, end_of
+from moldau.streams.running.changelogs import Changelogs, end_of
 from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import revenue, sale
 from tests.streams.shop_worker import worker

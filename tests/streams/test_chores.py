@@ -11,7 +11,7 @@ import pytest
 
 import moldau
 from moldau.streams.errors import DefinitionError, StreamsError
-from moldau.streams.worker import Worker
+from moldau.streams.running.worker import Worker
 from tests.streams.sales import Sale, sale
 from tests.streams.test_agents_on_a_broker import fill, servers
 from tests.streams.test_windowed_sum import read

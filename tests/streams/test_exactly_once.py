@@ -18,11 +18,11 @@ import pytest
 from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from moldau.streams.changelogs import Changelogs, end_of
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
-from moldau.streams.guarantees import MOST_ABORTS, guarantee
-from moldau.streams.worker import Worker
+from moldau.streams.running.changelogs import Changelogs, end_of
+from moldau.streams.running.guarantees import MOST_ABORTS, guarantee
+from moldau.streams.running.worker import Worker
 from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import revenue, row, sale
 from tests.streams.shop_worker import worker

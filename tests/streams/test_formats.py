@@ -17,11 +17,11 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 import moldau
-from moldau.streams.avro import schema_of
 from moldau.streams.engine.redriving import told_by
 from moldau.streams.errors import DefinitionError, StreamsError, Trouble
-from moldau.streams.named_formats import format_of
-from moldau.streams.registry import Registry
+from moldau.streams.formats.avro import schema_of
+from moldau.streams.formats.named import format_of
+from moldau.streams.formats.registry import Registry
 from tests.streams.sales import Sale, sale
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -231,7 +231,7 @@ def test_promise_17_trouble_with_the_registry_is_never_a_records_fault(registry:
 
 
 def test_a_registry_that_is_away_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moldau.streams.registry.PAUSES_S", (0.0,))
+    monkeypatch.setattr("moldau.streams.formats.registry.PAUSES_S", (0.0,))
     app = moldau.App("shop")
     sales = app.topic("sales", Sale, format=moldau.Avro(registry="http://127.0.0.1:1"))
     app.stream(sales).to("out")

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import moldau
 from moldau.client.admin import Admin
 from moldau.streams.errors import StreamsError
-from moldau.streams.worker import Worker
+from moldau.streams.running.worker import Worker
 from tests.streams.priced import Group, Order, Price
 from tests.streams.sales import MIDNIGHT
 from tests.streams.shop_worker import worker

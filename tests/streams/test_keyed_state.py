@@ -13,7 +13,7 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import DefinitionError, StreamsError
-from moldau.streams.host import AsyncHost
+from moldau.streams.running.host import AsyncHost
 from moldau.streams.topology import topology
 from tests.streams.sales import Sale, sale
 

@@ -10,7 +10,7 @@ import pytest
 
 from moldau.streams import fields
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Json, MessagePack
+from moldau.streams.formats.basic import Json, MessagePack
 
 
 def order_type() -> Any:

@@ -15,7 +15,7 @@ import moldau
 from moldau.client.admin import Admin
 from moldau.client.offsets import EARLIEST, LATEST, list_offsets
 from moldau.streams.errors import DefinitionError, StreamsError
-from moldau.streams.worker import Worker
+from moldau.streams.running.worker import Worker
 from tests.streams.sales import revenue, row, sale
 
 

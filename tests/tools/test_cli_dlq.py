@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
-from moldau.streams.worker import Worker
+from moldau.streams.running.worker import Worker
 from moldau.tools import cli_dlq
 from tests.streams.sales import Sale, sale
 from tests.streams.test_windowed_sum import read

@@ -17,10 +17,10 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
-from moldau.streams.describing import as_text, described
-from moldau.streams.picture import svg
+from moldau.streams.running.worker import Worker
 from moldau.streams.topology import topology
-from moldau.streams.worker import Worker
+from moldau.streams.upkeep.describing import as_text, described
+from moldau.streams.upkeep.picture import svg
 from moldau.tools import cli_streams
 from tests.streams.priced import priced
 from tests.streams.sales import revenue, row, sale

@@ -20,7 +20,7 @@ from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
 from moldau.client.offsets import LATEST, list_offsets
 from moldau.streams.errors import StreamsError
-from moldau.streams.worker import Worker
+from moldau.streams.running.worker import Worker
 from moldau.tools import worker
 from tests.streams.sales import revenue, sale
 from tests.streams.shop_worker import worker as run

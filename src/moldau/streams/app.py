@@ -12,10 +12,10 @@ from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Format, Key, Schema
+from moldau.streams.formats.basic import Format, Key, Schema
+from moldau.streams.formats.named import format_of
 from moldau.streams.handlers import BatchForm, form_of
 from moldau.streams.join_nodes import Tabled, TableSource
-from moldau.streams.named_formats import format_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic
 from moldau.streams.stream import Stream
@@ -246,7 +246,7 @@ class App:
     def run(self) -> None:
         """One worker in this process, until SIGINT or SIGTERM, or until the end of the input with
         until="end". `moldau worker` runs several. Raises StreamsError."""
-        from moldau.streams.worker import run
+        from moldau.streams.running.worker import run
 
         run(self)
 

@@ -18,7 +18,7 @@ from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import DefinitionError, StreamsError
 
 if TYPE_CHECKING:
-    from moldau.streams.host import AsyncHost
+    from moldau.streams.running.host import AsyncHost
 
 Chore = Callable[..., Any]
 After = Callable[[int], int]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.engine import scope
 from moldau.streams.fields import Field, Getter
-from moldau.streams.formats import Format
+from moldau.streams.formats.basic import Format
 from moldau.streams.policies import DEFAULT, Policy
 from moldau.streams.windows import Window
 

@@ -25,12 +25,12 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.redriving import back
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
-from moldau.streams.formats import Json, Key
-from moldau.streams.hosting import task_of
+from moldau.streams.formats.basic import Json, Key
 from moldau.streams.program import Topic
 from moldau.streams.reports import report
+from moldau.streams.running.hosting import task_of
+from moldau.streams.running.virtual import VirtualHost
 from moldau.streams.topology import topology
-from moldau.streams.virtual import VirtualHost
 
 START_MS = 1_767_225_600_000  # 2026-01-01, UTC
 

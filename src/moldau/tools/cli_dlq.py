@@ -17,7 +17,7 @@ from moldau.tools.cli_frame import (
 )
 
 if TYPE_CHECKING:
-    from moldau.streams.dlq import DeadLetterTopic, Letter
+    from moldau.streams.upkeep.dlq import DeadLetterTopic, Letter
 
 _COLUMNS = ("place", "time", "step", "error", "message", "from")
 _MOST_MESSAGE = 80
@@ -46,8 +46,8 @@ def options() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     from confluent_kafka import KafkaException
 
-    from moldau.streams.dlq import DeadLetterTopic
     from moldau.streams.errors import StreamsError
+    from moldau.streams.upkeep.dlq import DeadLetterTopic
 
     actions: dict[str, Callable[[DeadLetterTopic, argparse.Namespace], int]] = {
         "list": _list,

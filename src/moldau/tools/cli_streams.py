@@ -53,9 +53,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _describe(app: App, arguments: argparse.Namespace) -> int:
-    from moldau.streams.describing import as_text, described
-    from moldau.streams.picture import svg
     from moldau.streams.topology import topology
+    from moldau.streams.upkeep.describing import as_text, described
+    from moldau.streams.upkeep.picture import svg
 
     made = topology(app.id, app.nodes)
     if arguments.svg == "-":
@@ -73,7 +73,7 @@ def _describe(app: App, arguments: argparse.Namespace) -> int:
 
 
 def _lag(app: App, arguments: argparse.Namespace) -> int:
-    from moldau.streams.upkeep import Lag, Upkeep
+    from moldau.streams.upkeep.progress import Lag, Upkeep
 
     rows = [one._asdict() for one in Upkeep(app).lags()]
     show(rows, Lag._fields, arguments.json)
@@ -81,7 +81,7 @@ def _lag(app: App, arguments: argparse.Namespace) -> int:
 
 
 def _reset(app: App, arguments: argparse.Namespace) -> int:
-    from moldau.streams.upkeep import Upkeep
+    from moldau.streams.upkeep.progress import Upkeep
 
     upkeep = Upkeep(app)
     topics = upkeep.to_reset()

@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         app = load(arguments.app)
         if arguments.workers > 1:
             return Supervisor(["worker", "-A", arguments.app], arguments.workers).run()
-        from moldau.streams.worker import run
+        from moldau.streams.running.worker import run
 
         run(app, slot=arguments.slot or 0)
     except StreamsError as error:

@@ -29,7 +29,7 @@ from moldau.streams.engine.sessions import SessionAggregates
 from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
 from moldau.streams.engine.windowed import WindowedAggregates
-from moldau.streams.formats import Key
+from moldau.streams.formats.basic import Key
 from moldau.streams.policies import Policy
 from moldau.streams.program import (
     Agent,

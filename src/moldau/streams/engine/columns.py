@@ -8,7 +8,7 @@ from typing import Any
 
 from moldau.streams.errors import BadRecord
 from moldau.streams.fields import Getter
-from moldau.streams.formats import Format
+from moldau.streams.formats.basic import Format
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_KEYS = 100_000

@@ -13,7 +13,7 @@ from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.placing import PLACES
-from moldau.streams.formats import Format
+from moldau.streams.formats.basic import Format
 from moldau.streams.program import Partitioner, Topic
 
 

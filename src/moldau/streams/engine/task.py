@@ -1,7 +1,7 @@
 """A task: one partition of a stage. Fed with records and the time, drained of outputs.
 
 Nothing in it waits, and no clock is read: the same inputs give the same outputs, whatever the sizes
-of the batches. The worker (`worker.py`) is its body, `testing.py` another.
+of the batches. The worker (`running/worker.py`) is its body, `testing.py` another.
 """
 
 from __future__ import annotations

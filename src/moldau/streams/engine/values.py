@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from moldau.streams.engine import coding
-from moldau.streams.models import decode_hook, encode_hook
+from moldau.streams.formats.models import decode_hook, encode_hook
 
 _UNDECLARED = (Any, dict, list)
 _PLAIN = {str, int, bytes, bool, float, type(None)}

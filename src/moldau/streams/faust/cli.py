@@ -17,7 +17,7 @@ from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
 from moldau.streams.faust.declaring import declare
-from moldau.streams.worker import run
+from moldau.streams.running.worker import run
 
 _LOG = logging.getLogger("moldau.faust")
 _ELSEWHERE = {

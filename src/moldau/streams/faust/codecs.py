@@ -10,7 +10,7 @@ import msgspec
 
 from moldau.streams.faust.records import META, Record, from_blessed
 from moldau.streams.faust.refusals import refuse
-from moldau.streams.models import encode_hook
+from moldau.streams.formats.models import encode_hook
 
 
 class Codec(Protocol):

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
-from moldau.streams.internal_topics import TIMEOUT_S, make
+from moldau.streams.running.internal_topics import TIMEOUT_S, make
 
 
 def declare(app: App) -> None:

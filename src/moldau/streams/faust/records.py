@@ -213,7 +213,7 @@ class Record:
     def validation_errors(self) -> list[str]:
         return self.validate()
 
-    # The two by which `models.py` takes values of types that msgspec does not know.
+    # The two by which `formats/models.py` takes values of types that msgspec does not know.
 
     def model_dump(self) -> dict[str, Any]:
         return {**self.to_representation(), META: {"ns": self._options["namespace"]}}

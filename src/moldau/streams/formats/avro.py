@@ -18,8 +18,8 @@ from uuid import UUID
 
 from moldau.streams import types
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Format
-from moldau.streams.registry import HEADER, Registry, header, id_of
+from moldau.streams.formats.basic import Format
+from moldau.streams.formats.registry import HEADER, Registry, header, id_of
 
 _PLAIN: dict[Any, Any] = {
     str: "string",
@@ -145,7 +145,7 @@ def _plainer(schema: str) -> Callable[[Any], Any]:
     """From values to what fastavro writes. A Decimal stays one only where the schema has them."""
     import msgspec
 
-    from moldau.streams.models import encode_hook
+    from moldau.streams.formats.models import encode_hook
 
     kept: tuple[type, ...] = (datetime, date, bytes, UUID)
     if '"decimal"' in schema:
@@ -162,6 +162,6 @@ def _converter(type_: Any) -> Callable[[Any], Any]:
         return lambda value: value
     import msgspec
 
-    from moldau.streams.models import decode_hook
+    from moldau.streams.formats.models import decode_hook
 
     return lambda value: msgspec.convert(value, type_, dec_hook=decode_hook)

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.guarantees import transaction_timeout_ms
+from moldau.streams.running.guarantees import transaction_timeout_ms
 
 BATCH = 5000
 POLL_S = 0.1

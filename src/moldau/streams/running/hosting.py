@@ -11,7 +11,7 @@ from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
-from moldau.streams.host import TO_END_S, AsyncHost
+from moldau.streams.running.host import TO_END_S, AsyncHost
 
 BESIDE_S = 0.01  # between two polls
 

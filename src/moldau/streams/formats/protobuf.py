@@ -8,8 +8,8 @@ from base64 import b64encode
 from typing import Any
 
 from moldau.streams.errors import BadRecord, DefinitionError
-from moldau.streams.formats import Format
-from moldau.streams.registry import HEADER, Registry, header, id_of
+from moldau.streams.formats.basic import Format
+from moldau.streams.formats.registry import HEADER, Registry, header, id_of
 
 
 @dataclasses.dataclass(frozen=True)

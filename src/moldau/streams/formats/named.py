@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moldau.streams.avro import Avro
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats import Format, Json, MessagePack, Raw, Schema, Text
-from moldau.streams.protobuf import Protobuf
+from moldau.streams.formats.avro import Avro
+from moldau.streams.formats.basic import Format, Json, MessagePack, Raw, Schema, Text
+from moldau.streams.formats.protobuf import Protobuf
 
 _NAMED: dict[str, Callable[[Any], Format]] = {"json": Json, "msgpack": MessagePack}
 

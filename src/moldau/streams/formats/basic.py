@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from moldau.streams.errors import DefinitionError
-from moldau.streams.models import decode_hook, encode_hook
+from moldau.streams.formats.models import decode_hook, encode_hook
 
 
 class Format(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
-from moldau.streams.host import AsyncHost
+from moldau.streams.running.host import AsyncHost
 
 FOR_OTHERS_S = 0.05  # real time, for threads and sockets
 

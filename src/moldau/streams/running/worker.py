@@ -18,17 +18,17 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from moldau.streams.app import App
-from moldau.streams.changelogs import Changelogs
-from moldau.streams.emptying import Emptying
-from moldau.streams.ends import DONE, Ends
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
-from moldau.streams.global_tables import GlobalTables
-from moldau.streams.guarantees import guarantee
-from moldau.streams.hosting import AnyTask, Hosting, task_of
-from moldau.streams.internal_topics import prepare
+from moldau.streams.running.changelogs import Changelogs
+from moldau.streams.running.emptying import Emptying
+from moldau.streams.running.ends import DONE, Ends
+from moldau.streams.running.global_tables import GlobalTables
+from moldau.streams.running.guarantees import guarantee
+from moldau.streams.running.hosting import AnyTask, Hosting, task_of
+from moldau.streams.running.internal_topics import prepare
 from moldau.streams.topology import Stage, topology
 
 BATCH = 5000

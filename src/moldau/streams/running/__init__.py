@@ -1,0 +1,1 @@
+"""What runs a program on a Kafka: begin reading at `worker.py`."""
