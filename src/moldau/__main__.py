@@ -92,7 +92,7 @@ def up(argv: Sequence[str]) -> int:
             temporary=arguments.temporary,
             overrides=arguments.option,
             environ=None if arguments.no_environment else os.environ,
-            config=read_config(arguments.config) if arguments.config else None,
+            config=None if arguments.config is None else read_config(arguments.config),
         )
     except SettingsError as error:
         print(f"moldau up: {error}", file=sys.stderr)

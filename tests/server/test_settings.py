@@ -6,6 +6,7 @@ import pytest
 
 from moldau.protocol.config.broker import BROKER
 from moldau.protocol.config.describe import Source, describe_broker
+from moldau.protocol.config.history import HISTORIC
 from moldau.server.given import SettingsError
 from moldau.server.listeners import Listener
 from moldau.server.settings import (
@@ -349,6 +350,65 @@ log.retention.check.interval.ms=300000
     assert warning.startswith("Other machines can reach 0.0.0.0:9092, ")
     assert whole.listeners == (Listener("PLAINTEXT", "", 9092, ("localhost", 9092)),)
     assert whole.data_dir == "/tmp/kraft-combined-logs"
+
+
+OF_0_7 = """\
+brokerid=0
+hostname=
+port=9092
+num.threads=8
+socket.send.buffer=1048576
+socket.receive.buffer=1048576
+max.socket.request.bytes=104857600
+log.dir=/tmp/kafka-logs
+num.partitions=1
+topic.partition.count.map=topic1:3, topic2:4
+log.flush.interval=10000
+log.default.flush.interval.ms=1000
+topic.flush.intervals.ms=topic1:1000, topic2:3000
+log.default.flush.scheduler.interval.ms=1000
+log.retention.hours=168
+log.retention.size=1073741824
+log.file.size=536870912
+log.cleanup.interval.mins=1
+enable.zookeeper=true
+zk.connect=localhost:2181
+zk.connectiontimeout.ms=1000000
+"""
+OF_0_8 = """\
+broker.id=0
+port=9092
+num.network.threads=2
+num.io.threads=2
+socket.send.buffer.bytes=1048576
+socket.receive.buffer.bytes=1048576
+socket.request.max.bytes=104857600
+log.dir=/tmp/kafka-logs
+num.partitions=1
+log.flush.interval.messages=10000
+log.flush.interval.ms=1000
+log.retention.hours=168
+log.retention.bytes=1073741824
+log.segment.bytes=536870912
+log.cleanup.interval.mins=1
+zookeeper.connect=localhost:2181
+zookeeper.connection.timeout.ms=1000000
+kafka.metrics.polling.interval.secs=5
+kafka.metrics.reporters=kafka.metrics.KafkaCSVMetricsReporter
+kafka.csv.metrics.dir=/tmp/kafka_metrics
+kafka.csv.metrics.reporter.enabled=false
+"""
+
+
+@pytest.mark.parametrize("file", [OF_0_7, OF_0_8])
+def test_the_server_properties_of_old_kafkas_start(file: str) -> None:
+    old = settings(file=file)
+    assert old.listeners == (Listener("PLAINTEXT", "localhost", 9092, None),)
+    assert old.data_dir == "/tmp/kafka-logs"
+    said = " ".join(old.notes)
+    for line in file.splitlines():
+        name = line.partition("=")[0]
+        assert (f": {name} is of Kafka" in said) == (name in HISTORIC), name
 
 
 def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:

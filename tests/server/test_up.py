@@ -268,6 +268,7 @@ def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
         (["-o", "listeners=SASL_SSL://localhost:0"], "SASL_SSL"),
         (["-o", "log.dirs=/tmp/a,/tmp/b"], "one"),
         (["--config", "/nowhere/server.properties"], "/nowhere/server.properties"),
+        (["--config", ""], "--config is empty"),
         (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
         (["--data", __file__], "Not a folder"),
     ],

@@ -143,6 +143,8 @@ def resolve(
 
 def read_config(path: str) -> ConfigFile:
     """Raises SettingsError when the file cannot be read."""
+    if not path.strip():
+        raise SettingsError("--config is empty: name a server.properties")
     try:
         with open(path, encoding="utf-8") as file:
             return ConfigFile(path, file.read())

@@ -1,4 +1,4 @@
-"""Broker config names that Kafka once knew (0.8 to 4.2), and prefixes that plug-ins own.
+"""Broker config names that Kafka once knew (0.7 to 4.2), and prefixes that plug-ins own.
 
 Gathered from KafkaConfig of every release. 4.3's own names are in broker.py.
 """
@@ -31,35 +31,50 @@ _MEANINGS: Final = {
     "quorum": "the metadata log is kept as Moldau sees fit",
     "zookeeper": "Kafka left ZooKeeper with 4.0; Moldau keeps its metadata in its own log",
     "token": "renamed to delegation.token.secret.key",
+    "threads": "there are no thread pools here to size",
 }
+# A name in the last column is what it is called today.
 _NAMES: Final = """
 advertised.host.name 2.8 advertised
 advertised.port 2.8 advertised-port
 auto.include.jmx.reporter 3.9 metrics
 broker.id.generation.enable 3.9 generation
+brokerid 0.7 node.id
 control.plane.listener.name 3.9 controller
 controlled.shutdown.max.retries 3.9 shutdown
 controlled.shutdown.retry.backoff.ms 3.9 shutdown
 controller.message.queue.size 0.8 controller
 delegation.token.master.key 3.9 token
 eligible.leader.replicas.enable 3.9 groups
+enable.zookeeper 0.7 zookeeper
 group.coordinator.new.enable 4.0 groups
 group.share.enable 4.2 groups
 group.share.max.groups 4.0 groups
 host.name 2.8 host
+hostname 0.7 listeners
 inter.broker.protocol.version 3.9 versions
 internal.metadata.max.fetch.size.in.bytes 4.2 quorum
 leader.imbalance.per.broker.percentage 3.9 imbalance
 log.cleanup.interval.mins 0.8.0 check
+log.default.flush.interval.ms 0.7 log.flush.interval.ms
+log.default.flush.scheduler.interval.ms 0.7 log.flush.scheduler.interval.ms
+log.file.size 0.7 log.segment.bytes
+log.flush.interval 0.7 log.flush.interval.messages
 log.flush.interval.ms.per.topic 0.8.0 per-topic
 log.message.downconversion.enable 3.9 versions
 log.message.format.version 3.9 versions
 log.message.timestamp.difference.max.ms 3.9 timestamps
 log.retention.bytes.per.topic 0.8.0 per-topic
 log.retention.hours.per.topic 0.8.0 per-topic
+log.retention.size 0.7 log.retention.bytes
 log.roll.hours.per.topic 0.8.0 per-topic
 log.segment.bytes.per.topic 0.8.0 per-topic
+max.message.size 0.7 message.max.bytes
+max.socket.request.bytes 0.7 socket.request.max.bytes
+max.topic.name.length 0.7 versions
 metadata.log.segment.min.bytes 4.0 quorum
+monitoring.period.secs 0.7 metrics
+num.threads 0.7 threads
 offsets.commit.required.acks 3.9 acks
 password.encoder.cipher.algorithm 3.9 passwords
 password.encoder.iterations 3.9 passwords
@@ -73,7 +88,19 @@ quota.producer.default 2.8 quota
 replica.lag.max.messages 0.8 lag
 reserved.broker.max.id 3.9 generation
 share.fetch.max.fetch.records 4.0 groups
+socket.receive.buffer 0.7 socket.receive.buffer.bytes
+socket.send.buffer 0.7 socket.send.buffer.bytes
+topic.flush.intervals.ms 0.7 per-topic
+topic.log.file.size 0.7 per-topic
+topic.log.retention.hours 0.7 per-topic
+topic.log.retention.size 0.7 per-topic
+topic.log.roll.hours 0.7 per-topic
+topic.partition.count.map 0.7 per-topic
 unstable.metadata.versions.enable 3.7 groups
+zk.connect 0.7 zookeeper
+zk.connectiontimeout.ms 0.7 zookeeper
+zk.sessiontimeout.ms 0.7 zookeeper
+zk.synctime.ms 0.7 zookeeper
 zookeeper.clientCnxnSocket 3.9 zookeeper
 zookeeper.connect 3.9 zookeeper
 zookeeper.connection.timeout.ms 3.9 zookeeper
@@ -107,6 +134,7 @@ PLUG_IN_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "client.quota.": "settings of quota plug-ins",
         "confluent.": "settings of Confluent's distribution",
         "cruise.control.": "settings of Cruise Control's reporter",
+        "kafka.csv.metrics.": "settings of metrics reporters",
         "kafka.metrics.": "settings of metrics reporters",
         "metric.reporters.": "settings of metrics reporters",
         "metrics.": "settings of metrics reporters",
@@ -122,7 +150,11 @@ PLUG_IN_PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
 
 def _historic() -> dict[str, tuple[str, str]]:
     rows = (line.split() for line in _NAMES.split("\n") if line)
-    return {name: (last, _MEANINGS[meaning]) for name, last, meaning in rows}
+    return {name: (last, _meaning(word)) for name, last, word in rows}
+
+
+def _meaning(word: str) -> str:
+    return _MEANINGS.get(word) or f"called {word} today; set that"
 
 
 # Name to (last release that knew it, what it means today).
