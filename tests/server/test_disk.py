@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from moldau.server.disk import OsDisk
+from moldau.server.disk import OsDisk, syncfs_tells_errors
 from moldau.storage.disk import DiskError, DiskFull, disk_error, read_file, replace_file
 
 
@@ -29,6 +29,21 @@ def test_files(tmp_path: Path) -> None:
     disk.rename(path, path + ".deleted")
     disk.remove(path + ".deleted")
     assert file.pread(2, 0) == b"on", "an open file outlives its name"
+
+
+@pytest.mark.parametrize(
+    ("release", "tells"),
+    [
+        ("6.18.44-fc", True),
+        ("5.10.0-28-cloud-amd64", True),
+        ("5.8.0", True),
+        ("5.4.0-150-generic", False),
+        ("4.18.0-553.el8_10.x86_64", False),
+        ("", False),
+    ],
+)
+def test_one_sync_for_all_is_not_trusted_where_it_hides_errors(release: str, tells: bool) -> None:
+    assert syncfs_tells_errors(release) is tells
 
 
 def test_descriptors_close_when_nobody_holds_the_file(tmp_path: Path) -> None:

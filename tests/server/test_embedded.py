@@ -114,8 +114,24 @@ def test_it_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         assert answers(broker.bootstrap_servers)
 
 
+# Read by every Python that starts with this folder on its path: a kernel that is older than pidfds,
+# and a sandbox that forbids them.
+NO_PIDFD = """\
+import os
+def refused(*_):
+    raise {error}
+os.pidfd_open = refused
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_it_is_gone_when_its_parent_dies(how: signal.Signals) -> None:
+@pytest.mark.parametrize("error", ["", "OSError(38, 'not implemented')", "PermissionError(1, 'no')"])
+def test_it_is_gone_when_its_parent_dies(
+    how: signal.Signals, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if error:
+        (tmp_path / "sitecustomize.py").write_text(NO_PIDFD.format(error=error))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     code = (
         "import moldau, sys, threading\n"
         # Started by a thread that ends: the broker belongs to the process, not to the thread.

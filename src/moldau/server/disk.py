@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -67,6 +68,13 @@ class OsFile:
         return self._fd
 
 
+def syncfs_tells_errors(release: str) -> bool:
+    """Of a Linux that calls itself so (`5.15.0-91-generic`). Before 5.8 syncfs says that all is
+    well when a page could not be written, and who waits would be told that it is on disk."""
+    number = re.match(r"(\d+)\.(\d+)", release)
+    return number is not None and (int(number[1]), int(number[2])) >= (5, 8)
+
+
 class OsDisk:
     def __init__(self) -> None:
         self._volumes: dict[str, OsFile] = {}
@@ -91,11 +99,11 @@ class OsDisk:
         except OSError as error:
             raise disk_error(error, path) from None
 
-    syncs_volumes = sys.platform == "linux"
+    syncs_volumes = sys.platform == "linux" and syncfs_tells_errors(os.uname().release)
 
     def sync_all(self, path: str) -> None:
-        """syncfs(2), which reports write-back errors since Linux 5.8: those since the last call for
-        the same descriptor, so it stays open."""
+        """syncfs(2). It reports the write-back errors since the last call for the same descriptor,
+        so that stays open."""
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
