@@ -84,6 +84,7 @@ def up(argv: Sequence[str]) -> int:
 
     arguments = _up_parser().parse_args(argv)
     try:
+        config = None if arguments.config is None else read_config(arguments.config)
         settings = resolve(
             user_data=user_data_folder(os.environ, os.path.expanduser("~"), sys.platform),
             host=arguments.host,
@@ -92,7 +93,7 @@ def up(argv: Sequence[str]) -> int:
             temporary=arguments.temporary,
             overrides=arguments.option,
             environ=None if arguments.no_environment else os.environ,
-            config=None if arguments.config is None else read_config(arguments.config),
+            config=config,
         )
     except SettingsError as error:
         print(f"moldau up: {error}", file=sys.stderr)
@@ -100,7 +101,7 @@ def up(argv: Sequence[str]) -> int:
     if arguments.detach:
         from moldau.server.detach import detach
 
-        return detach(argv, settings.notes)
+        return detach(argv, settings.notes, config)
     from moldau.server.up import up as run
 
     return run(

@@ -52,6 +52,17 @@ def test_who_was_killed_is_forgotten_by_the_next() -> None:
     assert read_all() == [me]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says that nobody asked")
+def test_who_has_ended_does_not_run_though_its_parent_never_asks_how() -> None:
+    """`moldau down` would wait for its end in vain."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        noted = note(process.pid, process_start_of(process.pid))
+        assert read_all() == [noted]
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not noted.is_running
+
+
 def test_the_newest_logs_are_kept_and_those_of_the_living(folder: Path) -> None:
     me = os.getpid()
     note(me, process_start_of(me))

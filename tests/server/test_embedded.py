@@ -125,7 +125,9 @@ os.pidfd_open = refused
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("error", ["", "OSError(38, 'not implemented')", "PermissionError(1, 'no')"])
+@pytest.mark.parametrize(
+    "error", ["", "OSError(38, 'not implemented')", "PermissionError(1, 'no')"]
+)
 def test_it_is_gone_when_its_parent_dies(
     how: signal.Signals, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,6 +150,8 @@ def test_a_name_that_kafka_never_knew_is_refused_with_the_nearest() -> None:
         "-o log.retension.ms: no version of Kafka knows the broker config log.retension.ms; "
         "the nearest name is log.retention.ms"
     )
+    for odd in ("NUM.PARTITIONS", "num_partitions", "KAFKA_NUM_PARTITIONS"):
+        assert refusal(f"{odd}=5").endswith("; the nearest name is num.partitions")
     assert refusal("xyzzy=5") == "-o xyzzy: no version of Kafka knows the broker config xyzzy"
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -211,16 +211,26 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def test_in_the_background_it_is_shown_and_stopped(tmp_path: Path) -> None:
-    def say(*words: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def say(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `moldau` where no brokers but those of this test are known."""
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-P", "-m", "moldau", *words],
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
             env=clean_environment(MOLDAU_RUN_DIR=str(tmp_path / "run")),
         )
 
+    return run
+
+
+def test_in_the_background_it_is_shown_and_stopped(
+    tmp_path: Path, say: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     ready = tmp_path / "ready"
     assert say("status").returncode == 1
     options = ("--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(ready))
@@ -234,9 +244,22 @@ def test_in_the_background_it_is_shown_and_stopped(tmp_path: Path) -> None:
     again = say("up", "--detach", "--port", "0", "--data", str(tmp_path / "data"))
     assert again.returncode == 1
     assert "in use by another broker" in again.stderr
-    stopped = say("down")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    assert say("down", "--data", str(tmp_path)).returncode == 1
+    stopped = say("down", "--data", str(tmp_path / "link"))
     assert (stopped.returncode, say("status").returncode) == (0, 1)
     assert say("down").returncode == 1
+
+
+def test_in_the_background_it_has_the_config_of_a_pipe(
+    tmp_path: Path, say: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Which can be read only once: with an empty one it would serve elsewhere, on other data."""
+    config = f"listeners=PLAINTEXT://127.0.0.1:0\nlog.dirs={tmp_path}/data\n" + "#" * 100_000
+    started = say("up", "--detach", "--config", "/dev/stdin", stdin=config)
+    assert started.returncode == 0, started.stderr
+    assert f" {tmp_path}/data " in say("status").stdout
+    assert say("down").returncode == 0
 
 
 # --- what it refuses ------------------------------------------------------------------------------

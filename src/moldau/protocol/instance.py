@@ -15,7 +15,9 @@ _PREFIX = "broker-"
 _SUFFIX = ".json"
 _LOG_SUFFIX = ".log"
 _LOGS_KEPT = 10
-_START_FIELD = 19  # of /proc/PID/stat, counted behind the command's name (proc(5): starttime)
+# Of /proc/PID/stat, counted behind the command's name (proc(5): state, starttime).
+_STATE_FIELD = 0
+_START_FIELD = 19
 
 
 class Instance(NamedTuple):
@@ -41,13 +43,16 @@ class Instance(NamedTuple):
 
 
 def process_start_of(pid: int) -> int:
-    """Ticks since boot; 0 where the system does not say (macOS), -1 when the process is gone."""
+    """Ticks since boot; 0 where the system does not say (macOS), -1 when the process is gone, or
+    has ended and is only waiting for its parent to ask how. In a container, whose first process
+    often asks for nobody's end, that can last for ever."""
     if not Path("/proc/self/stat").exists():
         return 0
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START_FIELD])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return -1
+    return -1 if fields[_STATE_FIELD] in "ZX" else int(fields[_START_FIELD])
 
 
 def directory() -> Path:

@@ -275,7 +275,8 @@ def _nearest(name: str) -> str | None:
     # Imported here: the path without mistakes does not need it.
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, [*BROKER, *HISTORIC], 1, 0.75)), None)
+    plain = name.lower().removeprefix("kafka_").replace("_", ".")
+    return next(iter(get_close_matches(plain, [*BROKER, *HISTORIC], 1, 0.75)), None)
 
 
 def _check_options(host: str | None, port: int | None, data: str | None) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from os.path import abspath
+from os.path import realpath
 
 from moldau.protocol.instance import Instance, read_all
 from moldau.tools.kafka_server_stop import stop
@@ -75,7 +75,7 @@ def down(argv: Sequence[str]) -> int:
 
 
 def _is_meant(broker: Instance, arguments: argparse.Namespace) -> bool:
-    if arguments.data and broker.data_dir != abspath(arguments.data):
+    if arguments.data and realpath(broker.data_dir) != realpath(arguments.data):
         return False
     port = broker.bootstrap_servers.rpartition(":")[2]
     return not arguments.port or port == arguments.port
