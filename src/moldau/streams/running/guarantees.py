@@ -23,6 +23,13 @@ TIMEOUT_S = 60.0
 TO_COMMIT_MS = 10_000
 TRIES = 3
 MOST_ABORTS = 3  # in a row
+# The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
+# the partitions then. Until then the changelogs say where to go on.
+_REARRANGING = (
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+)
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
 
 
@@ -101,8 +108,13 @@ class AtLeastOnce:
             self._flush()
         now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
         if positions and now != self._committed:  # also what a worker had not that died before it
-            consumer.commit(offsets=positions, asynchronous=False)
-            self._committed = now
+            try:
+                consumer.commit(offsets=positions, asynchronous=False)
+            except KafkaException as error:
+                if error.args[0].code() not in _REARRANGING:
+                    raise
+            else:
+                self._committed = now
 
     def lost(self) -> None:
         """Others have the partitions already: what was made of them since the last checkpoint is
