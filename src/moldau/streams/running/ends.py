@@ -57,6 +57,10 @@ class Ends:
                         f"be late: reset the program (moldau streams reset) to read all of it again"
                     )
 
+    def of(self, place: tuple[str, int]) -> int:
+        """Where that partition ends now. Raises KafkaException."""
+        return int(self._consumer.get_watermark_offsets(TopicPartition(*place), ASK_S)[1])
+
     def committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
         """Where the group is there. Raises KafkaException."""
         until = time.monotonic() + ASK_S

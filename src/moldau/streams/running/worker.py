@@ -67,6 +67,8 @@ class Worker:
         self._at_end: set[Place] = set()
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
+        self._finishing = False
+        self._last: dict[Place, int] = {}  # with until="end": to where a source is read
         self._next_checkpoint = 0.0
         self._next_tick = 0
         self._changelogs = Changelogs(app)
@@ -106,11 +108,18 @@ class Worker:
         """Ends after this round. May be called by a signal handler."""
         self._running = False
 
+    def finish(self) -> None:
+        """From now on as with until="end": reads to where its topics end now, closes everything
+        and ends, when all workers of the program are told so. May be called by another thread."""
+        self._finishing = True
+
     def _round(self) -> None:
         messages = self._consumer.consume(BATCH, self._hosting.poll_s(POLL_S))
         if self._guarantee.aborted:
             self._rewind()
             return
+        if self._finishing:
+            self._begin_to_end()
         self._globals.follow()
         for place, part in _by_place(messages).items():
             self._feed(place, part)
@@ -146,7 +155,22 @@ class Worker:
             self._at_end.add(place)
             task.passed(place[0], messages[-1].offset() or 0)  # control records too
         if self._app.until == "end" and place in self._at_end:
-            task.ended(place[0])
+            self._end(place)
+
+    def _begin_to_end(self) -> None:
+        self._finishing = False
+        self._app.until = "end"
+        for place in self._at_end & self._by_place.keys():
+            self._end(place)
+
+    def _end(self, place: Place) -> None:
+        """It was read to its end, as that was when the consumer saw it: more may have come since,
+        before we were told to finish, and then its end is heard of again."""
+        task, topic = self._by_place[place], place[0]
+        if topic in self._topology.source_topics and place not in self._last:
+            self._last[place] = self._ends.of(place)
+        if task.positions.get(topic, 0) >= self._last.get(place, 0):
+            task.ended(topic)
 
     def _tick(self) -> None:
         """Partitions that are read to their end: what silence closes, closes."""
