@@ -140,6 +140,8 @@ def _up_parser() -> argparse.ArgumentParser:
 
 def demo(argv: Sequence[str]) -> int:
     from dataclasses import replace
+    from importlib import import_module
+    from threading import Thread
 
     from moldau.server.embedded import Broker, BrokerError
     from moldau.tools import demo as job
@@ -155,6 +157,8 @@ def demo(argv: Sequence[str]) -> int:
     options = from_arguments(arguments)
     if arguments.bootstrap_server:
         return job.run(arguments.bootstrap_server, options)
+    # What the job needs is imported while its broker starts.
+    Thread(target=import_module, args=["moldau.tools.demo.main_job"], daemon=True).start()
     try:
         with Broker() as broker:
 

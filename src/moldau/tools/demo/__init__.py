@@ -1,8 +1,8 @@
 """`moldau demo`: the main job, live, and checked at the end.
 
-Order events go into six partitions; a processor turns each order into a shipment; a group of
-three consumers sums revenue per category per minute of event time. Afterwards a consumer that
-shares no code with them re-reads every topic and compares.
+Order events go into six partitions; a processor turns each order into a shipment; a program of
+streams, run by three workers, sums revenue per category per minute of event time. Afterwards a
+consumer that shares no code with them re-reads every topic and compares.
 
 It talks to any Kafka by its address; who starts a broker for it is not decided here.
 """

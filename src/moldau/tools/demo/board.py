@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from moldau.tools.demo.orders import PARTITIONS
-from moldau.tools.demo.windows import Sums
 
-CLOSED_SHOWN = 40
+# category -> [cents, number of orders]
+Sums = dict[str, list[int]]
 
 
 @dataclass(slots=True)
@@ -30,7 +30,8 @@ class Board:
     event_time_ms: int = 0
     shipped: int = 0
     windows: int = 0
-    closed: deque[tuple[int, Sums]] = field(default_factory=lambda: deque(maxlen=CLOSED_SHOWN))
+    # The last minutes of event time that are closed, by their start.
+    closed: dict[int, Sums] = field(default_factory=dict)
     category_cents: dict[str, int] = field(default_factory=dict)
     partitions: list[PartitionBoard] = field(
         default_factory=lambda: [PartitionBoard() for _ in range(PARTITIONS)]

@@ -159,7 +159,7 @@ class Check:
         found: dict[Window, int] = {}
         for message in self._records(self._topics.revenue, {}):
             record = json.loads(message.value())
-            window = (record["start"], record["category"])
+            window = (_ms(record["window_start"]), record["category"])
             cents = record["cents"]
             if found.setdefault(window, cents) != cents:
                 self._differs(
@@ -184,6 +184,11 @@ class Check:
                 f"window {_name(window)} says {money(found)}, its orders add up to "
                 f"{money(expected)}"
             )
+
+
+def _ms(instant: str) -> int:
+    """Of a time in ISO 8601."""
+    return int(datetime.fromisoformat(instant).timestamp()) * 1_000
 
 
 def _name(window: Window) -> str:

@@ -14,10 +14,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from moldau.tools.demo.board import Board
+from moldau.tools.demo.board import Board, Sums
 from moldau.tools.demo.orders import PARTITIONS, money
 from moldau.tools.demo.view import Header, Rate, clock
-from moldau.tools.demo.windows import Sums
 
 FRAMES_PER_SECOND = 8
 CONSUMER_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -151,7 +150,7 @@ class LiveView:
 
     def _minutes(self, width: int, height: int) -> Panel:
         """As many minutes as there is room for, as many categories as fit beside each other."""
-        shown = list(self._board.closed)[-height:]
+        shown = sorted(self._board.closed.items())[-height:]
         by_revenue = sorted(self._board.category_cents.items(), key=lambda item: -item[1])
         categories = [category for category, _ in by_revenue]
         fit = _columns_that_fit(width - FRAME - self._header.minute_width - 1, shown)

@@ -9,6 +9,7 @@ from moldau.tools.demo.board import Board
 from moldau.tools.demo.check import Check, Findings
 from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.pipeline import Pipeline
+from moldau.tools.demo.revenue import internal_topics
 from moldau.tools.demo.source import Source, open_source
 from moldau.tools.demo.summary import summary
 from moldau.tools.demo.topics import (
@@ -82,7 +83,7 @@ def _clean_up(bootstrap_servers: str, topics: Topics, options: DemoOptions) -> b
         print(f"kept       {', '.join(topics.names)}")
         return True
     try:
-        remove(bootstrap_servers, topics)
+        remove(bootstrap_servers, topics, internal_topics(bootstrap_servers, topics))
     except (DemoError, KafkaException) as error:
         print(f"moldau demo: {error}", file=sys.stderr)
         return False

@@ -9,7 +9,6 @@ MINUTE_MS = 60_000
 # An order may be this much older than the newest one of its partition and still count.
 LATENESS_MS = 30_000
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -44,10 +43,6 @@ def encode_shipment(order: Order) -> bytes:
     """The shipment of an order: the processor's whole business logic."""
     customer = _quote(order.customer)
     return f'{{"order":{order.number},"customer":{customer},"cents":{order.cents}}}'.encode()
-
-
-def encode_json(value: object) -> bytes:
-    return _encode(value).encode()
 
 
 def money(cents: int) -> str:

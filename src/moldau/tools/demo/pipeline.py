@@ -6,15 +6,15 @@ from types import TracebackType
 
 from moldau.tools.demo.board import Board, Stage
 from moldau.tools.demo.clients import SESSION_SECONDS
-from moldau.tools.demo.consumers import ConsumerGroup
 from moldau.tools.demo.generator import Generator, Ledger
 from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.orders import Order
 from moldau.tools.demo.processor import Processor
 from moldau.tools.demo.reader import Reader
+from moldau.tools.demo.revenue import RevenueGroup
 from moldau.tools.demo.topics import BrokerEnded, DemoError, Topics
-from moldau.tools.demo.totals import Totals
 from moldau.tools.demo.view import View
+from moldau.tools.demo.watch import GroupWatch, Windows
 
 CONSUMERS = 3
 TICK_SECONDS = 0.1
@@ -42,8 +42,9 @@ class Pipeline:
         self._view = view
         self._generator = Generator(bootstrap_servers, topics.orders, orders, options.rate, board)
         self._processor = Processor(bootstrap_servers, topics, board)
-        self._totals = Totals(bootstrap_servers, topics, board)
-        self._group = ConsumerGroup(bootstrap_servers, topics, board)
+        self._group = RevenueGroup(bootstrap_servers, topics, board)
+        self._watch = GroupWatch(bootstrap_servers, topics, board)
+        self._windows = Windows(bootstrap_servers, topics, board)
         self._stages: list[Stage] = []
         # Partition -> the offset after its last order; known when no order will follow.
         self._ends: dict[int, int] = {}
@@ -58,12 +59,13 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for stop in (self._generator.stop, self._processor.stop, self._totals.stop):
+        for stop in (self._generator.stop, self._processor.stop, self._watch.stop):
             stop.set()
         self._group.stop()
         if kind not in (KeyboardInterrupt, BrokerEnded):
             for stage in [*self._stages, *self._group.stages]:
                 stage.join(STOP_SECONDS)
+            self._windows.close()
 
     @property
     def ledger(self) -> Ledger:
@@ -74,9 +76,9 @@ class Pipeline:
 
     def produce(self) -> None:
         """Start every stage; returns when the last order that was sent is answered."""
-        self._start("totals", self._totals.work)
         self._start("processor", self._processor.work)
         self._group.start(CONSUMERS)
+        self._start("watch", self._watch.work)
         generator = self._start("generator", self._generator.work)
         while generator.is_alive() and not self._board.sent:
             self._tick()
@@ -98,13 +100,16 @@ class Pipeline:
         reader = Reader(self._bootstrap_servers)
         ends = self._ends = reader.ends(self._topics.orders)
         reader.close()
-        self._group.ends.update(ends)
-        while not (self._totals.ended.is_set() and self._all_shipped(ends)):
-            self._tick()
-        # A member that is stopped while it joins stays in the group until its session ends.
+        # A member that ends while it joins stays in the group until its session ends.
         settling = time.monotonic()
-        while not self._group.settled() and time.monotonic() - settling < SESSION_SECONDS:
+        while self._watch.settled != self._group.names and (
+            time.monotonic() - settling < SESSION_SECONDS
+        ):
             self._tick()
+        self._group.finish()
+        while not (self._group.has_ended and self._all_shipped(ends)):
+            self._tick()
+        self._tick()  # the last windows
         return ends
 
     def _all_shipped(self, ends: dict[int, int]) -> bool:
@@ -125,7 +130,7 @@ class Pipeline:
             for p, b in enumerate(self._board.partitions)
             if min(b.shipped, b.summed) < (end := self._ends.get(p, b.end))
         ]
-        return "; ".join(behind) or ("totals" if self._ends else "orders")
+        return "; ".join(behind) or ("windows" if self._ends else "orders")
 
     def _start(self, name: str, work: Callable[[], None]) -> Stage:
         stage = Stage(name, self._board, work)
@@ -140,5 +145,6 @@ class Pipeline:
         if ended is not None and (said := ended()) is not None:
             raise BrokerEnded(f"its broker has ended: {said}")
         self._check_progress()
+        self._windows.look()
         self._view.update()
         time.sleep(TICK_SECONDS)

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -37,17 +38,12 @@ class Topics:
         return f"{self.prefix}.shipments"
 
     @property
-    def partial_revenue(self) -> str:
-        """What one partition of orders adds to a minute; partition p speaks of orders' p."""
-        return f"{self.prefix}.partial-revenue"
-
-    @property
     def revenue(self) -> str:
         return f"{self.prefix}.revenue"
 
     @property
     def names(self) -> list[str]:
-        return [self.orders, self.shipments, self.partial_revenue, self.revenue]
+        return [self.orders, self.shipments, self.revenue]
 
     @property
     def shipping_group(self) -> str:
@@ -84,10 +80,11 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
         raise DemoError("; ".join(refusals))
 
 
-def remove(bootstrap_servers: str, topics: Topics) -> None:
-    """Remove topics and groups of the run; raises DemoError naming what stays behind."""
+def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ()) -> None:
+    """Remove topics and groups of the run, and the topics that its program keeps for itself;
+    raises DemoError naming what stays behind."""
     admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    deleted = admin.delete_topics(topics.names, operation_timeout=TIMEOUT_SECONDS)
+    deleted = admin.delete_topics([*topics.names, *internal], operation_timeout=TIMEOUT_SECONDS)
     stayed = _refusals(deleted)
     groups = [topics.shipping_group, topics.revenue_group]
     deadline = time.monotonic() + 2 * SESSION_SECONDS

@@ -99,7 +99,7 @@ class PlainLines:
             f"lag {board.lag:,}  windows {board.windows:,}"
         )
         if board.closed:
-            minute, sums = board.closed[-1]
+            minute, sums = max(board.closed.items())
             total = sum(cents for cents, _ in sums.values())
             line += f"  last {clock(minute)} {money(total)}"
         return line
