@@ -39,6 +39,30 @@ def test_what_the_producer_made_is_summed_to_the_cent(bootstrap_servers: str) ->
     topic = create_topic(bootstrap_servers)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")
     lines = run("revenue_per_minute.py", bootstrap_servers, "--topic", topic, "--until-end")
+    sums = revenue_of(bootstrap_servers, topic)
+    assert sorted(lines) == sorted(
+        f"{minute} {category} {cents // 100}.{cents % 100:02d}"
+        for (minute, category), cents in sums.items()
+    )
+    assert len({minute for minute, _ in sums}) >= 10
+
+
+def test_the_stream_library_sums_them_up_to_the_same(bootstrap_servers: str) -> None:
+    topic = create_topic(bootstrap_servers)
+    run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")
+    to = f"revenue-of-{topic}"
+    words = ("--topic", topic, "--revenue", to, "--until-end")
+    run("revenue_per_minute_streams.py", bootstrap_servers, *words)
+    sums = revenue_of(bootstrap_servers, topic)
+    minutes = [json.loads(one.value()) for one in read(bootstrap_servers, to, len(sums))]
+    assert {
+        (one["window_start"][:16].replace("T", " "), one["category"]): one["cents"]
+        for one in minutes
+    } == sums
+
+
+def revenue_of(bootstrap_servers: str, topic: str) -> dict[tuple[str, str], int]:
+    """Cents by minute and category of the 600 orders there, some of them out of order."""
     orders = [json.loads(record.value()) for record in read(bootstrap_servers, topic, 600)]
     # The producer did send some out of order.
     times = [o["time"] for o in sorted(orders, key=lambda o: int(o["order"]))]
@@ -47,8 +71,4 @@ def test_what_the_producer_made_is_summed_to_the_cent(bootstrap_servers: str) ->
     for order in orders:
         start = datetime.fromtimestamp(order["time"] / 1_000, UTC)
         sums[f"{start:%Y-%m-%d %H:%M}", order["category"]] += order["cents"]
-    assert sorted(lines) == sorted(
-        f"{minute} {category} {cents // 100}.{cents % 100:02d}"
-        for (minute, category), cents in sums.items()
-    )
-    assert len({minute for minute, _ in sums}) >= 10
+    return sums
