@@ -160,10 +160,13 @@ class OsDisk:
         """By fcntl, as Java's FileChannel.lock: Apache Kafka and we refuse each other's folder."""
         import fcntl
 
+        file = None
         try:
             file = open(path, "ab")  # noqa: SIM115 - it stays open as long as the lock is held
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if file is not None:
+                file.close()
             if error.errno in (errno.EAGAIN, errno.EACCES) and os.access(path, os.W_OK):
                 return None
             raise disk_error(error, path) from None

@@ -126,8 +126,12 @@ class LogManager:
                 f"The folder {data_dir} is in use by another broker. Stop that one, or choose"
                 f" another folder with --data."
             )
-        meta = _own(disk, data_dir, settings, randbytes)
-        return cls(disk, data_dir, meta, release, now_ms, report, settings.broker, open_files)
+        try:
+            meta = _own(disk, data_dir, settings, randbytes)
+            return cls(disk, data_dir, meta, release, now_ms, report, settings.broker, open_files)
+        except BaseException:
+            release()
+            raise
 
     def begin(self) -> None:
         """From here on, only a clean stop makes the folder clean again."""
@@ -466,8 +470,12 @@ class LogManager:
         (`sync_failed`), or one fails now, the folder stays unclean and recovery decides. A folder
         that was not begun stays as it was."""
         self._now_ms = now_ms
-        if self.sync_failed or not self.is_begun:
-            return
+        if self.is_begun and not self.sync_failed:
+            self._write_all()
+        self.logs.clear()
+        self._release()
+
+    def _write_all(self) -> None:
         try:
             self._sync_closed([log for log in self.logs.values() if log.close(sync=False)])
             for key, log in self.logs.items():
@@ -476,8 +484,6 @@ class LogManager:
             replace_file(self.disk, self._path(CLEAN_FILE), write_clean_shutdown(self.broker_epoch))
         except DiskError as error:
             self._report(f"The stop is not a clean one, the next start recovers: {error}")
-        self.logs.clear()
-        self._release()
 
     def _sync_closed(self, logs: list[Log]) -> None:
         """One after the other, thousands of logs would keep a stop waiting for seconds."""
