@@ -141,6 +141,14 @@ class OsDisk:
 
     def mkdir(self, path: str) -> None:
         try:
+            os.mkdir(path)
+        except (FileExistsError, FileNotFoundError):
+            self._make_all(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def _make_all(self, path: str) -> None:
+        try:
             os.makedirs(path, exist_ok=True)
         except FileExistsError:
             raise disk_error(NotADirectoryError(errno.ENOTDIR, "Not a folder"), path) from None

@@ -177,15 +177,14 @@ class LogManager:
         self._now_ms = now_ms
         directory = self._path(f"{topic}-{partition}")
         is_known = self._check_topic_id(directory, topic_id)
-        is_new = self.disk.stat(directory) is None
+        # What is known was there, and what another topic had of that name is set aside.
+        is_new = not is_known and self.disk.stat(directory) is None
         if is_new:
             self._forget(key)
         try:
             log = self._open(directory, key, config, now_ms)
             if not is_known:
-                path = f"{directory}/{PARTITION_FILE}"
-                replace_file(self.disk, path, write_partition_metadata(topic_id), sync=False)
-                log.wrote(path)
+                log.wrote(self._write_topic_id(directory, topic_id, is_new=is_new))
         except DiskError:
             if is_new:  # half a directory would pass for an old one whose name is on disk
                 self._remove_directory(directory)
@@ -221,6 +220,15 @@ class LogManager:
             self._write_recovery_points(sync=True)
         if key in self._stored_starts:
             self.checkpoint_start_offsets()
+
+    def _write_topic_id(self, directory: str, topic_id: bytes, *, is_new: bool) -> str:
+        """The path. There is nothing to lose in a directory that was just made."""
+        path, content = f"{directory}/{PARTITION_FILE}", write_partition_metadata(topic_id)
+        if is_new:
+            self.disk.open(path, create=True).append((content,), 0)
+        else:
+            replace_file(self.disk, path, content, sync=False)
+        return path
 
     def _check_topic_id(self, directory: str, topic_id: bytes) -> bool:
         """Does the directory say that it is this topic's? False: it does not say, or is new."""
