@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moldau.client.errors import BadSettings
+
+if TYPE_CHECKING:
+    from moldau.tools.client_metrics import ClientMetrics
 
 Headers = Sequence[tuple[str, bytes | None]]
 # Why a record was not delivered, or None; and the message as librdkafka gives it back.
@@ -27,7 +30,11 @@ class JavaProducer:
     """One producer; records may go to several topics."""
 
     def __init__(
-        self, typed: Mapping[str, str], defaults: Mapping[str, str], say: Callable[[str], None]
+        self,
+        typed: Mapping[str, str],
+        defaults: Mapping[str, str],
+        say: Callable[[str], None],
+        metrics: ClientMetrics | None = None,
     ) -> None:
         """Raises BadSettings."""
         from confluent_kafka import KafkaException, Producer
@@ -45,7 +52,8 @@ class JavaProducer:
         self._known: set[str] = set()
         self._has_told = False
         try:
-            self.handle = Producer({**config, "error_cb": self._on_error})
+            told = {} if metrics is None else metrics.config
+            self.handle = Producer({**config, **told, "error_cb": self._on_error})
         except KafkaException as error:
             raise BadSettings(error.args[0].str()) from None
 
