@@ -13,13 +13,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
 from moldau.streams.running.worker import Worker
-from tests.streams.sales import Sale, sale
+from tests.streams.sales import KEEPING, Sale, sale
 from tests.streams.test_windowed_sum import read
 
 
 @pytest.fixture
 def servers() -> Iterator[str]:
-    with moldau.Broker(config={"group.min.session.timeout.ms": 500}) as broker:
+    with moldau.Broker(config={"group.min.session.timeout.ms": 500, **KEEPING}) as broker:
         yield broker.bootstrap_servers
 
 

@@ -17,7 +17,7 @@ from moldau.client.admin import Admin
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
 from tests.streams.priced import Group, Order, Price
-from tests.streams.sales import MIDNIGHT
+from tests.streams.sales import KEEPING, MIDNIGHT
 from tests.streams.shop_worker import worker
 from tests.streams.test_windowed_sum import read
 from tests.tools.test_worker import children, wait_for, written
@@ -64,7 +64,7 @@ def fill(address: str) -> None:
 
 @pytest.mark.slow
 def test_promise_15_a_killed_worker_changes_nothing_in_a_join(tmp_path: Path) -> None:
-    with moldau.Broker(config={"group.min.session.timeout.ms": "1000"}) as broker:
+    with moldau.Broker(config={"group.min.session.timeout.ms": 1000, **KEEPING}) as broker:
         address = broker.bootstrap_servers
         make_topics(address, {"orders": PARTITIONS, "prices": PARTITIONS, "groups": 3, "priced": 1})
         fill(address)

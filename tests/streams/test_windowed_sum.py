@@ -16,7 +16,7 @@ from moldau.client.admin import Admin
 from moldau.client.offsets import EARLIEST, LATEST, list_offsets
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.running.worker import Worker
-from tests.streams.sales import revenue, row, sale
+from tests.streams.sales import KEEPING, revenue, row, sale
 
 
 @pytest.mark.parametrize("key", [None, "category"])
@@ -76,7 +76,7 @@ def test_a_field_that_is_not_there_is_named_with_the_nearest() -> None:
 @pytest.mark.parametrize(("partitions", "key"), [(1, "category"), (3, None)])
 def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str | None) -> None:
     count = 20_000
-    with moldau.Broker() as broker:
+    with moldau.Broker(config=KEEPING) as broker:
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
         admin.create_topics([NewTopic("sales", partitions, 1)])["sales"].result(10)
         producer = Producer(
@@ -99,7 +99,7 @@ def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str 
 
 
 def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since() -> None:
-    with moldau.Broker() as broker:
+    with moldau.Broker(config=KEEPING) as broker:
         address = broker.bootstrap_servers
         admin = AdminClient({"bootstrap.servers": address})
         admin.create_topics([NewTopic("sales", 2, 1)])["sales"].result(10)

@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import moldau
 from moldau.streams.running.worker import Worker
 from moldau.tools import cli_dlq
-from tests.streams.sales import Sale, sale
+from tests.streams.sales import KEEPING, Sale, sale
 from tests.streams.test_windowed_sum import read
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[str]:
-    with moldau.Broker() as broker:
+    with moldau.Broker(config=KEEPING) as broker:
         address = broker.bootstrap_servers
         admin = AdminClient({"bootstrap.servers": address})
         admin.create_topics([NewTopic("orders", 2, 1)])["orders"].result(10)

@@ -22,7 +22,7 @@ from moldau.client.offsets import LATEST, list_offsets
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
 from moldau.tools import worker
-from tests.streams.sales import revenue, sale
+from tests.streams.sales import KEEPING, revenue, sale
 from tests.streams.shop_worker import worker as run
 from tests.streams.test_windowed_sum import read
 
@@ -38,7 +38,7 @@ app = revenue({address!r}, until="end", checkpoint="200ms", config={{"session.ti
 def test_promise_06_a_killed_worker_changes_no_result(tmp_path: Path) -> None:
     """Of two, one is killed when the first input is committed, and one when the first result is
     there."""
-    with moldau.Broker(config={"group.min.session.timeout.ms": "1000"}) as broker:
+    with moldau.Broker(config={"group.min.session.timeout.ms": 1000, **KEEPING}) as broker:
         fill(broker.bootstrap_servers)
         (tmp_path / "shop.py").write_text(SHOP.format(address=broker.bootstrap_servers))
         with run(tmp_path, "-w", "2") as process, Admin(broker.bootstrap_servers) as admin:
