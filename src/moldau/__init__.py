@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from moldau.streams.engine.scope import current as current
     from moldau.streams.formats.avro import Avro as Avro
     from moldau.streams.formats.protobuf import Protobuf as Protobuf
+    from moldau.streams.formats.registry import Registry as Registry
     from moldau.streams.policies import retry as retry
 
 
@@ -48,6 +49,7 @@ _OFFERED = {
     "BrokerError": _EMBEDDED,
     "RecordStream": "moldau.streams.engine.lanes",
     "Protobuf": "moldau.streams.formats.protobuf",
+    "Registry": "moldau.streams.formats.registry",
     "collect": _AGGREGATES,
     "count": _AGGREGATES,
     "count_distinct": _AGGREGATES,
@@ -71,6 +73,7 @@ __all__ = [
     "BrokerError",
     "Protobuf",
     "RecordStream",
+    "Registry",
     "__version__",
     "collect",
     "count",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypedDict
+from uuid import UUID
 
 import msgspec
 import pydantic
@@ -18,11 +18,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 import moldau
 from moldau.streams.engine.redriving import told_by
-from moldau.streams.errors import DefinitionError, StreamsError, Trouble
-from moldau.streams.formats.avro import schema_of
+from moldau.streams.errors import DefinitionError, Trouble
+from moldau.streams.formats.avro_schema import schema_of
+from moldau.streams.formats.basic import Key
 from moldau.streams.formats.named import format_of
 from moldau.streams.formats.registry import Registry
 from tests.streams.sales import Sale, sale
+from tests.streams.schema_registry import SchemaRegistry, schema_registry
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -71,50 +73,10 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"shop.{name}"))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """As Confluent's registry answers."""
-
-    def _answer(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_GET(self) -> None:
-        schemas = self.server.schemas  # type: ignore[attr-defined]
-        id = int(self.path.rpartition("/")[2])
-        if id <= len(schemas):
-            self._answer(200, {"schema": schemas[id - 1][1]["schema"]})
-        else:
-            self._answer(404, {"error_code": 40403, "message": "Schema not found"})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if "refuse" in self.path:
-            self._answer(409, {"error_code": 409, "message": "Schema being registered is ..."})
-            return
-        self.server.schemas.append((self.path, body))  # type: ignore[attr-defined]
-        self._answer(200, {"id": len(self.server.schemas)})  # type: ignore[attr-defined]
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
-def registry() -> Iterator[Any]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.schemas = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url(server: Any) -> str:
-    return f"http://127.0.0.1:{server.server_address[1]}"
+def registry() -> Iterator[SchemaRegistry]:
+    with schema_registry() as server:
+        yield server
 
 
 @pytest.mark.parametrize("named", ["json", "msgpack", "avro"])
@@ -143,8 +105,8 @@ def test_an_avro_schema_is_made_from_the_type() -> None:
         {"name": "id", "type": "long"},
         {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
         {"name": "lines", "type": {"type": "array", "items": line}},
-        {"name": "gift", "type": ["null", "Line"]},
-        {"name": "tags", "type": {"type": "map", "values": "double"}},
+        {"name": "gift", "type": ["null", "Line"], "default": None},
+        {"name": "tags", "type": {"type": "map", "values": "double"}, "default": {}},
     ]
     with pytest.raises(DefinitionError, match=r"Avro has no schema for typing.Any"):
         schema_of(Any, "orders")
@@ -157,8 +119,8 @@ def test_an_avro_decimal_is_one_where_the_schema_says_so() -> None:
     assert format.decode(format.encode({"price": Decimal("1.10")})) == {"price": Decimal("1.10")}
 
 
-def test_avro_in_the_registrys_wire_format(registry: Any) -> None:
-    format = format_of(Order, moldau.Avro(registry=url(registry)), "orders")
+def test_avro_in_the_registrys_wire_format(registry: SchemaRegistry) -> None:
+    format = format_of(Order, moldau.Avro(registry=registry.url), "orders")
     data = format.encode(ORDER)
     assert data[:5] == b"\0\0\0\0\1"
     assert format.decode(data) == ORDER
@@ -177,9 +139,9 @@ def test_avro_is_read_with_the_schema_of_its_writer(registry: Any) -> None:
         id: int
         extra: str = "none"
 
-    written = format_of(dict, moldau.Avro(older, url(registry)), "orders")
+    written = format_of(dict, moldau.Avro(older, registry.url), "orders")
     data = written.encode({"note": "n", "id": 3})
-    read = format_of(Reader, moldau.Avro(registry=url(registry)), "orders")
+    read = format_of(Reader, moldau.Avro(registry=registry.url), "orders")
     assert read.decode(data) == Reader(3)
 
 
@@ -192,7 +154,7 @@ def test_protobuf_plain_and_in_the_registrys_wire_format(
     plain = format_of(type_, None, "sales")
     assert plain.encode(one) == one.SerializeToString()
     assert plain.decode(plain.encode(one)) == one
-    wired = format_of(type_, moldau.Protobuf(url(registry)), "sales")
+    wired = format_of(type_, moldau.Protobuf(registry.url), "sales")
     assert wired.encode(one) == b"\0\0\0\0\1" + index + one.SerializeToString()
     assert wired.decode(wired.encode(one)) == one
     assert registry.schemas[0][1]["schemaType"] == "PROTOBUF"
@@ -217,7 +179,7 @@ def test_messages_and_models_cross_a_repartition(named: str) -> None:
 
 
 def test_promise_17_trouble_with_the_registry_is_never_a_records_fault(registry: Any) -> None:
-    format = moldau.Avro(registry=url(registry))
+    format = moldau.Avro(registry=registry.url)
     app = moldau.App("shop")
     sales = app.topic("sales", Sale, format=format)
     app.stream(sales).to("out")
@@ -242,9 +204,9 @@ def test_a_registry_that_is_away_stops_the_program(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_schema_that_is_refused_says_why(registry: Any) -> None:
-    made = Registry(url(registry).replace("://", "://user:secret@"))
-    with pytest.raises(StreamsError, match="refuses the schema of refuse: Schema being registered"):
-        made.register("refuse", "{}", "AVRO")
+    made = Registry(registry.url.replace("://", "://user:secret@"))
+    with pytest.raises(Trouble, match="refuses the schema of refuse: Schema being registered"):
+        made.id("refuse", "{}", "AVRO")
 
 
 def test_a_format_of_ones_own() -> None:
@@ -267,3 +229,38 @@ def test_a_format_of_ones_own() -> None:
         app.topic("x", format="yaml")
     with pytest.raises(DefinitionError, match="needs a class that protoc has made"):
         app.topic("x", Sale, format="protobuf")
+
+
+class Side(enum.StrEnum):
+    BUY = "buy"
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "data"),
+    [
+        (str, "ann", b"ann"),
+        (Side, Side.BUY, b"buy"),
+        (UUID, UUID(int=5), b"00000000-0000-0000-0000-000000000005"),
+        (date, date(2026, 1, 2), b"2026-01-02"),
+        (datetime, NOON, b"2026-01-01T12:00:00.123456Z"),
+        (Decimal, Decimal("2.50"), b"2.50"),
+        (int, 7, b"7"),
+        (tuple[str, int], ("a", 1), b'["a",1]'),
+        (Line, Line("tea", Decimal("1.10")), b'{"item":"tea","price":"1.10"}'),
+        (Model, Model(id=1, at=NOON), b'{"at":"2026-01-01T12:00:00.123456Z","id":1}'),
+        (bytes, b"\xff\0", b"\xff\0"),
+    ],
+)
+def test_promise_12_keys_are_as_others_write_them(type_: Any, value: Any, data: bytes) -> None:
+    format = Key(type_)
+    assert format.encode(value) == data
+    assert format.decode(data) == value
+
+
+def test_what_is_not_the_type_of_a_raw_topic_is_refused() -> None:
+    for value in (5, "text", None, [1, 2]):
+        with pytest.raises(TypeError, match="format 'raw' writes bytes, not"):
+            format_of(bytes, None, "x").encode(value)
+    assert format_of(bytes, None, "x").encode(memoryview(b"ab")) == b"ab"
+    with pytest.raises(TypeError, match="format 'text' writes str, not bytes"):
+        format_of(str, None, "x").encode(b"ab")

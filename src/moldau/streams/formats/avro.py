@@ -1,136 +1,144 @@
-"""Avro, with a schema that is given or made from the type; with a registry, in its wire format.
-
-A type's Decimal is a string of its digits, as in JSON: Avro's own needs a scale, which a type does
-not say. Times are timestamp-micros.
-"""
+"""Avro, with a schema that is given or made from the type (`avro_schema.py`); with a registry, in
+its wire format."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import types as python_types
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 from uuid import UUID
 
-from moldau.streams import types
-from moldau.streams.errors import DefinitionError
+from moldau.streams.errors import BadRecord, DefinitionError
+from moldau.streams.formats.avro_schema import schema_of
 from moldau.streams.formats.basic import Format
+from moldau.streams.formats.models import decode_hook, encode_hook
 from moldau.streams.formats.registry import HEADER, Registry, header, id_of
 
-_PLAIN: dict[Any, Any] = {
-    str: "string",
-    int: "long",
-    float: "double",
-    bool: "boolean",
-    bytes: "bytes",
-    Decimal: "string",
-    type(None): "null",
-    datetime: {"type": "long", "logicalType": "timestamp-micros"},
-    date: {"type": "int", "logicalType": "date"},
-    UUID: {"type": "string", "logicalType": "uuid"},
-}
+_UNDECLARED = (Any, dict, dict[str, Any])
 
 
 @dataclasses.dataclass(frozen=True)
 class Avro:
     """`schema`: as JSON text or what that is in Python; None: made from the topic's type.
-    `registry`: its address; None: bytes without a header. `subject`: None: `TOPIC-value`."""
+    `registry`: its address; None: bytes without a header. `subject`: None: `TOPIC-value`.
+    `register`=False: the schema must be there.
+
+    With a schema that is given, what others wrote is read as it says (its defaults, its aliases).
+    """
 
     schema: Any = None
     registry: str | Registry | None = None
     subject: str | None = None
+    register: bool = True
 
     def of(self, type_: Any, topic: str) -> Format:
         """Raises DefinitionError."""
-        schema = json.loads(self.schema) if isinstance(self.schema, str) else self.schema
-        schema = schema_of(type_, topic) if schema is None else schema
+        fastavro = _imported()
+        try:
+            given = json.loads(self.schema) if isinstance(self.schema, str) else self.schema
+        except ValueError as error:
+            raise DefinitionError(
+                f"topic {topic!r}: this Avro schema is no JSON: {error}"
+            ) from None
+        if given is None and self.registry is not None and type_ in _UNDECLARED:
+            schema = None  # it is only read
+        else:
+            schema = schema_of(type_, topic) if given is None else given
+        is_given = given is not None
         if self.registry is None:
-            return _Plain(schema, type_)
+            return _Plain(fastavro, schema, type_, topic)
         registry = Registry(self.registry) if isinstance(self.registry, str) else self.registry
-        return _Registered(schema, type_, registry, self.subject or f"{topic}-value")
-
-
-def schema_of(type_: Any, topic: str) -> Any:
-    """Raises DefinitionError for what Avro has no word for."""
-    return _schema(type_, topic, set())
-
-
-def _schema(type_: Any, where: str, known: set[str]) -> Any:
-    if type_ in _PLAIN:
-        return _PLAIN[type_]
-    origin, arguments = get_origin(type_), get_args(type_)
-    if origin in (Union, python_types.UnionType):
-        nulls_first = sorted(arguments, key=lambda one: one is not type(None))
-        return [_schema(one, where, known) for one in nulls_first]
-    if origin in (list, tuple) and arguments:
-        return {"type": "array", "items": _schema(arguments[0], where, known)}
-    if origin is dict and arguments[:1] == (str,):
-        return {"type": "map", "values": _schema(arguments[1], where, known)}
-    found = types.declared(type_)
-    if found is None:
-        raise DefinitionError(
-            f"topic {where!r}: Avro has no schema for {type_!r}; give one: "
-            f"format=moldau.Avro(schema=...)"
-        )
-    if type_.__name__ in known:
-        return type_.__name__
-    known.add(type_.__name__)
-    fields = [{"name": name, "type": _schema(one, where, known)} for name, one in found.items()]
-    return {"type": "record", "name": type_.__name__, "fields": fields}
+        subject = self.subject or f"{topic}-value"
+        id = partial(registry.id, subject, kind="AVRO", register=self.register)
+        return _Registered(fastavro, schema, type_, topic, registry, id, is_given)
 
 
 class _Plain:
-    def __init__(self, schema: Any, type_: Any) -> None:
-        self._fastavro = _imported()
+    def __init__(self, fastavro: Any, schema: Any, type_: Any, topic: str) -> None:
+        self._fastavro = fastavro
+        self._topic = topic
         self.text = json.dumps(schema)
-        try:
-            self._schema = self._fastavro.parse_schema(schema)
-        except self._fastavro.schema.SchemaParseException as error:
-            raise DefinitionError(f"this Avro schema cannot be read: {error}") from None
+        self._schema = None if schema is None else _parsed(fastavro, schema)
         self._plain = _plainer(self.text)
         self._convert = _converter(type_)
 
     def encode(self, value: Any) -> bytes:
+        if self._schema is None:
+            raise TypeError(
+                f"topic {self._topic!r} has no type and no Avro schema to write it with: "
+                f"moldau.Avro(schema=..., registry=...)"
+            )
         out = BytesIO()
         self._fastavro.schemaless_writer(out, self._schema, self._plain(value))
         return out.getvalue()
 
     def decode(self, data: bytes) -> Any:
-        return self._read(data, 0, self._schema)
+        return self._read(data, 0, self._schema, None)
 
-    def _read(self, data: bytes, begin: int, schema: Any) -> Any:
+    def _read(self, data: bytes, begin: int, writer: Any, reader: Any) -> Any:
         source = BytesIO(data)
         source.seek(begin)
-        return self._convert(self._fastavro.schemaless_reader(source, schema, None))
+        value = self._fastavro.schemaless_reader(source, writer, reader)
+        if source.tell() < len(data):
+            raise BadRecord(
+                f"behind its value are {len(data) - source.tell()} bytes: it was written with "
+                f"another Avro schema, or in another format"
+            )
+        return self._convert(value)
 
 
 class _Registered(_Plain):
-    """Read with the schema that the writer had."""
+    """Read with the schema that the writer had, and as the one that was given says."""
 
-    def __init__(self, schema: Any, type_: Any, registry: Registry, subject: str) -> None:
-        super().__init__(schema, type_)
+    def __init__(
+        self,
+        fastavro: Any,
+        schema: Any,
+        type_: Any,
+        topic: str,
+        registry: Registry,
+        id: Callable[[str], int],
+        is_given: bool,
+    ) -> None:
+        super().__init__(fastavro, schema, type_, topic)
         self._registry = registry
-        self._subject = subject
+        self._id = id
+        self._reader = self._schema if is_given else None
         self._header: bytes | None = None
-        self._schemas: dict[int, Any] = {}
+        self._writers: dict[int, Any] = {}
 
     def encode(self, value: Any) -> bytes:
         data = super().encode(value)
         if self._header is None:
-            self._header = header(self._registry.register(self._subject, self.text, "AVRO"))
+            self._header = header(self._id(self.text))
         return self._header + data
 
     def decode(self, data: bytes) -> Any:
         id = id_of(data)
-        schema = self._schemas.get(id)
-        if schema is None:
-            schema = self._fastavro.parse_schema(json.loads(self._registry.schema(id)))
-            self._schemas[id] = schema
-        return self._read(data, HEADER, schema)
+        writer = self._writers.get(id)
+        if writer is None:
+            writer = self._writers[id] = self._writer(id)
+        return self._read(data, HEADER, writer, self._reader)
+
+    def _writer(self, id: int) -> Any:
+        found = self._registry.schema(id)
+        named: dict[str, Any] = {}
+        for one in found.references:
+            self._fastavro.parse_schema(json.loads(one), named_schemas=named)
+        return self._fastavro.parse_schema(json.loads(found.text), named_schemas=named)
+
+
+def _parsed(fastavro: Any, schema: Any) -> Any:
+    """Raises DefinitionError."""
+    try:
+        return fastavro.parse_schema(schema)
+    except (fastavro.schema.SchemaParseException, LookupError, TypeError, ValueError) as error:
+        raise DefinitionError(f"this Avro schema cannot be read: {error}") from None
 
 
 def _imported() -> Any:
@@ -142,26 +150,33 @@ def _imported() -> Any:
 
 
 def _plainer(schema: str) -> Callable[[Any], Any]:
-    """From values to what fastavro writes. A Decimal stays one only where the schema has them."""
+    """From values to what fastavro writes. A Decimal stays one only where the schema has them;
+    times without a zone are UTC (fastavro takes them for this machine's)."""
     import msgspec
 
-    from moldau.streams.formats.models import encode_hook
-
-    kept: tuple[type, ...] = (datetime, date, bytes, UUID)
+    kept: tuple[type, ...] = (datetime, date, time, bytes, UUID)
     if '"decimal"' in schema:
         kept += (Decimal,)
 
     def plain(value: Any) -> Any:
         return msgspec.to_builtins(value, builtin_types=kept, enc_hook=encode_hook)
 
-    return plain
+    return (lambda value: _in_utc(plain(value))) if '"timestamp-' in schema else plain
+
+
+def _in_utc(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    if isinstance(value, dict):
+        return {key: _in_utc(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_in_utc(one) for one in value]
+    return value
 
 
 def _converter(type_: Any) -> Callable[[Any], Any]:
-    if type_ is Any or type_ is dict:
+    if type_ in _UNDECLARED:
         return lambda value: value
     import msgspec
-
-    from moldau.streams.formats.models import decode_hook
 
     return lambda value: msgspec.convert(value, type_, dec_hook=decode_hook)

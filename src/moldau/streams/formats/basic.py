@@ -70,6 +70,8 @@ class Raw:
 
     @staticmethod
     def encode(value: Any) -> bytes:
+        if not isinstance(value, (bytes, bytearray, memoryview)):  # bytes(5) is five zeros
+            raise TypeError(f"format 'raw' writes bytes, not {type(value).__name__}")
         return bytes(value)
 
 
@@ -82,6 +84,8 @@ class Text:
 
     @staticmethod
     def encode(value: Any) -> bytes:
+        if isinstance(value, (bytes, bytearray, memoryview)):  # str() of them is their repr
+            raise TypeError(f"format 'text' writes str, not {type(value).__name__}")
         return str(value).encode()
 
 
@@ -93,23 +97,40 @@ def _text(data: bytes) -> Any:
 
 
 class Key:
-    """Keys that are strings go out as raw UTF-8, bytes as they are, others as JSON. They come back
-    as what the type of the key says, or else as text: a key that is read of a value and one that
-    came in a record must be the same."""
+    """Keys that JSON writes as strings (str, enumerations, UUIDs, times, Decimals) go out as raw
+    UTF-8, bytes as they are, others as JSON. They come back as what the type of the key says, or
+    else as text: a key that is read of a value and one that came in a record must be the same."""
 
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
-        self._json = msgspec.json.Encoder(order="deterministic").encode
+        self._json = msgspec.json.Encoder(order="deterministic", enc_hook=encode_hook).encode
+        self._unquoted = msgspec.json.Decoder(str).decode
         self.decode: Callable[[bytes], Any] = _text
         if type_ is bytes:
             self.decode = bytes
         elif type_ not in (Any, str, str | None):
-            self.decode = msgspec.json.Decoder(type_).decode
+            self.decode = _key_reader(type_)
 
     def encode(self, value: Any) -> bytes:
         if type(value) is str:
             return value.encode()
         if isinstance(value, bytes):
             return value
-        return self._json(value)
+        data = self._json(value)
+        return self._unquoted(data).encode() if data.startswith(b'"') else data
+
+
+def _key_reader(type_: Any) -> Callable[[bytes], Any]:
+    """As JSON; where that is a string, as what is in it."""
+    import msgspec
+
+    read = msgspec.json.Decoder(type_, dec_hook=decode_hook).decode
+
+    def decode(data: bytes) -> Any:
+        try:
+            return read(data)
+        except msgspec.DecodeError:
+            return msgspec.convert(data.decode(), type_, dec_hook=decode_hook)
+
+    return decode

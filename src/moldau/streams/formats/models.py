@@ -8,7 +8,7 @@ from typing import Any
 def encode_hook(value: Any) -> Any:
     """A plain value for one of them. Raises NotImplementedError for others."""
     if hasattr(value, "model_dump"):
-        return value.model_dump()
+        return _dumped(value)
     if hasattr(value, "SerializeToString"):
         return value.SerializeToString()
     raise NotImplementedError(f"values of type {type(value).__name__} cannot be written")
@@ -23,3 +23,9 @@ def decode_hook(type_: Any, plain: Any) -> Any:
     if isinstance(plain, type_):
         return plain
     raise NotImplementedError(f"values of type {type_.__name__} cannot be read")
+
+
+def _dumped(value: Any) -> Any:
+    """Under the names by which it is read; Records of `moldau.faust` have no others."""
+    by_alias = {"by_alias": True} if hasattr(value, "model_fields_set") else {}
+    return value.model_dump(**by_alias)
