@@ -52,6 +52,8 @@ class Hopping:
         return start + self.size
 
 
+_FAR_MS = 5 * 366 * 86_400_000  # some years
+
 CalendarUnit = Literal["day", "week", "month"]
 
 
@@ -74,24 +76,31 @@ class Calendar:
         return [self._start(time) for time in times]
 
     def _start(self, time: int) -> int:
-        self._cover(time)
+        if not self._cover(time):
+            return self._bounds_of(time)[0]
         return self._bounds[bisect_right(self._bounds, time) - 1]
 
     def end(self, start: int) -> int:
-        self._cover(start)
+        if not self._cover(start):
+            return self._bounds_of(start)[1]
         return self._bounds[bisect_right(self._bounds, start)]
 
-    def _cover(self, time: int) -> None:
+    def _cover(self, time: int) -> bool:
+        """False: it is far from all that was seen, and not worth all the windows between."""
         bounds = self._bounds
         if not bounds:
-            first = self._first_day(datetime.fromtimestamp(time / 1000, self.zone).date())
-            bounds += [self._midnight(first), self._midnight(self._following(first))]
+            bounds += self._bounds_of(time)
+        if not bounds[0] - _FAR_MS < time < bounds[-1] + _FAR_MS:
+            return False
         while time < bounds[0]:
-            before = datetime.fromtimestamp(bounds[0] / 1000, self.zone).date() - timedelta(1)
-            bounds.insert(0, self._midnight(self._first_day(before)))
+            bounds.insert(0, self._bounds_of(bounds[0] - 1)[0])
         while time >= bounds[-1]:
-            last = datetime.fromtimestamp(bounds[-1] / 1000, self.zone).date()
-            bounds.append(self._midnight(self._following(last)))
+            bounds.append(self._bounds_of(bounds[-1])[1])
+        return True
+
+    def _bounds_of(self, time: int) -> tuple[int, int]:
+        first = self._first_day(datetime.fromtimestamp(time / 1000, self.zone).date())
+        return self._midnight(first), self._midnight(self._following(first))
 
     def _first_day(self, day: date) -> date:
         if self.unit == "week":
@@ -106,7 +115,18 @@ class Calendar:
     def _midnight(self, day: date) -> int:
         """The first moment of that day: where midnight is skipped, the one behind the gap."""
         local = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-        return round(local.astimezone(UTC).timestamp() * 1000)
+        late, early = (_ms(local.replace(fold=fold)) for fold in (0, 1))
+        while late - early > 1:  # a gap, which need not end at midnight
+            middle = (early + late) // 2
+            if datetime.fromtimestamp(middle / 1000, self.zone).date() >= day:
+                late = middle
+            else:
+                early = middle
+        return late
+
+
+def _ms(time: datetime) -> int:
+    return round(time.astimezone(UTC).timestamp() * 1000)
 
 
 @dataclass(frozen=True)
