@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,11 @@ import pytest
 
 import moldau
 import moldau.faust as faust
+from moldau.streams.engine.coding import encode
+from moldau.streams.engine.keyed_store import KeyedStore
+from moldau.streams.engine.state import MARKER, State
+from moldau.streams.errors import StreamsError
+from moldau.streams.program import Kept
 
 
 class Address(faust.Record):
@@ -121,7 +127,45 @@ def test_windows_follow_the_time_of_the_records() -> None:
         assert len(t[closed].values()) == 3
 
 
-def test_a_table_of_lists_is_kept_when_changed_in_place_and_another_key_is_warned_of(
+class Reading(faust.Record):
+    at: datetime
+    value: int
+
+
+def test_windows_of_a_field_close_by_that_field_however_old_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = made()
+    readings = app.topic("readings", value_type=Reading)
+    closed = app.topic("closed")
+
+    async def on_close(key: Any, value: int) -> None:
+        await closed.send(value=[key[0], key[1][0], value])
+
+    sums = (
+        app.Table("sums", default=int, on_window_close=on_close)
+        .tumbling(10, expires=15)
+        .relative_to_field(Reading.at)
+    )
+
+    @app.agent(readings)
+    async def add(stream: Any) -> None:
+        async for one in stream:
+            sums["all"] += one.value
+
+    begin = datetime(2020, 5, 1, tzinfo=UTC)
+    with moldau.testing.run(app) as t:
+        for second in (1, 9, 12, 8, 25, 26, 9, 41):  # the second 9 comes when its window is gone
+            at = begin + timedelta(seconds=second)
+            t[readings].send(Reading(at, second))
+        t.end()
+        found = [(start - begin.timestamp(), value) for _, start, value in t[closed].values()]
+    assert found == [(0, 18), (10, 12), (20, 51), (40, 41)]
+    told = [one for one in caplog.messages if "for a window that is gone" in one]
+    assert len(told) == 1
+
+
+def test_promise_19_another_key_that_cannot_be_read_is_warned_of_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = made()
@@ -200,11 +244,77 @@ def test_take_ends_records_with_their_list() -> None:
         assert len(t["shop-dlq"].records()) == 1
 
 
+@pytest.mark.parametrize("partitions", [1, 6])
+def test_promise_19_two_agents_on_one_topic_each_see_everything(partitions: int) -> None:
+    """One has a table under another key than the records', so its records go another way."""
+    app = made()
+    orders = app.topic("orders", value_type=dict)
+    counts = app.Table("counts", default=int)
+    seen: list[int] = []
+    counted: list[int] = []
+
+    @app.agent(orders)
+    async def see(stream: Any) -> None:
+        async for order in stream:
+            seen.append(order["number"])
+            order.clear()
+
+    @app.agent(orders)
+    async def count(stream: Any) -> None:
+        async for order in stream:
+            counts[order["customer"]] += 1
+            counted.append(order["number"])
+
+    with moldau.testing.run(app, partitions=partitions) as t:
+        for number in range(60):
+            t[orders].send({"customer": f"c{number % 4}", "number": number}, key=f"{number}")
+        assert sorted(seen) == sorted(counted) == list(range(60))
+        assert dict(counts.items()) == {f"c{number}": 15 for number in range(4)}
+
+
+@pytest.mark.parametrize("has_table", [False, True])
+@pytest.mark.parametrize("takes", [False, True])
+def test_promise_16_a_value_that_was_changed_before_an_error_comes_as_it_was(
+    has_table: bool, takes: bool
+) -> None:
+    app = made()
+    orders = app.topic("orders", value_type=dict)
+    counts = app.Table("counts", default=int)
+    seen: list[dict[str, Any]] = []
+
+    def handle(order: dict[str, Any]) -> None:
+        seen.append(deepcopy(order))
+        order["lines"].append(1)
+        del order["number"]
+        if len(seen) < 3:
+            raise ValueError("not yet")
+
+    @app.agent(orders, tables=[counts] if has_table else [])
+    async def work(stream: Any) -> None:
+        if takes:
+            async for many in stream.take(5):
+                for one in many:
+                    handle(one)
+        else:
+            async for one in stream:
+                handle(one)
+
+    with moldau.testing.run(app) as t:
+        t[orders].send({"number": 1, "lines": []}, {"number": 2, "lines": []})
+    given = [one["number"] for one in seen]
+    assert given[-2:] == [1, 2]
+    assert all(one["lines"] == [] for one in seen)
+    assert given.count(1) == 3 - given[:-1].count(2)
+
+
 REFUSED: list[tuple[Any, str]] = [
-    (lambda app: app.channel(), "channel; instead: use a topic"),
+    (lambda app: app.channel().__aiter__(), r"async for … in channel; instead: @app\.agent"),
     (lambda app: app.GlobalTable("x"), "GlobalTable; instead"),
     (lambda app: app.topic("a", "b"), "an agent of each"),
-    (lambda app: app.timer(1, on_leader=True), "a worker of its own"),
+    (lambda app: app.command(lambda: None), r"from moldau\.faust\.cli import argument, option"),
+    (lambda app: app.table_route, "table_route; instead"),
+    (lambda app: app.topic("x").stream(), r"topic\.stream\(\); instead: @app\.agent\(topic\)"),
+    (lambda app: app.stream(app.topic("x")), r"app\.stream"),
     (lambda app: faust.Service, "Service; instead"),
     (lambda app: made(value_serializer="pickle").topic("x"), "serializer 'pickle'"),
     (lambda app: made(broker="memory://"), r"moldau\.testing\.run"),
@@ -225,3 +335,32 @@ def test_settings_that_do_nothing_are_said(caplog: pytest.LogCaptureFixture) -> 
         "App(web_port=6066)",
     ]
     assert (app.id, app.core.bootstrap_servers) == ("shop-v2", "a:9092,b:1")
+
+
+def test_a_window_that_cannot_be_told_of_stops_the_program() -> None:
+    app = made()
+    views = app.topic("views", value_type=str)
+
+    def on_close(key: Any, value: int) -> None:
+        raise ValueError("no space left")
+
+    hits = app.Table("hits", default=int, on_window_close=on_close).tumbling(10, expires=10)
+
+    @app.agent(views)
+    async def view(stream: Any) -> None:
+        async for page in stream:
+            hits[page] += 1
+
+    with moldau.testing.run(app) as t:
+        t[views].send("a")
+        with pytest.raises(StreamsError, match=r"'hits': on_window_close of 'a'.*no space left"):
+            t.end()
+
+
+def test_a_window_that_closed_before_a_restart_stays_closed() -> None:
+    state = State()
+    records = [(b"table-hits\0" + encode((90_000, "a")), encode(b"3"))]
+    state.restore([*records, (MARKER, encode({"watermark": 100_000}))])
+    node = Kept("table-hits", (), made=lambda store: None, keeps=10_000)
+    store = KeyedStore(node, state.table("table-hits"), [])
+    assert [store.is_closed(start) for start in (80_000, 90_000, 95_000)] == [True, True, False]

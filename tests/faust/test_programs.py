@@ -24,8 +24,9 @@ def shop() -> tuple[Any, Any, Any, Any]:
     @app.agent(orders)
     async def count(stream: Any) -> None:
         async for order in stream:
-            counts[order["customer"]] += 1
-            await counted.send(key=order["customer"], value=counts[order["customer"]])
+            customer, price = order["customer"], order["price"]
+            counts[customer] += price // 2
+            await counted.send(key=customer, value=counts[customer])
 
     return app, orders, enriched, counts
 

@@ -20,6 +20,8 @@ from moldau.streams.errors import DefinitionError, StreamsError
 if TYPE_CHECKING:
     from moldau.streams.running.host import AsyncHost
 
+TO_LEAD_S = 1.0
+
 Chore = Callable[..., Any]
 After = Callable[[int], int]
 """From a time to the next one behind it at which something is due, in ms since 1970."""
@@ -33,6 +35,14 @@ class Chores:
     tasks: list[Chore] = field(default_factory=list)
     on_start: list[Chore] = field(default_factory=list)
     on_stop: list[Chore] = field(default_factory=list)
+    # Of timers and tasks, those that one worker of the group does.
+    on_leader: list[Chore] = field(default_factory=list)
+    # For code that asks others while it runs: what goes out at once, and who is told of the values
+    # that come to a topic. `hurry`: the outbox has something. `is_virtual`: in a test.
+    outbox: list[Output] = field(default_factory=list)
+    listeners: dict[str, Callable[[bytes | None], None]] = field(default_factory=dict)
+    hurry: Callable[[], None] = lambda: None
+    is_virtual: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.timers or self.tasks or self.on_start or self.on_stop)
@@ -64,7 +74,8 @@ def cron(expression: str, zone: tzinfo) -> After:
 
 
 class RunningChores:
-    """`now_ms`: the time since 1970, of the worker or the test. `say`: what people should know."""
+    """`now_ms`: the time since 1970, of the worker or the test. `say`: what people should know.
+    `leads`: is this the one worker of the group that does what one should?"""
 
     def __init__(
         self,
@@ -72,8 +83,10 @@ class RunningChores:
         host: AsyncHost,
         now_ms: Callable[[], int],
         say: Callable[[str], None],
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._chores = chores
+        self._leads = leads
         self._host = host
         self._now_ms = now_ms
         self._say = say
@@ -87,6 +100,8 @@ class RunningChores:
 
     def start(self) -> None:
         """The hooks, then the rest. Raises what a hook does."""
+        self._chores.hurry = self._host.settled
+        self._chores.outbox.clear()  # of a run before this one
         for hook in self._chores.on_start:
             self._host.run(self._called(hook, self._scope()))
         for function, after in self._chores.timers:
@@ -104,6 +119,8 @@ class RunningChores:
             raise self._failed
         for scope in self._scopes:
             yield from scope.end()
+        outbox = self._chores.outbox
+        yield from [outbox.pop(0) for _ in range(len(outbox))]
 
     def _scope(self) -> Scope:
         scope = Scope()
@@ -124,6 +141,8 @@ class RunningChores:
             due = after(max(due, self._now_ms()))
             while (left := due - self._now_ms()) > 0:
                 await asyncio.sleep(left / 1000)
+            if function in self._chores.on_leader and not self._leads():
+                continue
             try:
                 await self._called(function, held)
             except Exception as error:
@@ -133,6 +152,8 @@ class RunningChores:
                 scope.held += held.end()
 
     async def _task(self, function: Chore) -> None:
+        while function in self._chores.on_leader and not self._leads():
+            await asyncio.sleep(TO_LEAD_S)
         try:
             await self._called(function, self._scope())
         except Exception as error:

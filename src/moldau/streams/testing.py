@@ -79,6 +79,7 @@ class Driver:
 
     def __init__(self, app: App, partitions: int, now_ms: int) -> None:
         self._app = app
+        self._partitions = partitions
         self._topology = topology(app.id, app.nodes)
         self.now_ms = now_ms
         self._globals: dict[str, GlobalStore] = {
@@ -116,6 +117,7 @@ class Driver:
         ]
 
         self._said: list[str] = []
+        app.chores.is_virtual = True
         self._chores = RunningChores(app.chores, self._host, lambda: self.now_ms, self._said.append)
         self._chores.start()
         self.settle()
@@ -199,7 +201,10 @@ class Driver:
         return bool(outputs)
 
     def deliver(self, output: Output) -> None:
-        log = self._logs[output.topic]
+        if output.topic in self._app.chores.listeners:
+            self._app.chores.listeners[output.topic](output.value)
+            return
+        log = self._logs.setdefault(output.topic, [[] for _ in range(self._partitions)])
         place = output.partition
         if place is None:
             place = 0 if output.key is None else self._place(output, len(log))
@@ -243,6 +248,7 @@ class Driver:
         self.settle()
 
     def close(self) -> None:
+        self._app.chores.is_virtual = False
         self._host.close(self._tasks)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.operators import Step
 from moldau.streams.engine.outputs import Output
@@ -30,7 +29,8 @@ class KeyedStore(Store, Step):
         self._keeps = node.keeps
         self._on_close = node.on_close
         self._outputs = outputs
-        self._watermark = self._closed = BEFORE_ALL
+        # What was closed before a restart is closed: it has been told of.
+        self._watermark = self._closed = table.watermark
         self._starts: dict[int, dict[Place, None]] = {}
         for place in self.values:
             self._add(place)

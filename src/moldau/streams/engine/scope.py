@@ -43,6 +43,17 @@ class Current(NamedTuple):
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
+def current_of(taken: Taken, index: int) -> Current:
+    """The record at that place of the batch."""
+    batch, reading = taken
+    offset = batch.offsets[index] if len(batch.offsets) else None
+    key, time = batch.keys[index], utc(batch.times[index])
+    if reading is None or offset is None:
+        return Current(None, batch.partition, None, key, time, [])
+    was = reading.original(offset)
+    return Current(was.topic, was.partition, was.offset, key, time, was.headers)
+
+
 class Scope:
     """`held`: what is sent when the record ends. `changes`: state that is set then, by store and
     key, as the store takes it. `stores`: those that the handler may use, by name."""
@@ -65,14 +76,7 @@ class Scope:
     def current(self) -> Current:
         if self.taken is None:
             raise StreamsError("moldau.current(): there is no record here; call it in a handler")
-        batch, reading = self.taken
-        index = self.index
-        offset = batch.offsets[index] if len(batch.offsets) else None
-        key, time = batch.keys[index], utc(batch.times[index])
-        if reading is None or offset is None:
-            return Current(None, batch.partition, None, key, time, [])
-        was = reading.original(offset)
-        return Current(was.topic, was.partition, was.offset, key, time, was.headers)
+        return current_of(self.taken, self.index)
 
     def drop(self) -> None:
         self.held = []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import wraps
 from importlib import import_module
+from itertools import count
 from typing import Any, TypeVar
 
 from moldau.streams.app import App as Core
@@ -15,20 +14,27 @@ from moldau.streams.durations import milliseconds
 from moldau.streams.errors import DefinitionError
 from moldau.streams.faust import tables
 from moldau.streams.faust.agents import AgentOf
-from moldau.streams.faust.refusals import refuse
+from moldau.streams.faust.beside import Beside, Command
+from moldau.streams.faust.building import build
+from moldau.streams.faust.calls import Calls
+from moldau.streams.faust.codecs import Packed
+from moldau.streams.faust.outside import Outside
+from moldau.streams.faust.refusals import nothing, refuse
 from moldau.streams.faust.settings import settings
-from moldau.streams.faust.topics import Topic
+from moldau.streams.faust.signals import signals
+from moldau.streams.faust.topics import Channel, Topic
+from moldau.streams.faust.uses import plain_of
 from moldau.streams.faust.windows import ms
+from moldau.streams.topology import topology
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _LOG = logging.getLogger("moldau.faust")
 
 
-class App:
+class App(Beside):
     """`faust.App(id, broker="kafka://localhost:9092", value_serializer="json")`.
 
-    `config` are librdkafka's settings for all clients. `program` is the same to `moldau.streams`,
-    and `core` what it is made on.
+    `config` are librdkafka's settings. `program` is the same to `moldau.streams`.
     """
 
     def __init__(self, id: str, **options: Any) -> None:
@@ -47,8 +53,14 @@ class App:
         self.agents: dict[str, AgentOf] = {}
         self.tables: dict[str, tables.Table] = {}
         self.topics: dict[str, Topic] = {}
-        self.commands: dict[str, Callable[..., Any]] = {}
+        self.commands: dict[str, Command] = {}
         self.pages: list[str] = []
+        self.outside = Outside(self)
+        self.calls = Calls(self)
+        self._answers: dict[str, Topic] = {}
+        self._channels = count(1)
+        self._stages: dict[str, str] = {}
+        self.signals = signals()
         self._is_built = False
 
     # --- topics and tables ------------------------------------------------------------------
@@ -68,13 +80,27 @@ class App:
         """A topic; made with `partitions` where it is missing."""
         if len(names) != 1:
             raise refuse("app.topic of several names or a pattern", "a topic and an agent of each")
-        _nothing(
-            "app.topic", options, ("retention", "compacting", "deleting", "replicas", "config")
-        )
+        nothing("app.topic", options, ("retention", "compacting", "deleting", "replicas", "config"))
         made = Topic(
             self, names[0], key_type, value_type, key_serializer, value_serializer, partitions
         )
         self.topics.setdefault(names[0], made)
+        return made
+
+    def channel(
+        self,
+        *,
+        key_type: Any = None,
+        value_type: Any = None,
+        maxsize: int | None = None,
+        **options: Any,
+    ) -> Channel:
+        """A topic of the program's own; what is sent there may be all that a table can keep. They
+        are named by their number: declare them in the same order everywhere."""
+        nothing("app.channel", options, ("loop", "schema"))
+        name = f"{self.id}-channel-{next(self._channels)}"
+        made = Channel(self, name, key_type, value_type, None, Packed())
+        self.topics[name] = made
         return made
 
     def Table(  # noqa: N802
@@ -89,15 +115,17 @@ class App:
         **options: Any,
     ) -> tables.Table:
         """Values by key. It has as many partitions as what its agents read."""
-        _nothing("app.Table", options, _OF_TABLES)
+        nothing("app.Table", options, _OF_TABLES)
         return self._table(
             tables.Table(self, name, default, key_type, value_type, help, on_window_close)
         )
 
-    def SetTable(self, name: str, **options: Any) -> tables.SetTable:  # noqa: N802
+    def SetTable(  # noqa: N802
+        self, name: str, *, key_type: Any = None, value_type: Any = None, **options: Any
+    ) -> tables.SetTable:
         """Sets by key."""
-        _nothing("app.SetTable", options, (*_OF_TABLES, "start_manager"))
-        made = tables.SetTable(self, name)
+        nothing("app.SetTable", options, (*_OF_TABLES, "start_manager"))
+        made = tables.SetTable(self, name, key_type=key_type, value_type=value_type)
         self._table(made)
         return made
 
@@ -131,71 +159,21 @@ class App:
         if on_error is not None:
             raise refuse("agent(on_error=)", "try and except in the agent; docs/streams/errors.md")
         typed = {one: options.pop(one, None) for one in ("key_type", "value_type")}
-        _nothing("app.agent", options, ("use_reply_headers", "supervisor_strategy", "help"))
+        nothing("app.agent", options, ("use_reply_headers", "supervisor_strategy", "help"))
 
         def declare(function: Any) -> AgentOf:
-            called = name or function.__name__
+            plain = plain_of(function)
+            called = name or plain.__name__
             if called in self.agents:
                 raise DefinitionError(f"two agents are named {called!r}: give one another name=")
-            topic = channel or self.topic(f"{self.id}-{function.__module__}.{called}", **typed)
+            topic = channel or self.topic(f"{self.id}-{plain.__module__}.{called}", **typed)
             made = AgentOf(self, function, topic, called, concurrency, sink, tables)
             self.agents[called] = made
             return made
 
         return declare
 
-    # --- beside the records -----------------------------------------------------------------
-
-    def timer(
-        self, interval: float | timedelta, on_leader: bool = False, **_: Any
-    ) -> Callable[[Function], Function]:
-        """Every worker calls it; `interval` in s."""
-        _no_leader(on_leader, "timer")
-        every = timedelta(milliseconds=ms(interval, "interval"))
-        return self._declare(self.core.timer(every))
-
-    def crontab(
-        self, cron_format: str, *, timezone: Any = None, on_leader: bool = False, **_: Any
-    ) -> Callable[[Function], Function]:
-        _no_leader(on_leader, "crontab")
-        return self._declare(self.core.cron(cron_format, str(timezone or self.conf.timezone)))
-
-    def task(self, function: Any = None, *, on_leader: bool = False, **_: Any) -> Any:
-        """Runs in each worker from its start. Unlike Faust's, the worker lives on when it ends."""
-        _no_leader(on_leader, "task")
-        declare = self._declare(self.core.task)
-        return declare if function is None else declare(function)
-
-    def _declare(self, declare: Callable[[Any], Any]) -> Callable[[Function], Function]:
-        def declared(function: Function) -> Function:
-            declare(self._given_app(function))
-            return function
-
-        return declared
-
-    def _given_app(self, function: Any) -> Any:
-        """Faust gives the app to a function that has a parameter."""
-        if not inspect.signature(function).parameters:
-            return function
-
-        @wraps(function)
-        def called() -> Any:
-            return function(self)
-
-        return called
-
-    def command(self, *options: Any, **more: Any) -> Callable[[Function], Function]:
-        """`moldau faust -A MODULE NAME` runs it. Its own options are not read."""
-        if options or more:
-            raise refuse(
-                "app.command with options", "read os.environ, or write a script of its own"
-            )
-
-        def declare(function: Function) -> Function:
-            self.commands[function.__name__.replace("_", "-")] = function
-            return function
-
-        return declare
+    # --- beside the records (more of it in `beside.py`) ----------------------------------------
 
     def page(self, path: str, **_: Any) -> Callable[[Function], Function]:
         """There is no web server yet; the worker says so when it starts."""
@@ -210,6 +188,19 @@ class App:
         topic = self.topic(channel) if isinstance(channel, str) else channel
         await topic.send(key=key, value=value, **more)
 
+    def answers_to(self, name: str) -> Topic:
+        """A topic that answers go to."""
+        if name not in self._answers:
+            self._answers[name] = Topic(self, name, value_serializer="json", partitions=1)
+        return self._answers[name]
+
+    def in_one_stage(self, one: AgentOf, other: AgentOf) -> bool:
+        """Do the two take turns?"""
+        if not self._stages:
+            stages = topology(self.core.id, self.core.nodes).stages
+            self._stages = {node.name: stage.name for stage in stages for node in stage.nodes}
+        return self._stages.get(one.name) == self._stages.get(other.name)
+
     # --- running ----------------------------------------------------------------------------
 
     @property
@@ -217,14 +208,7 @@ class App:
         """What the engine runs. Nothing more can be declared then."""
         if not self._is_built:
             self._is_built = True
-            self.discover()
-            users: dict[tables.Table, list[Any]] = {}
-            for agent in self.agents.values():
-                node = agent.node()
-                for table in agent.tables():
-                    users.setdefault(table, []).append(node)
-            for table, nodes in users.items():
-                self.core.add(table.node(tuple(nodes)))
+            build(self)
         return self.core
 
     def discover(self) -> None:
@@ -236,7 +220,7 @@ class App:
             import_module(module)
 
     def finalize(self) -> None:
-        """A program is complete when it runs."""
+        """It is complete when it runs."""
 
     def main(self) -> None:
         """As `moldau faust -A` this program: `python shop.py worker -l info`."""
@@ -247,7 +231,9 @@ class App:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise refuse(f"app.{name}" if name not in ("channel", "GlobalTable") else name)
+        if name in self.__dict__.get("signals", ()):
+            return self.signals[name]
+        raise refuse(name if name in ("GlobalTable", "table_route") else f"app.{name}")
 
     def __repr__(self) -> str:
         return f"<App {self.id}>"
@@ -264,18 +250,3 @@ _OF_TABLES = (
     "use_partitioner",
     "options",
 )
-
-
-def _nothing(what: str, options: dict[str, Any], known: Sequence[str]) -> None:
-    """Says of options that they do nothing. Raises DefinitionError for unknown ones."""
-    for name, value in options.items():
-        if name not in known:
-            raise refuse(f"{what}({name}=)")
-        _LOG.warning("%s(%s=%r) does nothing here: see docs/faust.md", what, name, value)
-
-
-def _no_leader(on_leader: bool, verb: str) -> None:
-    if on_leader:
-        raise refuse(
-            f"{verb}(on_leader=True)", "a worker of its own, with another id, that does only that"
-        )

@@ -11,11 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Producer
-
-from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
+from moldau.streams.faust.beside import Command
 from moldau.streams.faust.declaring import declare
 from moldau.streams.running.worker import run
 
@@ -54,9 +52,11 @@ def parser(app: App, prog: str) -> argparse.ArgumentParser:
     send.add_argument("-r", "--repeat", type=int, default=1)
     commands.add_parser("agents", help="lists them")
     commands.add_parser("tables", help="lists them")
-    for name, function in app.commands.items():
-        text = (inspect.getdoc(function) or "").partition("\n")[0]
-        commands.add_parser(name, help=text.replace("%", "%%"))
+    for name, command in app.commands.items():
+        text = (inspect.getdoc(command.function) or "").partition("\n")[0].replace("%", "%%")
+        own = commands.add_parser(name, help=text, description=text)
+        for parameter in command.parameters:
+            parameter.add_to(own)
     return made
 
 
@@ -76,6 +76,8 @@ def main(
         print(f"{prog}: there is no {argv[0]} here: {_ELSEWHERE[argv[0]]}", file=sys.stderr)
         return 2
     app.discover()
+    if argv and argv[0].replace("_", "-") in app.commands:  # Faust takes both
+        argv = [argv[0].replace("_", "-"), *argv[1:]]
     arguments = parser(app, prog).parse_args(argv)
     try:
         if arguments.command == "worker":
@@ -84,7 +86,7 @@ def main(
             return _send(app, arguments)
         if arguments.command in ("agents", "tables"):
             return _list(app, arguments.command)
-        return _own(app, app.commands[arguments.command])
+        return _own(app, app.commands[arguments.command], arguments)
     except StreamsError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
@@ -106,9 +108,13 @@ def _worker(
         paths = ", ".join(app.pages)
         _LOG.warning("there is no web server yet: pages are not served: %s", paths)
     program = app.program
+    app.signals["on_worker_init"].send(app)
     declare(app)
     _LOG.info("%s: agents %s on %s", app.id, ", ".join(app.agents), program.bootstrap_servers)
-    run(program, slot=arguments.slot or 0)
+    try:
+        run(program, slot=arguments.slot or 0)
+    finally:
+        app.outside.close()
     return 0
 
 
@@ -120,8 +126,11 @@ def _send(app: App, arguments: argparse.Namespace) -> int:
         topic = app.agents[to[1:]].channel
     else:
         topic = app.topics.get(to) or app.topic(to)
+    declare(app)
     value = _value(arguments.value)
-    _deliver(app, lambda: topic.send(key=arguments.key, value=value, partition=arguments.partition))
+    for _ in range(arguments.repeat):
+        topic.send(key=arguments.key, value=value, partition=arguments.partition)
+    app.outside.flush()
     return 0
 
 
@@ -130,38 +139,6 @@ def _value(text: str | None) -> Any:
         return None if text is None else json.loads(text)
     except ValueError:
         return text
-
-
-def _deliver(app: App, function: Callable[[], Any]) -> None:
-    """Sends what a function outside of the worker sends."""
-    declare(app)
-    scope = Scope()
-    SCOPE.set(scope)
-    made = function()
-    if inspect.iscoroutine(made):
-        asyncio.run(made)
-    core = app.core
-    producer = Producer(
-        {
-            "bootstrap.servers": core.bootstrap_servers,
-            "partitioner": "murmur2_random",
-            **core.config,
-        }
-    )
-    failed: list[str] = []
-    for one in scope.end():
-        producer.produce(
-            one.topic,
-            one.value,
-            one.key,
-            -1 if one.partition is None else one.partition,
-            on_delivery=lambda error, _: failed.append(error.str()) if error else None,
-            timestamp=one.timestamp or 0,
-            headers=one.headers,
-        )
-    left = producer.flush(30)
-    if left or failed:
-        raise StreamsError(f"not sent: {failed[0] if failed else 'no answer in 30 s'}")
 
 
 def _list(app: App, what: str) -> int:
@@ -174,8 +151,27 @@ def _list(app: App, what: str) -> int:
     return 0
 
 
-def _own(app: App, function: Callable[..., Any]) -> int:
-    """What it sends goes out when it returns. Faust gives it itself, as `self`."""
-    takes_self = bool(inspect.signature(function).parameters)
-    _deliver(app, (lambda: function(app)) if takes_self else function)
+class _Self:
+    """What a command gets that asks for more than its parameters."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def say(self, *text: Any, **options: Any) -> None:
+        print(*text, **options)
+
+    def carp(self, *text: Any, **options: Any) -> None:
+        print(*text, **options, file=sys.stderr)
+
+
+def _own(app: App, command: Command, arguments: argparse.Namespace) -> int:
+    """What it sends has arrived when it ends."""
+    declare(app)
+    given = {one.name: getattr(arguments, one.name) for one in command.parameters}
+    names = list(inspect.signature(command.function).parameters)
+    before = [_Self(app)] if names and names[0] not in given else []
+    made = command.function(*before, **given)
+    if inspect.iscoroutine(made):
+        asyncio.run(made)
+    app.outside.flush()
     return 0

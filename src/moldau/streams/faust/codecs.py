@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from moldau.streams.faust.records import META, Record, from_blessed
+from moldau.streams.faust.blessed import META, from_blessed
+from moldau.streams.faust.calls import Answer, Asked, call_of
+from moldau.streams.faust.keeping import pack, unpack
+from moldau.streams.faust.records import Record
 from moldau.streams.faust.refusals import refuse
 from moldau.streams.formats.models import encode_hook
 
@@ -27,12 +30,12 @@ def _hook(value: Any) -> Any:
     return encode_hook(value)
 
 
-class _Json:
+class Json:
     dumps = staticmethod(msgspec.json.Encoder(enc_hook=_hook).encode)
     loads = staticmethod(msgspec.json.Decoder().decode)
 
 
-class _Raw:
+class Raw:
     @staticmethod
     def dumps(value: Any) -> bytes:
         if isinstance(value, str):
@@ -48,19 +51,53 @@ class _Raw:
         return data
 
 
-class _Binary:
+class Binary:
     """base64."""
 
     @staticmethod
     def dumps(value: Any) -> bytes:
-        return b64encode(_Raw.dumps(value))
+        return b64encode(Raw.dumps(value))
 
     @staticmethod
     def loads(data: bytes) -> bytes:
         return b64decode(data)
 
 
-_CODECS: dict[str, Codec] = {"json": _Json(), "raw": _Raw(), "binary": _Binary()}
+class Packed:
+    """What tables keep values as."""
+
+    dumps = staticmethod(pack)
+    loads = staticmethod(unpack)
+
+
+class Chain:
+    """One behind the other: `json|binary`, or `codec | codec`."""
+
+    def __init__(self, *codecs: Codec) -> None:
+        self._codecs = codecs
+
+    def dumps(self, value: Any) -> bytes:
+        for one in self._codecs:
+            value = one.dumps(value)
+        return bytes(value)
+
+    def loads(self, data: bytes) -> Any:
+        value: Any = data
+        for one in reversed(self._codecs):
+            value = one.loads(value)
+        return value
+
+    def __or__(self, other: Codec) -> Chain:
+        return Chain(*self._codecs, other)
+
+
+JSON = Json()
+_CODECS: dict[str, Codec] = {"json": JSON, "raw": Raw(), "binary": Binary()}
+
+
+def register(name: str, codec: Codec) -> None:
+    """From now on that is what the name means."""
+    _CODECS[name] = codec
 
 
 def codec_of(serializer: Any) -> Codec:
@@ -68,12 +105,14 @@ def codec_of(serializer: Any) -> Codec:
     if hasattr(serializer, "dumps") and hasattr(serializer, "loads"):
         made: Codec = serializer
         return made
-    if serializer not in _CODECS:
-        raise refuse(
-            f"serializer {serializer!r}",
-            f"one of {', '.join(_CODECS)}, or an object with dumps(value) and loads(bytes)",
-        )
-    return _CODECS[serializer]
+    names = str(serializer).split("|")
+    for name in names:
+        if name not in _CODECS:
+            raise refuse(
+                f"serializer {name!r}",
+                f"one of {', '.join(_CODECS)}, or an object with dumps(value) and loads(bytes)",
+            )
+    return _CODECS[names[0]] if len(names) == 1 else Chain(*(_CODECS[name] for name in names))
 
 
 class Typed:
@@ -87,12 +126,19 @@ class Typed:
     def decode(self, data: bytes | None) -> Any:
         if data is None:  # a tombstone
             return None
-        value = self._codec.loads(data)
+        call = call_of(data)
+        if call is not None:
+            if isinstance(call, Asked):
+                call.value = self._made(call.value)
+            return call
+        return self._made(self._codec.loads(data))
+
+    def _made(self, value: Any) -> Any:
         type_ = self._type
         if self._is_record:
             return value if value is None else type_.from_data(value)
-        if type_ is bytes:
-            return value.encode() if isinstance(value, str) else value
+        if type_ is bytes or isinstance(self._codec, Raw):
+            value = value.encode() if isinstance(value, str) else value
         if isinstance(value, bytes) and type_ in (str, int, float, Decimal):
             return type_(value.decode())
         if type_ in (int, float, Decimal) and value is not None:
@@ -100,8 +146,10 @@ class Typed:
         return from_blessed(value) if isinstance(value, dict) and META in value else value
 
     def encode(self, value: Any) -> bytes:
+        if isinstance(value, (Asked, Answer)):
+            return JSON.dumps(value)
         if isinstance(value, Record):
             value = value.to_representation()
-        elif isinstance(value, (int, float, Decimal)) and isinstance(self._codec, _Raw):
+        elif isinstance(value, (int, float, Decimal)) and isinstance(self._codec, Raw):
             value = str(value)
         return self._codec.dumps(value)

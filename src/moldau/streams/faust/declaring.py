@@ -13,7 +13,7 @@ from moldau.streams.running.internal_topics import TIMEOUT_S, make
 def declare(app: App) -> None:
     """Raises StreamsError."""
     core = app.core
-    admin = AdminClient({"bootstrap.servers": core.bootstrap_servers, **core.config})
+    admin = AdminClient(core.client_settings)
     try:
         known = admin.list_topics(timeout=TIMEOUT_S).topics
     except KafkaException as error:

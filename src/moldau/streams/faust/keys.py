@@ -14,7 +14,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from moldau.streams.faust.uses import names_in, table_at
+from moldau.streams.faust.uses import names_in, plain_of, table_at
 
 _SAME = ("filter", "echo", "noack")  # operations behind which values are what they were
 _READS = ("get", "setdefault", "pop")
@@ -24,7 +24,7 @@ _DEPTH = 8
 def key_of(function: Any) -> Callable[[Any], Any] | None:
     """From a value to the key; None: the record's own, or it cannot be read."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(plain_of(function))))
     except (OSError, TypeError, SyntaxError):  # no source, or part of a line
         return None
     made = next((one for one in ast.walk(tree) if isinstance(one, _FUNCTIONS)), None)
@@ -120,13 +120,25 @@ def _is_table(expression: ast.expr, function: Any) -> bool:
 def _assigned_once(made: ast.AST, loop: ast.AsyncFor) -> dict[str, ast.expr]:
     """Names that the loop gives one value: what that is."""
     stored = [one.id for one in ast.walk(made) if isinstance(one, ast.Name) and _is_stored(one)]
+    pairs = [pair for one in loop.body for pair in _pairs(one)]
     return {
-        one.targets[0].id: one.value
-        for one in loop.body
-        if isinstance(one, ast.Assign)
-        and isinstance(one.targets[0], ast.Name)
-        and stored.count(one.targets[0].id) == 1
+        target.id: value
+        for target, value in pairs
+        if isinstance(target, ast.Name) and stored.count(target.id) == 1
     }
+
+
+def _pairs(one: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """Of an assignment, also of several at once: to what, and what."""
+    if isinstance(one, ast.AnnAssign) and one.value is not None:
+        return [(one.target, one.value)]
+    if not isinstance(one, ast.Assign):
+        return []
+    target, value = one.targets[0], one.value
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
+        return [] if starred else list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]
 
 
 def _is_stored(one: ast.AST) -> bool:

@@ -7,13 +7,13 @@ before, up to where it asks for its first record, and stopped there.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator
-from inspect import isasyncgen, unwrap
+from inspect import isasyncgen
 from typing import Any
 
-from moldau.streams.faust.records import FieldDescriptor
+from moldau.streams.faust.fields import FieldDescriptor
 from moldau.streams.faust.refusals import refuse
 from moldau.streams.faust.streams import Operations
-from moldau.streams.faust.uses import codes
+from moldau.streams.faust.uses import codes, plain_of
 
 Asked = list[tuple[str, Any]]
 """("filter", function), ("group_by", function) and ("through", topic), in order."""
@@ -21,7 +21,7 @@ Asked = list[tuple[str, Any]]
 
 def asked_by(function: Any) -> Asked:
     """Raises NotAvailable for what cannot be done before a repartition."""
-    names = {name for code in codes(unwrap(function).__code__) for name in code.co_names}
+    names = {name for code in codes(plain_of(function).__code__) for name in code.co_names}
     if not names & {"group_by", "through"}:
         return []
     asked = _Asking([])

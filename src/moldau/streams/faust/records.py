@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Mapping
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Union, dataclass_transform, get_args, get_origin
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 
 from moldau.streams.errors import DefinitionError
+from moldau.streams.faust.blessed import META, REGISTRY
+from moldau.streams.faust.conversions import (
+    annotations_of,
+    coerced,
+    fresh,
+    hook,
+    is_optional,
+    mentions,
+    nested,
+    plain,
+)
+from moldau.streams.faust.fields import MISSING, FieldDescriptor, ValidationError
 
-META = "__faust"
-_REGISTRY: dict[str, type[Record]] = {}
 _OPTIONS = {
     "serializer": None,
     "namespace": None,
@@ -23,34 +33,13 @@ _OPTIONS = {
     "validation": False,
     "isodates": False,
     "decimals": False,
+    "date_parser": None,
     "abstract": False,
+    # A record says its class, and is made that again, whether one asks for that or not.
+    "polymorphic_fields": True,
+    "allow_blessed_key": True,
+    "lazy_creation": False,
 }
-_MISSING: Any = object()
-
-
-class FieldDescriptor:
-    """`Order.customer`: names a field, for `group_by` and `relative_to_field`."""
-
-    def __init__(self, field: str, type_: Any, model: type[Record]) -> None:
-        self.field = field
-        self.type = type_
-        self.model = model
-
-    def __get__(self, record: object, owner: type) -> FieldDescriptor:
-        """Of the class; a record's own value comes before it."""
-        if record is not None:
-            raise AttributeError(f"{owner.__name__} has no value for {self.field!r}")
-        return self
-
-    def getattr(self, record: Any) -> Any:
-        return getattr(record, self.field)
-
-    @property
-    def ident(self) -> str:
-        return f"{self.model.__name__}.{self.field}"
-
-    def __repr__(self) -> str:
-        return f"<{self.ident}>"
 
 
 @dataclass_transform()
@@ -58,7 +47,7 @@ class Record:
     """Fields are its annotations. `class Order(Record, serializer="json", coerce=True)`."""
 
     _options: ClassVar[dict[str, Any]] = dict(_OPTIONS)
-    _defaults: ClassVar[dict[str, Any]] = {}
+    _fields: ClassVar[dict[str, FieldDescriptor[Any]]] = {}
     _hints: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -71,21 +60,29 @@ class Record:
             )
         inherited = {**cls._options, "namespace": None, "abstract": False}
         cls._options = {**inherited, **options}
-        cls._hints = {**cls._hints}
-        cls._defaults = {**cls._defaults}
-        for name, hint in _annotations(cls).items():
-            if str(hint).startswith(("ClassVar", "typing.ClassVar")):
-                continue
-            default = cls.__dict__.get(name, _MISSING)
-            if default is not _MISSING:
-                cls._defaults[name] = default
-            cls._hints[name] = hint
-            setattr(cls, name, FieldDescriptor(name, hint, cls))
-        cls._options["namespace"] = (
-            cls._options["namespace"] or f"{cls.__module__}.{cls.__qualname__}"
-        )
+        bases = [one for one in reversed(cls.__mro__[1:]) if issubclass(one, Record)]
+        cls._hints = {name: hint for base in bases for name, hint in base._hints.items()}
+        cls._fields = {name: field for base in bases for name, field in base._fields.items()}
+        own = {
+            name: hint
+            for name, hint in annotations_of(cls).items()
+            if not str(hint).startswith(("ClassVar", "typing.ClassVar"))
+        }
+        again = {name: hint for name, hint in cls._hints.items() if name in cls.__dict__}
+        for name, hint in {**again, **own}.items():
+            cls._declare(name, hint)
+        named = cls._options["namespace"] or f"{cls.__module__}.{cls.__qualname__}"
+        cls._options["namespace"] = named
         if not cls._options["abstract"]:
-            _REGISTRY[cls._options["namespace"]] = cls
+            REGISTRY[named] = cls
+
+    @classmethod
+    def _declare(cls, name: str, hint: Any) -> None:
+        given = cls.__dict__.get(name, MISSING)
+        field = given if isinstance(given, FieldDescriptor) else FieldDescriptor(default=given)
+        cls._hints[name] = hint
+        cls._fields[name] = field.of(cls, name, hint)
+        setattr(cls, name, field)
 
     def __init__(self, *values: Any, **fields: Any) -> None:
         names = list(self._hints)
@@ -109,21 +106,20 @@ class Record:
     def _set(self, given: Mapping[str, Any]) -> None:
         cls, values = type(self), self.__dict__
         missing = []
-        for name in self._hints:
-            value = given.get(name, _MISSING)
-            if value is _MISSING:
-                if name in self._defaults:
-                    values[name] = _fresh(self._defaults[name])
-                elif _is_optional(cls._hint(name)):
-                    values[name] = None
-                else:
-                    missing.append(name)
-            else:
+        for name, field in cls._fields.items():
+            value = given.get(name, MISSING)
+            if value is not MISSING:
                 values[name] = cls._field(name, value)
+            elif not field.required:
+                values[name] = fresh(field.default)
+            elif is_optional(cls._hint(name)):
+                values[name] = None
+            else:
+                missing.append(name)
         if missing:
             raise TypeError(f"{cls.__name__} misses {', '.join(missing)}")
         if self._options["validation"] and (errors := self.validate()):
-            raise ValueError(errors[0])
+            raise errors[0]
 
     # --- fields -----------------------------------------------------------------------------
 
@@ -132,7 +128,7 @@ class Record:
         """The type of a field; Any where its annotation cannot be seen from here."""
         hint = cls._hints[name]
         if isinstance(hint, str):
-            model = next(one for one in cls.__mro__ if name in one.__dict__)
+            model = cls._fields[name].model
             scope = vars(sys.modules.get(model.__module__, sys.modules["builtins"]))
             try:
                 hint = cls._hints[name] = eval(hint, {**scope}, {model.__name__: model})
@@ -142,12 +138,21 @@ class Record:
 
     @classmethod
     def _field(cls, name: str, value: Any) -> Any:
-        hint, options = cls._hint(name), cls._options
+        hint, options, field = cls._hint(name), cls._options, cls._fields[name]
+        if value is None and not field.required:
+            return None
         if options["coercions"] and hint in options["coercions"] and value is not None:
             return options["coercions"][hint](value)
-        if options["coerce"] or options["isodates"] or options["decimals"]:
-            return _coerced(value, hint, f"{cls.__name__}.{name}")
-        return _nested(value, hint)
+        coerces = options["coerce"] or options["validation"]
+        coerces |= options["isodates"] and mentions(hint, datetime)
+        coerces |= options["decimals"] and mentions(hint, Decimal)
+        if coerces if field.coerce is None else field.coerce:
+            parse = field.date_parser or options["date_parser"]
+            try:
+                value = coerced(value, hint, f"{cls.__name__}.{name}", parse)
+            except ValueError as error:
+                raise ValidationError(str(error), field=field) from None
+        return field.prepare_value(nested(value, hint))
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Any:
@@ -158,24 +163,30 @@ class Record:
         if not isinstance(data, Mapping):
             raise TypeError(f"{cls.__name__} is made of a mapping, not of {type(data).__name__}")
         meta = data.get(META)
-        kind = _REGISTRY.get(meta["ns"], cls) if isinstance(meta, Mapping) else cls
+        kind = REGISTRY.get(meta["ns"], cls) if isinstance(meta, Mapping) else cls
         kind = kind if issubclass(kind, cls) else cls
         made = kind.__new__(kind)
-        made._set(data)
+        names = {one.input_name: name for name, one in kind._fields.items()}
+        made._set({names.get(name, name): value for name, value in data.items()})
         made.__post_init__()
         return made
 
     # --- out --------------------------------------------------------------------------------
 
     def asdict(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self._hints}
+        fields = self._fields.items()
+        return {name: self.__dict__[name] for name, field in fields if not field.exclude}
 
     def to_representation(self) -> dict[str, Any]:
         """Plain values, and the name of its class, so that it is found again."""
-        plain = {name: _plain(self.__dict__[name]) for name in self._hints}
+        made = {
+            field.output_name: plain(self.__dict__[name])
+            for name, field in self._fields.items()
+            if not field.exclude
+        }
         if self._options["include_metadata"]:
-            plain[META] = {"ns": self._options["namespace"]}
-        return plain
+            made[META] = {"ns": self._options["namespace"]}
+        return made
 
     def dumps(self, *, serializer: str | None = None) -> bytes:
         from moldau.streams.faust.codecs import codec_of
@@ -192,31 +203,39 @@ class Record:
 
     def derive(self, *others: Record, **fields: Any) -> Any:
         """A copy, with the fields of others, and these."""
-        merged = self.asdict()
+        merged = dict(self.__dict__)
         for other in others:
-            merged |= other.asdict()
+            merged |= other.__dict__
         return type(self)(**{**merged, **fields})
 
-    def validate(self) -> list[str]:
+    def validate(self) -> list[ValidationError]:
         errors = []
-        for name in self._hints:
+        for name, field in self._fields.items():
+            value = self.__dict__[name]
+            if value is None and not field.required:
+                continue
             try:
-                msgspec.convert(_plain(self.__dict__[name]), self._hint(name), dec_hook=_hook)
+                msgspec.convert(plain(value), self._hint(name), dec_hook=hook)
             except (ValueError, TypeError) as error:
-                errors.append(f"{type(self).__name__}.{name}: {error}")
+                reason = f"{type(self).__name__}.{name}: {error}"
+                errors.append(ValidationError(reason, field=field))
+            else:
+                errors += field.validate(value)
         return errors
 
     def is_valid(self) -> bool:
         return not self.validate()
 
     @property
-    def validation_errors(self) -> list[str]:
+    def validation_errors(self) -> list[ValidationError]:
         return self.validate()
 
     # The two by which `formats/models.py` takes values of types that msgspec does not know.
 
     def model_dump(self) -> dict[str, Any]:
-        return {**self.to_representation(), META: {"ns": self._options["namespace"]}}
+        fields = self._fields.items()
+        made = {field.input_name: plain(self.__dict__[name]) for name, field in fields}
+        return {**made, META: {"ns": self._options["namespace"]}}
 
     @classmethod
     def model_validate(cls, plain: Any) -> Any:
@@ -230,72 +249,4 @@ class Record:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={self.__dict__.get(name)!r}" for name in self._hints)
-        return f"{type(self).__name__}({shown})"
-
-
-def _annotations(cls: type) -> dict[str, Any]:
-    """Its own; as text where they cannot be read yet."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return inspect.get_annotations(cls)
-
-
-def from_blessed(plain: Any) -> Any:
-    """A Record again, of what one was made into, where its class is known."""
-    if isinstance(plain, dict) and isinstance(meta := plain.get(META), dict):
-        kind = _REGISTRY.get(meta.get("ns", ""))
-        return plain if kind is None else kind.from_data(plain)
-    return plain
-
-
-def _fresh(default: Any) -> Any:
-    return type(default)(default) if isinstance(default, (list, dict, set)) else default
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Record):
-        return value.to_representation()
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(one) for one in value]
-    return value
-
-
-def _is_optional(hint: Any) -> bool:
-    return get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint)
-
-
-def _nested(value: Any, hint: Any) -> Any:
-    """Records where records belong; all else as it is."""
-    if isinstance(hint, type) and issubclass(hint, Record):
-        return hint.from_data(value) if isinstance(value, Mapping) else value
-    inner = [one for one in get_args(hint) if one is not NoneType and one is not ...]
-    if not inner:
-        return value
-    if isinstance(value, list):
-        return [_nested(one, inner[0]) for one in value]
-    if isinstance(value, dict) and get_origin(hint) is dict:
-        return {key: _nested(one, inner[-1]) for key, one in value.items()}
-    return _nested(value, inner[0]) if _is_optional(hint) else value
-
-
-def _coerced(value: Any, hint: Any, where: str) -> Any:
-    """Raises ValueError."""
-    if hint is str and isinstance(value, (int, float)):
-        return str(value)
-    try:
-        return msgspec.convert(value, hint, strict=False, dec_hook=_hook)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _hook(type_: Any, value: Any) -> Any:
-    convert: Callable[[Any], Any] | None = getattr(type_, "from_data", None)
-    if convert is not None:
-        return convert(value)
-    if isinstance(value, type_):
-        return value
-    raise TypeError(f"{value!r} is no {type_.__name__}")
+        return f"<{type(self).__name__}: {shown}>"

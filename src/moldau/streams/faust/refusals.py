@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from typing import Any
+
 from moldau.streams.errors import DefinitionError
 
+_LOG = logging.getLogger("moldau.faust")
 _INSTEAD = {
     "GlobalTable": "read the topic in every worker with moldau.App: a stream joined to a table",
-    "GlobalTable.": "as above",
     "Service": "write its start as @app.on_start, its loop as @app.task",
     "Worker": "run the program with app.main() or `moldau faust -A MODULE worker`",
     "Schema": "give the topic key_type=, value_type=, key_serializer= and value_serializer=",
-    "Stream": "take it as the parameter of an agent",
-    "Channel": "use a topic: what is in a channel is lost with its worker",
-    "channel": "use a topic: what is in a channel is lost with its worker",
-    "ask": "let the agent send its answer to a topic (sink=[topic]), and read that",
-    "map": "send to the agent with send() or cast(), and read its answers from sink=[topic]",
-    "kvmap": "send to the agent with send() or cast(), and read its answers from sink=[topic]",
-    "join": "send to the agent with send() or cast(), and read its answers from sink=[topic]",
-    "kvjoin": "send to the agent with send() or cast(), and read its answers from sink=[topic]",
     "test_context": "test the whole program: with moldau.testing.run(app) as t",
     "table_route": "serve it from a program of your own that reads the topic of results",
     "LiveCheck": "test the program with moldau.testing.run(app)",
@@ -33,3 +29,11 @@ class NotAvailable(DefinitionError, AttributeError):
 def refuse(name: str, why: str = "") -> NotAvailable:
     instead = why or _INSTEAD.get(name, "docs/faust.md lists what there is")
     return NotAvailable(f"moldau.faust has no {name}; instead: {instead}")
+
+
+def nothing(what: str, options: dict[str, Any], known: Sequence[str]) -> None:
+    """Says of options that they do nothing. Raises NotAvailable for unknown ones."""
+    for name, value in options.items():
+        if name not in known:
+            raise refuse(f"{what}({name}=)")
+        _LOG.warning("%s(%s=%r) does nothing here: see docs/faust.md", what, name, value)

@@ -40,7 +40,7 @@ _PREFIXES = {
     "stream_": "the engine sees to it",
     "agent_": "an agent that fails begins again with its record",
     "worker_": "see `moldau faust worker --help`",
-    "reply_": "there is no agent.ask yet",
+    "reply_": "answers go to one topic of the program",
     "ssl_context": "config={'security.protocol': 'SSL', 'ssl.ca.location': …}",
 }
 _REFUSED = {
@@ -65,6 +65,15 @@ class Settings:
     broker_commit_interval: float | timedelta = 1.0
     timezone: Any = "UTC"
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """`app.conf.broker = …` counts until the program runs. Raises DefinitionError."""
+        why = None if name in self.__dataclass_fields__ else _not_needed(name)
+        if why is not None:
+            _LOG.warning("app.conf.%s = %r does nothing here: %s", name, value, why)
+        elif name not in self.__dataclass_fields__:
+            raise _unknown(name)
+        object.__setattr__(self, name, value)
 
     @property
     def name(self) -> str:
@@ -93,10 +102,14 @@ def settings(id: str, options: Mapping[str, Any]) -> Settings:
         elif (why := _not_needed(name)) is not None:
             _LOG.warning("App(%s=%r) does nothing here: %s", name, value, why)
         else:
-            near = get_close_matches(name, [*known, *_NOT_NEEDED], 1)
-            hint = f"did you mean {near[0]}?" if near else "docs/faust.md lists what there is"
-            raise DefinitionError(f"faust.App has no setting {name!r}; {hint}")
+            raise _unknown(name)
     return Settings(id, **taken)
+
+
+def _unknown(name: str) -> DefinitionError:
+    near = get_close_matches(name, [*Settings.__dataclass_fields__, *_NOT_NEEDED], 1)
+    hint = f"did you mean {near[0]}?" if near else "docs/faust.md lists what there is"
+    return DefinitionError(f"faust.App has no setting {name!r}; {hint}")
 
 
 def _not_needed(name: str) -> str | None:

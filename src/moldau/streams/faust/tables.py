@@ -6,42 +6,25 @@ fails, nothing has changed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.keyed_store import KeyedStore, Place
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import StreamsError
-from moldau.streams.faust.records import META, Record, from_blessed
+from moldau.streams.faust.keeping import FIXED, GONE, InHand, pack, unpack
+from moldau.streams.faust.records import Record
 from moldau.streams.faust.refusals import refuse
+from moldau.streams.faust.tabulating import tabulated
+from moldau.streams.faust.warnings import Warnings
 from moldau.streams.program import Kept
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
     from moldau.streams.faust.windows import WindowWrapper
-
-_LOG = logging.getLogger("moldau.faust")
-_GONE: Any = object()
-_FIXED = (int, float, str, bytes, bool, type(None))  # cannot be changed in place
-
-
-class _Held:
-    """A value in the hands of a handler. When its record ends it is asked for what is kept: what
-    was changed in place is. `default`: what is not kept unless it was."""
-
-    __slots__ = ("default", "value")
-
-    def __init__(self, value: Any, default: bytes | None = None) -> None:
-        self.value = value
-        self.default = default
-
-    def __call__(self) -> bytes | None:
-        data = None if self.value is _GONE else pack(self.value)
-        return None if data == self.default else data
 
 
 class Table(MutableMapping[Any, Any]):
@@ -66,7 +49,7 @@ class Table(MutableMapping[Any, Any]):
         self.on_window_close = on_window_close
         self.window: WindowWrapper | None = None
         self._stores: WeakSet[KeyedStore] = WeakSet()
-        self._warned = False
+        self._warnings = Warnings(name)
 
     def node(self, users: tuple[Any, ...]) -> Kept:
         """Its state, in the stage of the agents that use it."""
@@ -91,10 +74,10 @@ class Table(MutableMapping[Any, Any]):
     def __delitem__(self, key: Any) -> None:
         if key not in self:
             raise KeyError(key)
-        self.write(None, key, _GONE)
+        self.write(None, key, GONE)
 
     def __contains__(self, key: object) -> bool:
-        return self._found(None, key)[0] is not _GONE
+        return self._found(None, key)[0] is not GONE
 
     def __iter__(self) -> Iterator[Any]:
         return (key for start, key in self.places() if start is None)
@@ -105,45 +88,45 @@ class Table(MutableMapping[Any, Any]):
     def read(self, start: int | None, key: Any) -> Any:
         """Raises KeyError where there is none, and no default."""
         value, held = self._found(start, key)
-        if value is not _GONE:
+        if value is not GONE:
             return value
         if self.default is None:
             raise KeyError(key)
         value = self.default()
-        if held is not None and not isinstance(value, _FIXED):
-            held[0].changes[held[1], (start, key)] = _Held(value, pack(value))
+        if held is not None and not isinstance(value, FIXED):
+            held[0].changes[held[1], (start, key)] = InHand(value, pack(value))
         return value
 
     def write(self, start: int | None, key: Any, value: Any) -> None:
         store, scope = self._writable(key)
         if start is not None and store.is_closed(start):
-            self._once(f"table {self.name}: a record came for a window that is gone: passed over")
+            self._warnings.gone()
             return
-        if value is not _GONE and not isinstance(value, _FIXED):
+        if value is not GONE and not isinstance(value, FIXED):
             pack(value)  # refuse it here, where it is written
         place = (start, key)
         held = scope.changes.get((store, place))
-        if isinstance(held, _Held):
+        if isinstance(held, InHand):
             held.value, held.default = value, None
         else:
-            scope.changes[store, place] = _Held(value)
+            scope.changes[store, place] = InHand(value)
 
     def _found(self, start: int | None, key: Any) -> tuple[Any, tuple[Scope, KeyedStore] | None]:
-        """The value, or _GONE; and where a handler asks, where it is."""
+        """The value, or GONE; and where a handler asks, where it is."""
         place = (start, key)
         if not _in_agent():
             found = [one.values[place] for one in self._live if place in one.values]
-            return (self._value(found[0]) if found else _GONE), None
+            return (self._value(found[0]) if found else GONE), None
         store, scope = self._writable(key)
         held = scope.changes.get((store, place))
-        if isinstance(held, _Held):
+        if isinstance(held, InHand):
             return held.value, (scope, store)
         data = store.values.get(place)
         if data is None:
-            return _GONE, (scope, store)
+            return GONE, (scope, store)
         value = self._value(data)
-        if not isinstance(value, _FIXED):
-            scope.changes[store, place] = _Held(value)
+        if not isinstance(value, FIXED):
+            scope.changes[store, place] = InHand(value)
         return value, (scope, store)
 
     def _value(self, data: bytes) -> Any:
@@ -164,10 +147,10 @@ class Table(MutableMapping[Any, Any]):
         store = self._store(scope)
         held = {place: one.value for (of, place), one in scope.changes.items() if of is store}
         for place in list(store.values):
-            if held.get(place) is not _GONE:
+            if held.get(place) is not GONE:
                 yield place
         for place, value in held.items():
-            if value is not _GONE and place not in store.values:
+            if value is not GONE and place not in store.values:
                 yield place
 
     @property
@@ -193,27 +176,8 @@ class Table(MutableMapping[Any, Any]):
                 f"table {self.name!r} is written by agents only: send to one (agent.cast), which "
                 f"writes where the key's partition is"
             )
-        if not self._warned:
-            batch = scope.taken.batch
-            self._compare(key, batch.keys[scope.index])
+        self._warnings.other_key(key, scope.taken.batch.keys[scope.index])
         return self._store(scope), scope
-
-    def _compare(self, key: Any, records: Any) -> None:
-        """Promise 19: under another key than the record's, each partition has its own value."""
-        if key == records or (
-            isinstance(records, bytes) and key == records.decode(errors="replace")
-        ):
-            return
-        self._once(
-            f"table {self.name}: it is used under {key!r}, the record's key is {records!r}, so "
-            f"each partition has a value of its own for it; take the records with "
-            f"stream.group_by(...) by what the table's key is"
-        )
-
-    def _once(self, text: str) -> None:
-        if not self._warned:
-            self._warned = True
-            _LOG.warning(text)
 
     # --- windows ----------------------------------------------------------------------------
 
@@ -236,6 +200,20 @@ class Table(MutableMapping[Any, Any]):
 
         self.window = WindowWrapper(self, size, step, expires)
         return self.window
+
+    def as_ansitable(
+        self,
+        *,
+        key: str = "Key",
+        value: str = "Value",
+        sort: bool = False,
+        sortkey: Callable[[Any], Any] = itemgetter(0),
+        title: str = "{table.name}",
+        **_: Any,
+    ) -> str:
+        """What is there, for people."""
+        shown = sorted(self.items(), key=sortkey) if sort else list(self.items())
+        return tabulated(title.format(table=self), [(key, value), *shown])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -262,44 +240,3 @@ class SetTable(Table):
 def _in_agent() -> bool:
     scope = SCOPE.get(None)
     return scope is not None and scope.taken is not None
-
-
-def pack(value: Any) -> bytes:
-    """Raises TypeError."""
-    try:
-        return encode(_tagged(value))
-    except TypeError as error:
-        raise TypeError(
-            f"a table cannot keep {type(value).__name__} ({error}): it keeps numbers, texts, "
-            f"times, lists, dicts, sets and Records"
-        ) from None
-
-
-def unpack(data: bytes) -> Any:
-    return _untagged(decode(data))
-
-
-_SET = "\0set"
-
-
-def _tagged(value: Any) -> Any:
-    if isinstance(value, Record):
-        return _tagged(value.model_dump())
-    if isinstance(value, (set, frozenset)):
-        return {_SET: sorted((_tagged(one) for one in value), key=repr)}
-    if isinstance(value, dict):
-        return {key: _tagged(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_tagged(one) for one in value]
-    return value
-
-
-def _untagged(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_untagged(one) for one in value]
-    if isinstance(value, dict):
-        if _SET in value:
-            return {_untagged(one) for one in value[_SET]}
-        made = {key: _untagged(one) for key, one in value.items()}
-        return from_blessed(made) if META in made else made
-    return value

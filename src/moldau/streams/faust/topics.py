@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams import program
-from moldau.streams.engine import scope
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.scope import SCOPE, Held
+from moldau.streams.faust.calls import unwrapped
 from moldau.streams.faust.codecs import Typed
+from moldau.streams.faust.outside import Delivery
 from moldau.streams.faust.refusals import refuse
+from moldau.streams.faust.windows import field_ms
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 def _serializer(given: Any, type_: Any, otherwise: Any) -> Any:
     options = getattr(type_, "_options", None) or {}
     return given or options.get("serializer") or otherwise
+
+
+Sending = Held | Delivery
 
 
 class Topic:
@@ -42,7 +50,7 @@ class Topic:
         core = app.core
         self.made = program.Topic(
             name,
-            _carried(value_type),
+            Any,
             Typed(value_type, _serializer(value_serializer, value_type, conf.value_serializer)),
             Typed(key_type, _serializer(key_serializer, key_type, conf.key_serializer)),
             partitions=self.partitions,
@@ -63,23 +71,34 @@ class Topic:
         value_serializer: Any = None,
         callback: Any = None,
         force: bool = False,
-    ) -> scope.Held:
-        """It goes out when the handler's record ends; `await` has nothing to wait for. `timestamp`
-        in s since 1970. `force` changes nothing."""
+    ) -> Sending:
+        """In a program that runs it goes out when the handler's record ends, and `await` has
+        nothing to wait for. Elsewhere it goes out now; `await` says where it went. `timestamp` in
+        s since 1970. `force` changes nothing."""
         if callback is not None:
             raise refuse("send(callback=)", "what cannot be sent stops the worker, and is tried")
         if key_serializer is not None or value_serializer is not None:
             raise refuse("send(serializer)", "give the serializers to app.topic(...)")
-        at = None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
-        return self.made.send(
-            value,
-            key=key,
-            timestamp=at,
-            partition=partition,
-            headers=None if headers is None else dict(headers),
+        made, at = self.made, None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+        if SCOPE.get(None) is not None:
+            many = None if headers is None else dict(headers)
+            return made.send(value, key=key, timestamp=at, partition=partition, headers=many)
+        output = Output(
+            self.name,
+            partition,
+            None if key is None else made.key_format.encode(key),
+            None if value is None else made.format.encode(value),
+            None if timestamp is None else round(timestamp * 1000),
+            None if headers is None else list(dict(headers).items()),
         )
+        return self.app.outside.send(output)
 
     send_soon = send
+
+    def by_time_of(self, field: Any) -> None:
+        """When a record was is in that field."""
+        made = replace(self.made, event_time=lambda value: field_ms(field, unwrapped(value)))
+        self.made = self.app.core.topics[self.name] = made
 
     async def declare(self) -> None:
         """Topics are made, where they are missing, when the worker starts."""
@@ -104,8 +123,14 @@ class Topic:
         raise refuse(f"topic.{name}")
 
 
-def _carried(value_type: Any) -> Any:
-    """The type of its values where the engine carries them from task to task."""
-    if value_type is None or not hasattr(value_type, "from_data"):
-        return Any
-    return value_type | None
+class Channel(Topic):
+    """As a topic of the program's own: what is in it is not lost with its worker."""
+
+    def put(self, value: Any) -> Sending:
+        return self.send(value=value)
+
+    async def get(self, *, timeout: float | None = None) -> Any:
+        raise refuse("channel.get()", "@app.agent(channel)")
+
+    def __aiter__(self) -> Any:
+        raise refuse("async for … in channel", "@app.agent(channel)")

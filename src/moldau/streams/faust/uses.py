@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from moldau.streams.faust.tables import Table
@@ -18,6 +19,8 @@ def tables_of(function: Any) -> list[Table]:
     todo: list[Any] = [function]
     while todo:
         one = todo.pop()
+        if isinstance(one, partial):
+            todo += [*one.args, *one.keywords.values(), one.func]
         if isinstance(one, WindowWrapper):
             one = one.table
         if isinstance(one, Table):
@@ -26,6 +29,18 @@ def tables_of(function: Any) -> list[Table]:
             seen.add(id(one))
             todo += _named(one)
     return list(found)
+
+
+def plain_of(function: Any) -> Any:
+    """The function that was written, without what is around it."""
+    while True:
+        inner = getattr(function, "func", None) if isinstance(function, partial) else None
+        inner = (
+            inner or getattr(function, "__func__", None) or getattr(function, "__wrapped__", None)
+        )
+        if inner is None:
+            return function
+        function = inner
 
 
 def table_at(dotted: list[str], function: Any) -> Table | None:
@@ -41,8 +56,7 @@ def table_at(dotted: list[str], function: Any) -> Table | None:
 
 def names_in(function: Any) -> dict[str, Any]:
     """Its globals, and what it closes over."""
-    function = inspect.unwrap(function)
-    function = getattr(function, "__func__", function)
+    function = plain_of(function)
     scope = dict(function.__globals__)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -53,9 +67,9 @@ def names_in(function: Any) -> dict[str, Any]:
 
 
 def _named(function: Any) -> list[Any]:
-    names = {name for code in codes(inspect.unwrap(function).__code__) for name in code.co_names}
+    names = {name for code in codes(plain_of(function).__code__) for name in code.co_names}
     scope = names_in(function)
-    free = function.__code__.co_freevars
+    free = plain_of(function).__code__.co_freevars
     direct = [scope[name] for name in (*free, *sorted(names)) if name in scope]
     owner = getattr(function, "__self__", None)
     holders = [one for one in (*direct, owner) if one is not None and not isinstance(one, type)]

@@ -7,14 +7,14 @@ import math
 import operator
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.engine.scope import SCOPE
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.faust.events import VALUE, Event
+from moldau.streams.faust.keeping import unpack
 from moldau.streams.faust.refusals import refuse
-from moldau.streams.faust.tables import unpack
 
 if TYPE_CHECKING:
     from moldau.streams.faust.tables import Table
@@ -46,21 +46,30 @@ class WindowWrapper:
         self.table = table
         self.size = ms(size, "size")
         self.step = ms(step, "step")
+        if self.step > self.size:
+            raise DefinitionError(
+                f"table {table.name!r}: step={step!r} is longer than size={size!r}"
+            )
         self.keeps = None if expires is None else max(self.size, ms(expires, "expires"))
+        self.field: Any = None
         self._when = when or _record_ms
 
     # --- which window -----------------------------------------------------------------------
 
     def relative_to_stream(self) -> WindowWrapper:
         """`value()` is that of the record's time (so it is anyway)."""
+        self.field = None
         return self._relative(_record_ms)
 
     def relative_to_now(self) -> WindowWrapper:
+        self.field = None
         return self._relative(now_ms)
 
     def relative_to_field(self, field: Any) -> WindowWrapper:
-        """Time is that field of the value: s since 1970, or a datetime."""
-        return self._relative(lambda: _field_ms(field.getattr(VALUE.get()[0])))
+        """Time is that field of the value: s since 1970, or a datetime. It is the time of its
+        agents' topics then, by which windows close."""
+        self.field = field
+        return self._relative(lambda: field_ms(field, VALUE.get()[0]))
 
     def relative_to(self, timestamp: Any) -> WindowWrapper:
         if timestamp is None or not hasattr(timestamp, "getattr"):
@@ -118,13 +127,17 @@ class WindowWrapper:
         """Calls on_window_close, as Faust does: `key` is (key, (start, end)), in s."""
         assert self.table.on_window_close is not None
         bounds = (start / 1000, (start + self.size) / 1000)
-        made = self.table.on_window_close((key, bounds), unpack(data))
-        if made is None or not hasattr(made, "send"):
-            return
         try:
+            made = self.table.on_window_close((key, bounds), unpack(data))
+            if made is None or not hasattr(made, "send"):
+                return
             made.send(None)
         except StopIteration:
             return
+        except Exception as error:  # there is no record to give up, and it must not be lost
+            raise StreamsError(
+                f"table {self.table.name!r}: on_window_close of {key!r}, {bounds}: {error!r}"
+            ) from error
         made.close()
         raise StreamsError(
             f"table {self.table.name!r}: on_window_close may send, and wait for nothing else"
@@ -220,5 +233,13 @@ def _event_ms(event: Event) -> int:
     return round(event.message.timestamp * 1000)
 
 
-def _field_ms(value: Any) -> int:
-    return round((value.timestamp() if isinstance(value, datetime) else value) * 1000)
+def field_ms(field: Any, record: Any) -> int:
+    """The time that it has there: s since 1970, a datetime (a naive one is UTC), or one in ISO
+    8601. Raises TypeError, ValueError."""
+    value = field.getattr(record)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    seconds: float = value
+    return round(seconds * 1000)

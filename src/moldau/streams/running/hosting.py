@@ -29,9 +29,12 @@ def _now_ms() -> int:
 
 
 class Hosting:
-    def __init__(self, app: App, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: App, say: Callable[[str], None], leads: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`leads`: is this the one worker of its group that does what one should?"""
         self.host = AsyncHost()
-        self.chores = RunningChores(app.chores, self.host, _now_ms, say)
+        self.chores = RunningChores(app.chores, self.host, _now_ms, say, leads)
         self._paused: set[Place] = set()
         self._is_busy = False
 

@@ -1,0 +1,3 @@
+"""What a Record raises."""
+
+from moldau.streams.faust.fields import ValidationError as ValidationError

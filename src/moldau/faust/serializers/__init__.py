@@ -1,0 +1,1 @@
+"""Serializers: `from moldau.faust.serializers import codecs`."""
