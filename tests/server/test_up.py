@@ -82,13 +82,14 @@ def address(process: subprocess.Popen[str]) -> str:
 
 
 def refused(*arguments: str, **variables: str) -> str:
-    """What it says when it does not start: exit code 1 and one line."""
+    """What it says when it does not start: exit code 1 and one line. Nothing that it had opened is
+    left to the interpreter's end, which in its development mode would say so."""
     done = subprocess.run(
         [*UP, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
-        env=clean_environment(**variables),
+        env=clean_environment(PYTHONDEVMODE="1", **variables),
     )
     assert done.returncode == 1
     assert done.stdout == ""

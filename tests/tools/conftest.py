@@ -74,6 +74,7 @@ def moldau_here(bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch) -> Mold
 
 @pytest.fixture
 def topic(moldau: Moldau) -> str:
+    """Its records may be of years ago: none goes by age."""
     name = f"cli-{uuid.uuid4().hex[:8]}"
-    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=60000").returncode == 0
+    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=-1").returncode == 0
     return name

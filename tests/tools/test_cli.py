@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -10,12 +11,13 @@ import sys
 import pytest
 
 from moldau.__main__ import _demo_parser, _up_parser
+from moldau.server.folder import options as folder_options
 from moldau.tools import completion
 from moldau.tools.cli import SUBCOMMANDS
 from tests.tools.conftest import Moldau
 
 ALL = ("up", "status", "down", "demo", "folder", "completion")
-OTHERS = {"up": _up_parser, "demo": _demo_parser}
+OTHERS = {"up": _up_parser, "demo": _demo_parser, "folder": folder_options.parser}
 
 
 def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
@@ -25,7 +27,7 @@ def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
     assert moldau("topics", "grow", topic, "3").returncode == 0
     described = json.loads(moldau("topics", "describe", topic, "--json").stdout)
     assert [p["partition"] for p in described["partitions"]] == [0, 1, 2]
-    assert described["configs"]["retention.ms"] == "60000"
+    assert described["configs"]["retention.ms"] == "-1"
     assert moldau("topics", "delete", topic).stdout == f"Deleted {topic}.\n"
     assert topic not in moldau("topics", "--json").stdout
 
@@ -112,8 +114,19 @@ def test_a_mistyped_command_or_action_is_told(moldau: Moldau) -> None:
     ran = moldau("topics", "lst")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "invalid choice: 'lst'" in ran.stderr
-    # An abbreviation is no option: tomorrow it may stand for another.
-    assert moldau("up", "--temp", "--port", "0").returncode == 2
+    ran = moldau("offsets", "delete", "topic", "--bef", "1")
+    assert (ran.returncode, ran.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("name", sorted({**completion.PARSERS, **OTHERS}))
+def test_no_option_may_be_shortened(name: str) -> None:
+    """Tomorrow what is left may stand for another."""
+    found = [{**completion.PARSERS, **OTHERS}[name]()]
+    for parser in found:
+        assert not parser.allow_abbrev, parser.prog
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found += action.choices.values()
 
 
 def test_a_reader_that_goes_away_is_no_error(moldau: Moldau, bootstrap_servers: str) -> None:

@@ -129,6 +129,28 @@ def create_topic(
     admin.call("createTopics", admin.controller, attempt)
 
 
+def configs_of_a_new_topic(admin: Admin, name: str) -> dict[str, str | None]:
+    """What a topic would have that says nothing itself; empty when the broker is too old to tell
+    (Kafka 2.3). No topic of that name may be there, and none is made. Raises Refused."""
+    from moldau.protocol.messages.create_topics import (
+        CreatableTopic,
+        CreateTopicsRequest,
+        CreateTopicsResponse,
+    )
+
+    topic = CreatableTopic(name=name, num_partitions=1, replication_factor=-1)
+
+    def attempt(connection: Connection) -> dict[str, str | None]:
+        request = CreateTopicsRequest(
+            topics=[topic], timeout_ms=admin.settings.request_timeout_ms, validate_only=True
+        )
+        (result,) = admin.ask(connection, request, CreateTopicsResponse).topics
+        _check(result.error_code, result.error_message)
+        return {config.name: config.value for config in result.configs or ()}
+
+    return admin.call("createTopics", admin.controller, attempt)
+
+
 def create_partitions(
     admin: Admin, counts: Mapping[str, int], assignments: Mapping[str, list[list[int]]]
 ) -> None:

@@ -141,6 +141,14 @@ class OsDisk:
 
     def mkdir(self, path: str) -> None:
         try:
+            os.mkdir(path)
+        except (FileExistsError, FileNotFoundError):
+            self._make_all(path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def _make_all(self, path: str) -> None:
+        try:
             os.makedirs(path, exist_ok=True)
         except FileExistsError:
             raise disk_error(NotADirectoryError(errno.ENOTDIR, "Not a folder"), path) from None
@@ -160,10 +168,13 @@ class OsDisk:
         """By fcntl, as Java's FileChannel.lock: Apache Kafka and we refuse each other's folder."""
         import fcntl
 
+        file = None
         try:
             file = open(path, "ab")  # noqa: SIM115 - it stays open as long as the lock is held
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if file is not None:
+                file.close()
             if error.errno in (errno.EAGAIN, errno.EACCES) and os.access(path, os.W_OK):
                 return None
             raise disk_error(error, path) from None

@@ -120,7 +120,12 @@ def _serve(
 ) -> None:
     data_dir = settings.data_dir
     assert data_dir is not None
-    bound = [(listener, bind(listener, backlog(settings))) for listener in settings.listeners]
+    bound = []
+    for listener in settings.listeners:
+        sockets = bind(listener, backlog(settings))
+        bound.append((listener, sockets))
+        for sock in sockets:
+            ending.callback(sock.close)
     reactor = Reactor()
     ending.callback(reactor.close)
     _stop_on_signals(reactor)

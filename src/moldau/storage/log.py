@@ -135,7 +135,10 @@ class Log:
         if is_new:
             files.disk.mkdir(directory)
         loader = Loader(files, directory, config, now_ms, report)
-        found = loader.load(recovery_point, log_start_offset, clean=clean)
+        if is_new and not recovery_point and not log_start_offset:
+            found = loader.begin()
+        else:
+            found = loader.load(recovery_point, log_start_offset, clean=clean)
         log = cls(files, directory, topic, partition, config, now_ms, found, report)
         log._is_new = is_new
         if is_new or not clean:

@@ -126,8 +126,12 @@ class LogManager:
                 f"The folder {data_dir} is in use by another broker. Stop that one, or choose"
                 f" another folder with --data."
             )
-        meta = _own(disk, data_dir, settings, randbytes)
-        return cls(disk, data_dir, meta, release, now_ms, report, settings.broker, open_files)
+        try:
+            meta = _own(disk, data_dir, settings, randbytes)
+            return cls(disk, data_dir, meta, release, now_ms, report, settings.broker, open_files)
+        except BaseException:
+            release()
+            raise
 
     def begin(self) -> None:
         """From here on, only a clean stop makes the folder clean again."""
@@ -173,15 +177,14 @@ class LogManager:
         self._now_ms = now_ms
         directory = self._path(f"{topic}-{partition}")
         is_known = self._check_topic_id(directory, topic_id)
-        is_new = self.disk.stat(directory) is None
+        # What is known was there, and what another topic had of that name is set aside.
+        is_new = not is_known and self.disk.stat(directory) is None
         if is_new:
             self._forget(key)
         try:
             log = self._open(directory, key, config, now_ms)
             if not is_known:
-                path = f"{directory}/{PARTITION_FILE}"
-                replace_file(self.disk, path, write_partition_metadata(topic_id), sync=False)
-                log.wrote(path)
+                log.wrote(self._write_topic_id(directory, topic_id, is_new=is_new))
         except DiskError:
             if is_new:  # half a directory would pass for an old one whose name is on disk
                 self._remove_directory(directory)
@@ -217,6 +220,15 @@ class LogManager:
             self._write_recovery_points(sync=True)
         if key in self._stored_starts:
             self.checkpoint_start_offsets()
+
+    def _write_topic_id(self, directory: str, topic_id: bytes, *, is_new: bool) -> str:
+        """The path. There is nothing to lose in a directory that was just made."""
+        path, content = f"{directory}/{PARTITION_FILE}", write_partition_metadata(topic_id)
+        if is_new:
+            self.disk.open(path, create=True).append((content,), 0)
+        else:
+            replace_file(self.disk, path, content, sync=False)
+        return path
 
     def _check_topic_id(self, directory: str, topic_id: bytes) -> bool:
         """Does the directory say that it is this topic's? False: it does not say, or is new."""
@@ -466,8 +478,12 @@ class LogManager:
         (`sync_failed`), or one fails now, the folder stays unclean and recovery decides. A folder
         that was not begun stays as it was."""
         self._now_ms = now_ms
-        if self.sync_failed or not self.is_begun:
-            return
+        if self.is_begun and not self.sync_failed:
+            self._write_all()
+        self.logs.clear()
+        self._release()
+
+    def _write_all(self) -> None:
         try:
             self._sync_closed([log for log in self.logs.values() if log.close(sync=False)])
             for key, log in self.logs.items():
@@ -476,8 +492,6 @@ class LogManager:
             replace_file(self.disk, self._path(CLEAN_FILE), write_clean_shutdown(self.broker_epoch))
         except DiskError as error:
             self._report(f"The stop is not a clean one, the next start recovers: {error}")
-        self.logs.clear()
-        self._release()
 
     def _sync_closed(self, logs: list[Log]) -> None:
         """One after the other, thousands of logs would keep a stop waiting for seconds."""

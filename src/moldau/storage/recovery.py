@@ -72,6 +72,12 @@ class Loader:
         # The first segment that was recovered and knows of transactions.
         self._transactions_from: Segment | None = None
 
+    def begin(self) -> Found:
+        """A directory that was just made has nothing to load."""
+        self._add_segment(0)
+        snapshots = Snapshots(self._files, self._directory)
+        return Found(self._segments, LeaderEpochs(), Producers(), snapshots, 0, 0, True)
+
     def load(self, recovery_point: int, log_start_offset: int, *, clean: bool) -> Found:
         entries = self._tidy()
         stored = self._load_epochs(entries)

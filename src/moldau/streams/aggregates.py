@@ -34,6 +34,8 @@ class Aggregate:
     result: Callable[[Any], Any]
     # Source of an expression for the next state, of `s` (the state) and `x` (what was taken).
     step: str | None = None
+    # Likewise, of `s` and `xs`, what was taken of several records, in their order; there are `n`.
+    many: str | None = None
     # Does `x` come with its place, as (place, value)?
     has_place: bool = False
     by: Field | None = None  # what decides between records of one time
@@ -48,7 +50,7 @@ Placed = tuple[tuple[Any, ...], Any]
 
 def count() -> Aggregate:
     """How many records."""
-    step, type_of = "s + 1", types.always(int)
+    step, many, type_of = "s + 1", "s + n", types.always(int)
     return Aggregate(
         "count",
         None,
@@ -57,6 +59,7 @@ def count() -> Aggregate:
         lambda a, b: a + b,
         _same,
         step,
+        many,
         type_of=type_of,
         remove=lambda s, _: s - 1,
     )
@@ -129,13 +132,15 @@ def rounded_once(state: Any) -> int | float | Decimal:
 def min(field: Field) -> Aggregate:
     """The least; None of nothing."""
     step = "x if s is None or x < s else s"
-    return Aggregate("min", field, _nothing, _least, _least, _same, step, type_of=types.same)
+    many = "least(xs) if s is None else least(chain((s,), xs))"
+    return Aggregate("min", field, _nothing, _least, _least, _same, step, many, type_of=types.same)
 
 
 def max(field: Field) -> Aggregate:
     """The greatest; None of nothing."""
     step = "x if s is None or x > s else s"
-    return Aggregate("max", field, _nothing, _most, _most, _same, step, type_of=types.same)
+    many = "most(xs) if s is None else most(chain((s,), xs))"
+    return Aggregate("max", field, _nothing, _most, _most, _same, step, many, type_of=types.same)
 
 
 def _nothing() -> None:
@@ -178,14 +183,16 @@ def first(field: Field, by: Field | None = None) -> Aggregate:
     """Of the earliest record; None of nothing."""
     step = "x if s is None or x[0] < s[0] else s"
     return Aggregate(
-        "first", field, _nothing, _earlier, _earlier, _placed, step, True, by, types.same
+        "first", field, _nothing, _earlier, _earlier, _placed, step, None, True, by, types.same
     )
 
 
 def last(field: Field, by: Field | None = None) -> Aggregate:
     """Of the latest record; None of nothing."""
     step = "x if s is None or x[0] > s[0] else s"
-    return Aggregate("last", field, _nothing, _later, _later, _placed, step, True, by, types.same)
+    return Aggregate(
+        "last", field, _nothing, _later, _later, _placed, step, None, True, by, types.same
+    )
 
 
 def _earlier(state: Placed | None, value: Placed | None) -> Placed | None:
@@ -211,7 +218,7 @@ def collect(field: Field, by: Field | None = None) -> Aggregate:
         return [value for _, value in sorted(state, key=_place)]
 
     return Aggregate(
-        "collect", field, list, _appended, _joined, result, None, True, by, types.list_of
+        "collect", field, list, _appended, _joined, result, None, None, True, by, types.list_of
     )
 
 
@@ -246,7 +253,9 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
         return [shown for _, (_, shown) in best(state)]
 
     taken = (field, field if of is None else of)
-    return Aggregate("top_k", taken, list, add, _joined, result, None, True, None, types.list_of)
+    return Aggregate(
+        "top_k", taken, list, add, _joined, result, None, None, True, None, types.list_of
+    )
 
 
 def distinct(field: Field) -> Aggregate:

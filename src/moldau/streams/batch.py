@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
+from operator import itemgetter
 from typing import Any
 
 
@@ -53,6 +54,28 @@ class Batch:
             list(compress(self.offsets, chosen)),
             self.partition,
         )
+
+    def split(self, parts: Sequence[int]) -> list[tuple[int, Batch]]:
+        """The batch as parts, in order: `parts` says which one each record belongs to."""
+        places: dict[int, list[int]] = {part: [] for part in sorted(set(parts))}
+        if len(places) == 1:
+            return [(parts[0], self)]
+        for at, part in enumerate(parts):
+            places[part].append(at)
+        columns = (self.keys, self.values, self.times, list(self.floors), self.offsets)
+        split = []
+        for part, chosen in places.items():
+            keys, values, times, floors, offsets = (_picked(one, chosen) for one in columns)
+            split.append((part, Batch(keys, values, times, floors, offsets, self.partition)))
+        return split
+
+
+def _picked(column: Sequence[Any], chosen: list[int]) -> Sequence[Any]:
+    """What is at these places."""
+    if len(chosen) == 1:
+        return [column[chosen[0]]]
+    picked: tuple[Any, ...] = itemgetter(*chosen)(column)
+    return picked
 
 
 EMPTY = Batch((), (), (), (), ())

@@ -6,8 +6,9 @@ topic: no record that is still in time can lie before it. A task's is the least 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 BEFORE_ALL = -(1 << 62)
 AFTER_ALL = 1 << 62
@@ -24,19 +25,54 @@ class SourceClock:
         self.watermark = BEFORE_ALL
         self.is_idle = False  # read to its end and quiet: it does not hold the others back
 
-    def pass_over(self, times: Sequence[int]) -> list[int]:
+    def pass_over(self, times: Sequence[int]) -> Floors:
         """Takes the records' times in. For each, the watermark just before it."""
         lateness, floor = self.lateness, self.watermark
         first = max(self.highest, floor + lateness if floor > BEFORE_ALL else BEFORE_ALL)
-        highs = list(accumulate(times, max, initial=first))
-        self.highest = highs.pop()
+        self.highest = max(first, max(times, default=first))
         self.is_idle = False
-        floors = [high - lateness for high in highs]
         self.raise_to(self.highest - lateness)
-        return floors
+        return Floors(times, first, lateness, self.highest - lateness)
 
     def raise_to(self, watermark: int) -> None:
         self.watermark = max(self.watermark, watermark)
+
+
+class Floors(Sequence[int]):
+    """For each record of a source partition, its watermark just before it: worked out when somebody
+    asks. Mostly it is enough to know that none is above `at_most`."""
+
+    __slots__ = ("_all", "_first", "_lateness", "_times", "at_most")
+
+    def __init__(self, times: Sequence[int], first: int, lateness: int, at_most: int) -> None:
+        """`first`: the highest time before them."""
+        self._times = times
+        self._first = first
+        self._lateness = lateness
+        self._all: list[int] | None = None
+        self.at_most = at_most
+
+    def _known(self) -> list[int]:
+        if self._all is None:
+            lateness = self._lateness
+            highs = list(accumulate(self._times, max, initial=self._first))
+            highs.pop()
+            self._all = [high - lateness for high in highs]
+        return self._all
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known())
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._known()[at]
+
+
+def highest(floors: Sequence[int]) -> int:
+    """None of them is above it."""
+    return floors.at_most if isinstance(floors, Floors) else max(floors)
 
 
 class TaskClock:

@@ -19,6 +19,11 @@ from moldau.tools.cli_where import HELP, NAMES, parse_length
 from moldau.tools.record_source import Limits, Source, assigned, joined
 from moldau.tools.record_text import LETTERS, TYPES, Place, json_lines, reader_of, template
 
+# Java's; librdkafka waits for as long again before it goes on to the brokers, and ten times as long
+# before it looks where a partition begins in which the group has committed nothing.
+_HASTE = {"reconnect.backoff.ms": "50", "retry.backoff.ms": "10"}
+# A broker answers at the end of a partition after that time.
+_END_AT_ONCE = {"fetch.max.wait.ms": "10"}
 _SHOWN = {"timestamp": "%d", "partition": "%p", "offset": "%o", "headers": "%h", "key": "%k"}
 
 
@@ -88,7 +93,10 @@ def _source(arguments: argparse.Namespace, places: list[tuple[str, int]], limits
     ours = {
         "isolation.level": "read_uncommitted" if arguments.uncommitted else "read_committed",
         "auto.offset.reset": NAMES.get(arguments.offset, "earliest"),
+        **_HASTE,
     }
+    if not arguments.follow:
+        ours |= _END_AT_ONCE
     if arguments.group is None:
         begin = arguments.offset
         if begin is None:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
@@ -24,15 +25,24 @@ class Failure(Exception):
     """A sentence that says what was wrong and what to do. Exit code 1."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes options by their whole names, and so do the parsers of its actions: a script that
+    shortens one would break with the next option that begins so."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.allow_abbrev = False
+
+
 def parser(name: str, about: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(f"moldau {name}", description=about, allow_abbrev=False)
+    return Parser(f"moldau {name}", description=about)
 
 
 def add_action(
     actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str
 ) -> argparse.ArgumentParser:
     """An action that asks a Kafka."""
-    made = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
+    made = actions.add_parser(name, help=about, description=about)
     add_common(made)
     return made
 

@@ -18,7 +18,7 @@ def options() -> argparse.ArgumentParser:
         ("dump", "print the records of segments"),
         ("verify", "check batches, records and indexes; exit code 1 when something is wrong"),
     ):
-        action = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
+        action = actions.add_parser(name, help=about, description=about)
         action.add_argument("path", nargs="+", help="a segment, or a partition's folder")
         add_json(action)
     return top

@@ -31,7 +31,7 @@ _MB = 1_000_000
 def options() -> argparse.ArgumentParser:
     top = parser("perf", "Produces or consumes as fast as it goes, and says how fast that was.")
     actions = top.add_subparsers(dest="action", required=True, metavar="ACTION")
-    produce = actions.add_parser("produce", help="send records", allow_abbrev=False)
+    produce = actions.add_parser("produce", help="send records")
     produce.add_argument("topic")
     produce.add_argument("-n", "--count", type=int, default=100_000, metavar="N")
     payload = produce.add_mutually_exclusive_group()
@@ -45,7 +45,7 @@ def options() -> argparse.ArgumentParser:
     produce.add_argument(
         "--transaction", type=int, metavar="N", help="in transactions of N records each"
     )
-    consume = actions.add_parser("consume", help="read records", allow_abbrev=False)
+    consume = actions.add_parser("consume", help="read records")
     consume.add_argument("topic", nargs="+")
     consume.add_argument("-n", "--count", type=int, metavar="N", help="end after N records")
     for action in (produce, consume):

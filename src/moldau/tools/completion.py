@@ -74,7 +74,7 @@ def _faust_options() -> ArgumentParser:
     return faust.parser()
 
 
-_PARSERS: Parsers = {
+PARSERS: Parsers = {
     "status": instances.status_options,
     "down": instances.down_options,
     "topics": cli_topics.options,
@@ -118,7 +118,7 @@ def main(argv: list[str], others: Parsers) -> int:
 def words(typed: list[str], others: Parsers) -> list[str]:
     """What may stand at the place of the last word, which is under way."""
     *before, last = typed or [""]
-    found = _candidates(before, last, {**_PARSERS, **others})
+    found = _candidates(before, last, {**PARSERS, **others})
     return sorted(word for word in found if word.startswith(last))
 
 

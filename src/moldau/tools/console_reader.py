@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,8 @@ _BATCH = 500
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _REFRESH_S = 5.0
 _ANSWER_S = 10.0
+# As long as librdkafka would wait; a topic that is not there is told of only then.
+_LOOKING_S = 0.5
 _CREATES = "allow.auto.create.topics"
 _SHARED_OUT_BY = {"partition.assignment.strategy", "group.protocol", "group.remote.assignor"}
 
@@ -99,7 +102,19 @@ class ConsoleReader:
         from confluent_kafka import TopicPartition
 
         self._topics, self._is_assigned = [topic], True
-        self._consumer.assign([TopicPartition(topic, partition, offset)])
+        place = TopicPartition(topic, partition, offset)
+        if offset < 0:
+            self._look_up(place)
+        self._consumer.assign([place])
+
+    def _look_up(self, place: Any) -> None:
+        """Where the partition begins or ends. librdkafka would ask for the leader of one that it
+        does not know yet, wait for half a second, and ask it then."""
+        from confluent_kafka import OFFSET_BEGINNING, KafkaException
+
+        with suppress(KafkaException):
+            begin, end = self._consumer.get_watermark_offsets(place, _LOOKING_S)
+            place.offset = begin if place.offset == OFFSET_BEGINNING else end
 
     def _subscribe(self, topics: list[str]) -> None:
         self._topics = topics

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from moldau.client.errors import BadSettings
+
+if TYPE_CHECKING:
+    from moldau.tools.client_metrics import ClientMetrics
 
 Headers = Sequence[tuple[str, bytes | None]]
 # Why a record was not delivered, or None; and the message as librdkafka gives it back.
@@ -27,7 +31,11 @@ class JavaProducer:
     """One producer; records may go to several topics."""
 
     def __init__(
-        self, typed: Mapping[str, str], defaults: Mapping[str, str], say: Callable[[str], None]
+        self,
+        typed: Mapping[str, str],
+        defaults: Mapping[str, str],
+        say: Callable[[str], None],
+        metrics: ClientMetrics | None = None,
     ) -> None:
         """Raises BadSettings."""
         from confluent_kafka import KafkaException, Producer
@@ -43,9 +51,11 @@ class JavaProducer:
         self._batch = int(chosen["batch.size"])
         self._servers = chosen["bootstrap.servers"]
         self._known: set[str] = set()
+        self._wants_id = str(config.get("enable.idempotence", "")).lower() == "true"
         self._has_told = False
         try:
-            self.handle = Producer({**config, "error_cb": self._on_error})
+            told = {} if metrics is None else metrics.config
+            self.handle = Producer({**config, **told, "error_cb": self._on_error})
         except KafkaException as error:
             raise BadSettings(error.args[0].str()) from None
 
@@ -141,10 +151,22 @@ class JavaProducer:
                 continue
             if error is None:
                 self._known.add(topic)
+                self._hasten(topic, patience)
                 return None
             if error.code() == KafkaError.TOPIC_EXCEPTION:
                 return f"Invalid topics: [{topic}]"
             time.sleep(min(_PAUSE_S, max(0.0, left)))
+
+    def _hasten(self, topic: str, patience: float) -> None:
+        """librdkafka looks for a broker to have its producer id from when it hears of topics, and
+        else every half second. When it first heard of one, it had just given up its connection to
+        the bootstrap server, and had no other yet."""
+        from confluent_kafka import KafkaException
+
+        if self._wants_id:
+            self._wants_id = False
+            with suppress(KafkaException):
+                self.handle.list_topics(topic, patience)
 
     def flush(self) -> None:
         self.handle.flush()

@@ -107,6 +107,7 @@ class _Test:
         """Raises BadOption, BadSettings, OSError, ValueError."""
         from confluent_kafka import Consumer, KafkaException
 
+        from moldau.tools.client_metrics import ClientMetrics
         from moldau.tools.java_client import librdkafka_config
 
         self._wanted = options.number("messages" if options.has("messages") else "num-records")
@@ -117,9 +118,11 @@ class _Test:
         self._date_format = _strftime(options.value("date-format") or "")
         self._is_detailed = options.has("show-detailed-stats")
         self._topic, self._include = options.value("topic"), options.value("include")
-        self._shows_metrics = options.has("print-metrics")
         config = librdkafka_config(*_properties(options), "consumer", notice_of(TOOL.name))
-        self._client_id = str(config["client.id"])
+        self._metrics = None
+        if options.has("print-metrics"):
+            self._metrics = ClientMetrics("consumer", str(config["client.id"]))
+            config |= self._metrics.config
         self._bytes = self._count = self._joining = 0
         self._assigned: set[tuple[str, int]] = set()
         self._subscribed: list[str] = []
@@ -134,8 +137,10 @@ class _Test:
         start = self._join_start = _now()
         try:
             self._consume(start)
-        finally:
             end = _now()
+            if self._metrics is not None:
+                self._metrics.of_consumer(self._consumer.poll, self._count, self._bytes)
+        finally:
             self._consumer.close()
         if not self._is_detailed:
             fetching = (end - start) - self._joining
@@ -143,8 +148,8 @@ class _Test:
             rates = self._rates(self._bytes, self._count, fetching)
             print(", ".join((self._date(start), self._date(end), *map(str, cells),
                              rates[1], rates[3])))  # fmt: skip
-        if self._shows_metrics:
-            self._print_metrics()
+        if self._metrics is not None:
+            self._metrics.print()
         return 0
 
     def _rates(self, size: int, count: int, elapsed: int) -> tuple[str, str, str, str]:
@@ -233,18 +238,6 @@ class _Test:
     def _date(self, at: int) -> str:
         text = time.strftime(self._date_format, time.localtime(at // 1000))
         return text.replace(_MILLIS, f"{at % 1000:03d}")
-
-    def _print_metrics(self) -> None:
-        """The few of Java's many metrics that are known here too."""
-        tags = f"{{client-id={self._client_id}}}"
-        metrics = {
-            f"consumer-fetch-manager-metrics:bytes-consumed-total:{tags}": float(self._bytes),
-            f"consumer-fetch-manager-metrics:records-consumed-total:{tags}": float(self._count),
-        }
-        width = max(map(len, metrics))
-        print(f"\n{'Metric Name':<{width}}   Value")
-        for name, value in metrics.items():
-            print(f"{name:<{width}} : {value:.3f}")
 
 
 def _properties(options: Parsed) -> tuple[dict[str, str], dict[str, str]]:

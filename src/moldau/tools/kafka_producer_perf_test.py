@@ -332,6 +332,7 @@ class _Test:
     def __init__(
         self, values: Mapping[str, Any], properties: dict[str, str], payload: Callable[[int], bytes]
     ) -> None:
+        from moldau.tools.client_metrics import ClientMetrics
         from moldau.tools.java_producer import JavaProducer
 
         self._topic = values["topic"]
@@ -343,13 +344,16 @@ class _Test:
         self._duration = values["transaction_duration_ms"] or _TRANSACTION_MS
         self._in_transactions = "transactional.id" in properties
         self._stats: list[Stats] = []
-        self._shows_metrics = values["print_metrics"]
-        self._client_id = properties["client.id"]
+        self._metrics = (
+            ClientMetrics("producer", properties["client.id"]) if values["print_metrics"] else None
+        )
         self._failed = 0
         self._say = notice_of(NAME)
         servers = properties.pop("bootstrap.servers", "")
         try:
-            self._producer = JavaProducer(properties, {"bootstrap.servers": servers}, self._say)
+            self._producer = JavaProducer(
+                properties, {"bootstrap.servers": servers}, self._say, self._metrics
+            )
         except BadSettings as error:
             raise Stop(f"{NAME}: {error}") from None
 
@@ -366,23 +370,10 @@ class _Test:
         self._producer.flush()
         for stats in self._stats:
             stats.print_total()
-        if self._shows_metrics:
-            self._print_metrics()
+        if self._metrics is not None:
+            self._metrics.of_producer(self._producer.handle.poll, self._failed)
+            self._metrics.print()
         return 0
-
-    def _print_metrics(self) -> None:
-        """The few of Java's many metrics that are known here too."""
-        total = self._stats[0]
-        tags = f"{{client-id={self._client_id}}}"
-        metrics = {
-            f"producer-metrics:record-error-total:{tags}": float(self._failed),
-            f"producer-metrics:record-send-total:{tags}": float(total.count),
-            f"producer-topic-metrics:byte-total:{tags}": float(total.size),
-        }
-        width = max(map(len, metrics))
-        print(f"\n{'Metric Name':<{width}}   Value")
-        for name, value in metrics.items():
-            print(f"{name:<{width}} : {value:.3f}")
 
     def _send_all(self) -> None:
         if self._warmup:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from moldau.client.feature_levels import LATEST, MINIMUM
 from moldau.tools.argparse4j import (
@@ -172,7 +172,7 @@ def main(argv: list[str]) -> int:
     given = {name.replace("_", "-"): _text(value) for name, value in values.items() if value}
     command = given["command"]
     if command in ("version-mapping", "feature-dependencies"):
-        return _about_features(command, given)
+        return _about_features(values)
     if command == "random-uuid":
         return _random_uuid()
     return _info(given) if command == "info" else _format(given)
@@ -183,14 +183,14 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _about_features(command: str, given: Mapping[str, str]) -> int:
+def _about_features(values: Mapping[str, Any]) -> int:
     from moldau.tools.feature_words import Refusal, print_dependencies, print_mapping
 
     try:
-        if command == "version-mapping":
-            print_mapping(given.get("release-version"))
+        if values["command"] == "version-mapping":
+            print_mapping(values["release_version"])
         else:
-            print_dependencies(given["feature"].split(","))
+            print_dependencies(values["feature"])
     except Refusal as error:
         raise Stop(str(error), f"kafka-storage: {error.advice}") from None
     return 0

@@ -9,14 +9,17 @@ import pytest
 import moldau
 from tests.tools.mirror.stage import Cluster
 
+# Records of years ago are there for as long as a test wants them, whatever its topics say.
+CONFIG = {"log.initial.task.delay.ms": 86_400_000}
+
 
 @pytest.fixture(scope="package")
 def source() -> Iterator[Cluster]:
-    with moldau.Broker() as broker:
+    with moldau.Broker(config=CONFIG) as broker:
         yield Cluster(broker.bootstrap_servers)
 
 
 @pytest.fixture(scope="package")
 def target() -> Iterator[Cluster]:
-    with moldau.Broker() as broker:
+    with moldau.Broker(config=CONFIG) as broker:
         yield Cluster(broker.bootstrap_servers)

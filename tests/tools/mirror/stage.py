@@ -28,6 +28,14 @@ from confluent_kafka.admin import (
 
 WAIT_S = 120
 MIRROR = [sys.executable, "-m", "moldau", "mirror", "--plain"]
+# Writes its journal anew when it starts, and again and again.
+TRIMMING_MIRROR = [
+    sys.executable,
+    "-c",
+    "from moldau.tools.mirror import trim; from moldau.__main__ import main; trim.WEIGHT = 0; "
+    "raise SystemExit(main())",
+    *MIRROR[3:],
+]
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -176,16 +184,17 @@ def unique(name: str = "t") -> str:
     return f"{name}-{uuid.uuid4().hex[:8]}"
 
 
-def mirror_command(source: Cluster, target: Cluster, *words: str) -> list[str]:
-    return [*MIRROR, "--from", source.servers, "--to", target.servers, *words]
+def mirror_command(
+    source: Cluster, target: Cluster, *words: str, program: Sequence[str] = MIRROR
+) -> list[str]:
+    return [*program, "--from", source.servers, "--to", target.servers, *words]
 
 
 def mirror(
-    source: Cluster, target: Cluster, *words: str, code: int = 0
+    source: Cluster, target: Cluster, *words: str, code: int = 0, program: Sequence[str] = MIRROR
 ) -> subprocess.CompletedProcess[str]:
-    run = subprocess.run(
-        mirror_command(source, target, *words), capture_output=True, text=True, timeout=300
-    )
+    command = mirror_command(source, target, *words, program=program)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == code, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
     return run

@@ -1,9 +1,13 @@
-"""The journal is replayed to what it was, also when the target's cleaner has been at it."""
+"""The journal is replayed to what it was, also when the target's cleaner has been at it, and when
+all was written anew and what was before that is gone."""
 
 from __future__ import annotations
 
 import random
 
+import pytest
+
+from moldau.tools.mirror import journal as journals
 from moldau.tools.mirror.journal import Journal, Line, Owner, TopicState
 from moldau.tools.mirror.lane import Lane
 from moldau.tools.mirror.window import Progress, Window
@@ -11,24 +15,28 @@ from moldau.tools.mirror.window import Progress, Window
 PLACE = ("id", 0)
 
 
-def compacted(lines: list[Line], dice: random.Random) -> list[Line]:
+Numbered = list[tuple[int, Line]]
+
+
+def compacted(lines: Numbered, dice: random.Random) -> Numbered:
     """The last line of each key, and some of the others."""
-    last = {line.key: index for index, line in enumerate(lines)}
+    last = {line.key: offset for offset, line in lines}
     return [
-        line for index, line in enumerate(lines) if last[line.key] == index or dice.random() < 0.3
+        (offset, line) for offset, line in lines if last[line.key] == offset or dice.random() < 0.3
     ]
 
 
-def replayed(lines: list[Line], name: str = "m") -> Journal:
+def replayed(lines: Numbered, name: str = "m") -> Journal:
     journal = Journal(name)
-    for line in lines:
-        journal.replay(line)
+    for offset, line in lines:
+        journal.replay(line, offset)
     journal.replayed()
     return journal
 
 
-def written(seed: int) -> tuple[list[Line], Journal]:
-    """A life of windows that land, are lost by the target, and are announced only."""
+def written(seed: int) -> tuple[Numbered, Journal]:
+    """A life of windows that land, are lost by the target, and are announced only; now and then all
+    is written anew, or what was done of that before a kill."""
     dice = random.Random(seed)
     journal = Journal("m")
     progress = journal.progress[PLACE] = Progress(5)
@@ -54,23 +62,33 @@ def written(seed: int) -> tuple[list[Line], Journal]:
                 lines += [journal.cut(*PLACE, lane.cut_at), journal.head(*PLACE)]
                 lane.cut_at = None
                 source = max(0, progress.map.next_source)
-    return lines, journal
+        if dice.random() < 0.2:
+            anew = [*journal.snapshot(), journal.kept(len(lines))]
+            lines += anew[: dice.choice([len(anew), dice.randrange(len(anew))])]
+    return list(enumerate(lines)), journal
 
 
 def pairs(progress: Progress) -> list[int]:
     return [progress.map.source_of(target) for target in range(5, progress.end)]
 
 
-def test_progress_comes_back_from_what_is_left_of_it() -> None:
-    for seed in range(200):
+def test_progress_comes_back_from_what_is_left_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "_BREAKS_PER_LINE", 2)
+    shortened = 0
+    for seed in range(300):
         lines, journal = written(seed)
-        for left in (lines, compacted(lines, random.Random(seed))):
+        needed = replayed(lines).needed_from
+        shortened += needed > 0
+        short = [(offset, line) for offset, line in lines if offset >= needed]
+        dice = random.Random(seed)
+        for left in (lines, compacted(lines, dice), short, compacted(short, dice)):
             back = replayed(left).progress[PLACE]
             assert (back.end, back.pending) == (
                 journal.progress[PLACE].end,
                 journal.progress[PLACE].pending,
             )
             assert pairs(back) == pairs(journal.progress[PLACE])
+    assert shortened > 100
 
 
 def test_everything_else_comes_back_and_mirrors_do_not_mix() -> None:
@@ -82,20 +100,53 @@ def test_everything_else_comes_back_and_mirrors_do_not_mix() -> None:
         other.birth("c", 13),
         mine.birth("b", 12),
         mine.owned(owner),
-        other.claim("id"),
         mine.claim("id"),
+        other.claim("id"),
         mine.topic("t", state),
         other.topic("u", state),
         mine.group("g", {("t", 0): [4, 5]}),
     ]
-    back = replayed(lines)
+    check(replayed(list(enumerate(lines))))
+    anew = [*replayed(list(enumerate(lines))).snapshot(), mine.owned(owner)]
+    rest = [line for line in lines if line.key.startswith(b'["n"')]
+    # Behind what another mirror said later, and behind its own, which were before.
+    check(replayed(list(enumerate([*rest, *anew], start=100))))
+    check(replayed(list(enumerate([*lines, *anew]))))
+
+
+def check(back: Journal) -> None:
+    owner = Owner("token", 3, "here", 42, 7, "now", False)
     assert back.producer_id == 11
     assert back.owner == owner
-    assert back.topics == {"t": state}
+    assert back.topics == {"t": TopicState("s", "id", {"retention.ms": None}, True)}
     assert back.groups == {"g": {("t", 0): [4, 5]}}
-    assert back.claims == {"id": "n"}
+    assert back.claims == {"id": "m"}
+
+
+def test_nothing_that_another_mirror_needs_may_go() -> None:
+    mine, other = Journal("m"), Journal("n")
+    lines = [mine.birth("a", 1), other.birth("b", 2), other.claim("id")]
+    assert replayed(list(enumerate(lines))).needed_from == 0
+    lines += [*replayed(list(enumerate(lines))).snapshot(), mine.kept(3)]
+    assert replayed(list(enumerate(lines))).needed_from == 1
+    lines += [*replayed(list(enumerate(lines)), "n").snapshot(), other.kept(5)]
+    assert replayed(list(enumerate(lines))).needed_from == 3
+    left = replayed(list(enumerate(lines))[3:])
+    assert (left.producer_id, left.claims) == (1, {"id": "n"})
 
 
 def test_what_others_wrote_into_the_topic_is_passed_over() -> None:
-    odd = [b"", b"null", b"[]", b'["m"]', b'["m","head"]', b'["m","owner"]', b"\xff", b'{"a":1}']
-    assert replayed([Line(key, value) for key in odd for value in odd]) == Journal("m")
+    odd = [
+        b"",
+        b"null",
+        b"[]",
+        b'["m"]',
+        b'["m","head"]',
+        b'["m","owner"]',
+        b"\xff",
+        b'{"a":1}',
+        b'["m","kept"]',
+        b'["m","birth","a"]',
+    ]
+    lines = [Line(key, value) for key in odd for value in odd]
+    assert replayed(list(enumerate(lines))) == Journal("m")

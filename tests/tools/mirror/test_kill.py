@@ -17,8 +17,10 @@ from moldau import Broker
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
 from moldau.client.offsets import LATEST, list_offsets
+from moldau.tools.mirror.journal import TOPIC as JOURNAL
 from tests.tools.mirror.proxy import Proxy, proxy
 from tests.tools.mirror.stage import (
+    TRIMMING_MIRROR,
     Cluster,
     assert_same,
     mirror,
@@ -46,7 +48,8 @@ class Rounds:
     of time, and what they have copied is looked at while they are stopped."""
 
     def __init__(self, source: Cluster, target: Cluster, topic: str) -> None:
-        self.command = mirror_command(source, target, "--topics", topic)
+        words = ("--topics", topic)
+        self.command = mirror_command(source, target, *words, program=TRIMMING_MIRROR)
         self.places = [(topic, partition) for partition in range(PARTITIONS)]
         self.target = target
         self.dice = random.Random(topic)
@@ -88,7 +91,10 @@ def test_killed_again_and_again(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), PARTITIONS)
     fill(source, topic)
     Rounds(source, target, topic).run()
-    mirror(source, target, "--topics", topic)
+    begin, end = target.bounds(JOURNAL)
+    mirror(source, target, "--topics", topic, program=TRIMMING_MIRROR)
+    assert target.bounds(JOURNAL)[0] >= end > begin
+    assert "0 records in this run" in mirror(source, target, "--topics", topic).stdout
     assert assert_same(source, target, topic, PARTITIONS) == PARTITIONS * PER_PARTITION
 
 

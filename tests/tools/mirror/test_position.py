@@ -1,6 +1,7 @@
 """The position of a mirror, against everything that can happen to it: killed and started again at
 any moment, asleep while another takes over, batches that arrive late, a source that is compacted
-meanwhile. Thousands of such lives, drawn from seeds; each must end with every record there once.
+meanwhile, a journal that is written anew and shortened. Thousands of such lives, drawn from seeds;
+each must end with every record there once.
 
 The target here is what the proof needs of a broker: sequence numbers are checked, and the journal
 refuses older epochs.
@@ -80,16 +81,24 @@ class Log:
 
 @dataclass
 class Target:
+    """`lines` with their offsets in the journal, of which the first may be gone."""
+
     log: Log = field(default_factory=Log)
-    lines: list[Line] = field(default_factory=list)
+    lines: dict[int, Line] = field(default_factory=dict)
+    end: int = 0
     epoch: int = 0
 
     def write(self, epoch: int, lines: list[Line]) -> bool:
         if epoch < self.epoch:
             return False
         self.epoch = epoch
-        self.lines += lines
+        for line in lines:
+            self.lines[self.end] = line
+            self.end += 1
         return True
+
+    def delete(self, before: int) -> None:
+        self.lines = {offset: line for offset, line in self.lines.items() if offset >= before}
 
 
 class Mirror:
@@ -100,8 +109,8 @@ class Mirror:
         self.epoch = target.epoch + 1
         target.write(self.epoch, [])
         self.journal = Journal("m")
-        for line in target.lines:
-            self.journal.replay(line)
+        for offset, line in target.lines.items():
+            self.journal.replay(line, offset)
         self.journal.replayed()
         progress = self.journal.progress.setdefault((ID, 0), Progress(0))
         self.lane = Lane(("t", 0), ID, progress, 0)
@@ -111,12 +120,19 @@ class Mirror:
         self.announced = False
         self.under_way: list[bytes] = []  # sent, and not yet at the target
         self.answer: Appended | None = None
+        self.anew: list[Line] = []  # of a snapshot, still to be written
+        self.kept = -1  # what is before may be deleted
 
     def step(self) -> None:
         """One step that a kill could come behind."""
         lane = self.lane
         assert lane.trouble is None, lane.trouble
-        if self.answer is not None:
+        if self.anew:
+            self.alive = self.target.write(self.epoch, [self.anew.pop(0)])
+        elif self.kept >= 0:
+            self.target.delete(self.kept)
+            self.kept = -1
+        elif self.answer is not None:
             self.take(self.answer)
         elif lane.window is None:
             if lane.wants:
@@ -135,6 +151,12 @@ class Mirror:
             lines.append(self.journal.breaks(ID, 0, self.lane.unwritten))
             self.lane.unwritten = []
         return [*lines, self.journal.head(ID, 0)]
+
+    def trim(self) -> None:
+        if not self.anew and self.kept < 0:
+            self.alive = self.target.write(self.epoch, self.lines())
+            self.kept = self.target.end
+            self.anew = [*self.journal.snapshot(), self.journal.kept(self.kept)]
 
     def arrive(self) -> None:
         """What is under way reaches the target, perhaps long after this process."""
@@ -165,8 +187,8 @@ class Life:
 
     def act(self) -> None:
         what = self.dice.choices(
-            ["produce", "clean", "step", "arrive", "kill", "start", "late"],
-            [3, self.cleans, 30, 12, 3, 2, 2],
+            ["produce", "clean", "step", "arrive", "kill", "start", "late", "trim"],
+            [3, self.cleans, 30, 12, 3, 2, 2, 3],
         )[0]
         if what == "produce":
             self.source.produce(self.dice.randrange(1, 6), self.dice.choice([0, 0, 1, 3]))
@@ -180,7 +202,7 @@ class Life:
             self.dice.choice(self.dead).arrive()
         elif self.mirrors:
             mirror = self.dice.choice(self.mirrors)
-            (mirror.arrive if what == "arrive" else mirror.step)()
+            {"arrive": mirror.arrive, "trim": mirror.trim}.get(what, mirror.step)()
         self.mirrors = [mirror for mirror in self.mirrors if mirror.alive]
 
     def end(self) -> Mirror:

@@ -7,7 +7,9 @@ import argparse
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "moldau folder", description="Looks at a data folder; nothing is changed there."
+        "moldau folder",
+        description="Looks at a data folder; nothing is changed there.",
+        allow_abbrev=False,
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser(

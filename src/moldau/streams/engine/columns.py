@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import floordiv, sub
 from typing import Any
 
 from moldau.streams.errors import BadRecord
@@ -12,6 +14,7 @@ from moldau.streams.formats.basic import Format
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -62_000_000_000_000, 221_845_392_000_000  # of the years 5 and 9000
+_MS = timedelta(milliseconds=1)
 _MOST_KEYS = 100_000
 
 
@@ -27,15 +30,13 @@ def in_calendar(times: Sequence[int]) -> Sequence[int]:
 def event_times(read: Getter, values: Sequence[Any]) -> list[int]:
     """In ms since 1970, rounded down: what is finer must not put a record into the next window.
     Naive times are UTC. Raises BadRecord."""
-    times: list[int] = []
-    add = times.append
+    found = list(map(read, values))
     try:
-        for value in values:
-            since = read(value) - _EPOCH
-            add((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
-    except (TypeError, AttributeError):  # not all of them are times with a zone
-        return [_event_time(read(value)) for value in values]
-    return times
+        return list(map(floordiv, map(sub, found, repeat(_EPOCH)), repeat(_MS)))
+    except TypeError:  # not all of them are times with a zone
+        if set(map(type, found)) == {int}:
+            return found
+        return list(map(_event_time, found))
 
 
 def _event_time(value: Any) -> int:
@@ -43,7 +44,7 @@ def _event_time(value: Any) -> int:
         if value.tzinfo is None:
             value = value.replace(tzinfo=UTC)
         since: timedelta = value - _EPOCH
-        return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+        return since // _MS
     if isinstance(value, int) and not isinstance(value, bool):
         number: int = value
         return number

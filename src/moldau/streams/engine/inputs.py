@@ -85,7 +85,7 @@ class SourceInput:
             values, times = self._with_deletions(records)
             return keys, values, in_calendar(times)
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
-        times = records.timestamps if read is None else event_times(read, values)
+        times = list(records.timestamps) if read is None else event_times(read, values)
         return keys, values, in_calendar(times)
 
     def _with_deletions(self, records: Records) -> tuple[list[Any], Sequence[int]]:
@@ -93,7 +93,7 @@ class SourceInput:
         values = [None if data is None else self._decode(data) for data in records.values]
         read = self._topic.event_time
         if read is None:
-            return values, records.timestamps
+            return values, list(records.timestamps)
         there = iter(event_times(read, [value for value in values if value is not None]))
         columns = zip(values, records.timestamps, strict=True)
         return values, [time if value is None else next(there) for value, time in columns]

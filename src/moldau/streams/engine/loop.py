@@ -1,5 +1,6 @@
 """Compiles the loop of a windowed aggregate: what is declared becomes one function over columns,
-without a call for a count, a minimum or the reading of a field.
+without a call for a count, a minimum or the reading of a field. Where many records of a batch are
+of one key and window, another one takes them in together: then a sum is one call for all of them.
 
 Its text is made of our own words and numbers only: what people name comes in as objects.
 """
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import reduce
+from itertools import chain
 from typing import Any, get_type_hints
 
 from moldau.streams import fields
@@ -35,6 +38,8 @@ Update = Callable[
     list[int],
 ]
 
+Together = Callable[[Groups, Changed, int, int, Mapping[Any, Sequence[Any]]], None]
+
 _LOOP = """
 def update(
     groups, changed, checkpoint, partition, keys, starts, floors, values, times, offsets
@@ -60,6 +65,57 @@ def update(
 """
 
 
+_TOGETHER = """
+def together(groups, changed, checkpoint, start, parts):
+    group = groups.get(start)
+    if group is None:
+        group = groups[start] = {{}}
+    for key, values in parts.items():
+        states = group.get(key)
+        if states is None:
+            states = group[key] = [{initial}, -1]
+        n = len(values)
+        {body}
+        if states[{last}] != checkpoint:
+            states[{last}] = checkpoint
+            changed.append((start, key, states))
+"""
+
+
+def compiled_together(aggregates: Mapping[str, Aggregate], type_: Any) -> Together | None:
+    """`together(groups, changed, checkpoint, start, parts)` takes in what is of one window and not
+    late: values by their key. None where an aggregate asks for the places of records."""
+    if any(one.has_place for one in aggregates.values()):
+        return None
+    names: dict[str, Any] = {"chain": chain, "least": min, "most": max, "total": sum}
+    names |= {"reduce": reduce, "add_exactly": add_exactly}
+    body = []
+    for number, aggregate in enumerate(aggregates.values()):
+        names[f"init{number}"], names[f"add{number}"] = aggregate.init, aggregate.add
+        many = aggregate.many or f"reduce(add{number}, xs, s)"
+        if _is_exact(aggregate, type_):
+            many = "total(xs, s)"
+        if aggregate.field is not None:
+            names[f"get{number}"] = taker(aggregate, type_)
+            body.append(f"xs = map(get{number}, values)")
+        body += [f"s = states[{number}]", f"states[{number}] = {many}"]
+    text = _TOGETHER.format(
+        initial=_initial(aggregates), last=len(aggregates), body="\n        ".join(body)
+    )
+    exec(compile(text, f"<loop of {', '.join(aggregates)}>", "exec"), names)
+    together: Together = names["together"]
+    return together
+
+
+def _initial(aggregates: Mapping[str, Aggregate]) -> str:
+    return ", ".join(f"init{number}()" for number in range(len(aggregates)))
+
+
+def _is_exact(aggregate: Aggregate, type_: Any) -> bool:
+    """Is it a sum of what is exact as it is?"""
+    return aggregate.add is add_exactly and _declared(type_, aggregate.field) in (int, Decimal)
+
+
 def compiled(aggregates: Mapping[str, Aggregate], type_: Any, window: Aligned) -> Update:
     """`update(groups, changed, checkpoint, partition, keys, starts, floors, values, times,
     offsets)` takes a batch in, and returns which of its records were late."""
@@ -78,7 +134,7 @@ def compiled(aggregates: Mapping[str, Aggregate], type_: Any, window: Aligned) -
         columns=", ".join(["range(len(keys))", *(f"{column}s" for column in columns)]),
         end="end_of(start)" if isinstance(window, Calendar) else f"start + {window.size}",
         index="number",
-        initial=", ".join(f"init{number}()" for number in range(len(aggregates))),
+        initial=_initial(aggregates),
         last=len(aggregates),
         body="\n        ".join(body),
     )
@@ -103,8 +159,8 @@ def _lines(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any])
     if step is None:
         taken = "None" if aggregate.field is None else "x"
         return [*lines, f"states[{number}] = add{number}(states[{number}], {taken})"]
-    if aggregate.add is add_exactly and _declared(type_, aggregate.field) in (int, Decimal):
-        step = "s + x"  # these are exact as they are
+    if _is_exact(aggregate, type_):
+        step = "s + x"
     return [*lines, f"s = states[{number}]", f"states[{number}] = {step}"]
 
 

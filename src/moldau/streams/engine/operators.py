@@ -172,12 +172,10 @@ class Repartitioning(Step):
         self.topic = topic
         self._partitions = partitions
         self._frames = frames
-        self._key = key.encode
         self._outputs = outputs
-        self._places: dict[Any, int] = {}
+        self._places = Places(PLACES[partitioner], key, partitions)
         self._announced: dict[Origin, tuple[int, bool]] = {}
         self._keeps_no_key = keeps_no_key
-        self._place_of = PLACES[partitioner]
         self.origin: Origin | None = None
         self.sent = 0  # of the task's own records
 
@@ -188,11 +186,11 @@ class Repartitioning(Step):
         if not offsets:
             offsets = range(self.sent, self.sent + len(batch))
             self.sent += len(batch)
-        places = list(map(self._place, batch.keys))
-        for place in sorted(set(places) - {-1}):
-            chosen = [one == place for one in places]
-            part = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets).where(chosen)
-            self._send(place, origin, origin.watermark, part)
+        self._places[None] = origin.partition % self._partitions if self._keeps_no_key else NOWHERE
+        batch = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets)
+        for place, part in batch.split(list(map(self._places.__getitem__, batch.keys))):
+            if place != NOWHERE:
+                self._send(place, origin, origin.watermark, part)
 
     def announce(self, origin: Origin) -> None:
         """Tells every partition how far the origin is, if it is farther than was said."""
@@ -216,16 +214,24 @@ class Repartitioning(Step):
         )
         self._outputs.append(Output(self.topic, place, None, self._frames.encode(frame), None))
 
-    def _place(self, key: Any) -> int:
-        if key is None:
-            assert self.origin is not None
-            return self.origin.partition % self._partitions if self._keeps_no_key else -1
-        place = self._places.get(key)
-        if place is None:
-            if len(self._places) > _MOST_PLACES:
-                self._places.clear()
-            place = self._places[key] = self._place_of(self._key(key), self._partitions)
-        return place
 
-
+NOWHERE = -1
 _MOST_PLACES = 100_000
+
+
+class Places(dict[Any, int]):
+    """Where keys lie, by key: most come again and again."""
+
+    def __init__(self, place_of: Callable[[bytes, int], int], key: Format, partitions: int) -> None:
+        super().__init__()
+        self._place_of = place_of
+        self._encode = key.encode
+        self._partitions = partitions
+
+    def __missing__(self, key: Any) -> int:
+        if len(self) > _MOST_PLACES:
+            none = self[None]
+            self.clear()
+            self[None] = none
+        place = self[key] = self._place_of(self._encode(key), self._partitions)
+        return place

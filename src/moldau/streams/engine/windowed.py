@@ -5,18 +5,24 @@ The loop over the records is compiled from the aggregates (`loop.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.clock import highest
 from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.loop import Changed, Groups, compiled
+from moldau.streams.engine.loop import Changed, Groups, compiled, compiled_together
 from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Results, in_order
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.updates import Updates
 from moldau.streams.program import Aggregated
 from moldau.streams.windows import Aligned, Hopping
+
+MANY = 4  # records of a key and window in a batch: from so many on they are taken in together
+
+_Parts = Mapping[int, Mapping[Any, list[Any]]]
 
 
 class WindowedAggregates(CountsLate):
@@ -32,6 +38,7 @@ class WindowedAggregates(CountsLate):
         self._changed: Changed = []
         self._watermark = table.watermark
         self._update = compiled(node.aggregates, type_, self._window)
+        self._together = compiled_together(node.aggregates, type_)
         self.updates = Updates()
         table.saver = self._save
         for (start, key), states in table.load():
@@ -40,7 +47,9 @@ class WindowedAggregates(CountsLate):
     def process(self, batch: Batch) -> None:
         window = self._window
         if not isinstance(window, Hopping):
-            self._too_late(batch, self._add(batch, window.starts(batch.times)))
+            first, last = window.starts((min(batch.times), max(batch.times)))
+            starts = [first] * len(batch) if first == last else window.starts(batch.times)
+            self._too_late(batch, self._add(batch, starts))
             return
         spread = [list(window.starts_of(time)) for time in batch.times]
         for turn in range(max(map(len, spread))):
@@ -55,7 +64,24 @@ class WindowedAggregates(CountsLate):
         changed, number = self._changed, self._table.checkpoint
         if self.updates.are_wanted:
             changed, number = [], self.updates.number()
-        late = self._update(
+        late: Sequence[int] = ()
+        parts = self._parts(batch, starts)
+        if parts is None:
+            late = self._one_by_one(batch, starts, changed, number)
+        else:
+            assert self._together is not None
+            for start, by_key in parts.items():
+                self._together(self._open, changed, number, start, by_key)
+        if self.updates.are_wanted:
+            self._changed += changed
+            self.updates.changed((start, key) for start, key, _ in changed)
+            self._tell(self.updates.due())
+        return set(late)
+
+    def _one_by_one(
+        self, batch: Batch, starts: list[int], changed: Changed, number: int
+    ) -> list[int]:
+        return self._update(
             self._open,
             changed,
             number,
@@ -67,11 +93,29 @@ class WindowedAggregates(CountsLate):
             batch.times,
             batch.offsets or range(len(batch)),
         )
-        if self.updates.are_wanted:
-            self._changed += changed
-            self.updates.changed((start, key) for start, key, _ in changed)
-            self._tell(self.updates.due())
-        return set(late)
+
+    def _parts(self, batch: Batch, starts: list[int]) -> _Parts | None:
+        """The values by window and key, if that is worth it and none of them is late."""
+        keys, windows = set(batch.keys), set(starts)
+        if (
+            self._together is None
+            or len(keys) * len(windows) * MANY > len(batch)
+            or self._window.end(min(windows)) <= highest(batch.floors)
+        ):
+            return None
+        parts: defaultdict[int, defaultdict[Any, list[Any]]]
+        parts = defaultdict(lambda: defaultdict(list))
+        if len(windows) == 1:
+            of_window = parts[starts[0]]
+            for key, value in zip(batch.keys, batch.values, strict=True):
+                of_window[key].append(value)
+        else:
+            for start, key, value in zip(starts, batch.keys, batch.values, strict=True):
+                parts[start][key].append(value)
+        if None in keys:
+            for by_key in parts.values():
+                by_key.pop(None, None)
+        return {start: by_key for start, by_key in parts.items() if by_key}
 
     def _tell(self, due: list[tuple[Operator, list[tuple[int, Any]]]]) -> None:
         """How windows that are open are now."""

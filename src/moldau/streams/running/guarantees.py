@@ -68,6 +68,7 @@ class AtLeastOnce:
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
+                "delivery.report.only.error": True,
                 "queue.buffering.max.messages": 1_000_000,
                 "error_cb": _pass,
                 **settings,
@@ -82,15 +83,9 @@ class AtLeastOnce:
         for topic, partition, key, value, timestamp, headers in outputs:
             while True:
                 try:
-                    produce(
-                        topic,
-                        value,
-                        key,
-                        -1 if partition is None else partition,
-                        on_delivery=failed,
-                        timestamp=timestamp or 0,  # 0: now
-                        headers=headers,
-                    )
+                    place = -1 if partition is None else partition
+                    # Timestamp 0: now. By position: names cost as much as the rest of the call.
+                    produce(topic, value, key, place, failed, None, timestamp or 0, headers)
                     break
                 except BufferError:
                     _served(self._producer.poll, 0.05)

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from moldau.streams.app import App
-from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
@@ -29,14 +27,12 @@ from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.internal_topics import prepare
+from moldau.streams.running.polled import Place, by_place, records, without_ends
 from moldau.streams.topology import Stage, topology
 
 BATCH = 5000
 POLL_S = 0.1
 TICK_MS = 200
-_EOF = KafkaError._PARTITION_EOF
-
-Place = tuple[str, int]
 
 
 def _now_ms() -> int:
@@ -124,7 +120,7 @@ class Worker:
         if self._finishing:
             self._begin_to_end()
         self._globals.follow()
-        for place, part in _by_place(messages).items():
+        for place, part in by_place(messages).items():
             self._feed(place, part)
         self._tick()
         self._hosting.work(self._consumer, self._by_place)
@@ -146,17 +142,13 @@ class Worker:
         task = self._by_place.get(place)
         if task is None:
             return  # revoked meanwhile
-        records = [message for message in messages if message.error() is None]
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() != _EOF:
-                raise KafkaException(error)
-        if records:
+        messages, end = without_ends(messages)
+        if messages:
             self._at_end.discard(place)
-            task.feed(place[0], _records(records), _now_ms())
-        if messages[-1].error() is not None:
+            task.feed(place[0], records(messages), _now_ms())
+        if end is not None:
             self._at_end.add(place)
-            task.passed(place[0], messages[-1].offset() or 0)  # control records too
+            task.passed(place[0], end)  # control records too
         if self._app.until == "end" and place in self._at_end:
             self._end(place)
 
@@ -280,42 +272,6 @@ class Worker:
 
 def _wait(ms: int) -> None:
     time.sleep(ms / 1000)
-
-
-def _by_place(messages: list[Message]) -> dict[Place, list[Message]]:
-    parts: dict[Place, list[Message]] = {}
-    last: Any = None
-    for message in messages:
-        place = (message.topic(), message.partition())
-        if place != last:
-            part = parts.setdefault(place, [])
-            last = place
-        part.append(message)
-    return parts
-
-
-def _records(messages: list[Message]) -> Records:
-    return Records(
-        [message.offset() for message in messages],
-        [message.timestamp()[1] for message in messages],
-        [message.key() for message in messages],
-        [message.value() for message in messages],
-        _Headers(messages),
-    )
-
-
-class _Headers(Sequence[Any]):
-    """They are read where somebody asks, which is seldom."""
-
-    def __init__(self, messages: list[Message]) -> None:
-        self._messages = messages
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __getitem__(self, at: Any) -> Any:
-        found = self._messages[at]
-        return _Headers(found) if isinstance(at, slice) else found.headers()
 
 
 def run(app: App, *, slot: int = 0) -> None:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from moldau.client.admin import Admin
 from moldau.client.batches import (
+    Fetched,
     FetchLimits,
     new_producer_id,
     receive_fetch,
@@ -29,7 +30,7 @@ from moldau.client.batches import (
 from moldau.client.connection import Connection
 from moldau.client.errors import KafkaError, Refused
 from moldau.client.leaders import TopicPartition
-from moldau.client.offsets import READ_UNCOMMITTED
+from moldau.client.offsets import EARLIEST, READ_UNCOMMITTED, list_offsets
 from moldau.client.topics import create_topic, describe_topics
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.records import BatchHeader, Record, batches, build, iterate
@@ -48,7 +49,15 @@ _NOT_YET = {
     ErrorCode.NOT_ENOUGH_REPLICAS,
     ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
 }
-_PLACE: TopicPartition = (TOPIC, 0)
+PLACE: TopicPartition = (TOPIC, 0)
+# Nothing goes by its age or size. Compaction does what `trim` leaves, where the target has it; a
+# topic that is only compacted would not let records be deleted. Files go when they are full.
+CONFIGS = {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "segment.bytes": str(4 << 20),
+}
 _GZIP = 1
 _COMPRESSED_FROM = 2_000
 _BATCH_BYTES = 500_000
@@ -82,8 +91,7 @@ class Notebook:
                 TOPIC,
                 1,
                 replication_factor,
-                # Only what is in a segment that is full is compacted, and all is read at a start.
-                configs={"cleanup.policy": "compact", "segment.bytes": str(16 << 20)},
+                configs=CONFIGS,
             )
         except Refused as error:
             if error.code is not ErrorCode.TOPIC_ALREADY_EXISTS:
@@ -194,30 +202,36 @@ class Notebook:
 
     # --- writing
 
-    def write(self, lines: Sequence[Line]) -> None:
-        """Appends the lines; they are at all replicas when this returns. Raises Fenced.
+    def write(self, lines: Sequence[Line]) -> int:
+        """Appends the lines; they are at all replicas when this returns. The offset of the first.
+        Raises Fenced.
 
         One batch at most times, and so all or nothing; one that would be too large is cut between
         lines.
         """
+        first = -1
         for part in _parts(lines):
             try:
-                self._append(part, self.journal.producer_id, self._incarnation, self._sequence)
+                at = self._append(part, self.journal.producer_id, self._incarnation, self._sequence)
             except Refused as error:
                 if error.code is ErrorCode.INVALID_PRODUCER_EPOCH:
                     raise self._fenced() from None
                 raise
+            first = at if first < 0 else first
             self._sequence += len(part)
             self._written_at = self._clock()
+            self.journal.weight += sum(line.size for line in part)
+        return first
 
     def beat(self) -> None:
         """To be called often: says that we are at work, when it is time to."""
         if self._clock() - self._written_at >= BEAT_S:
             self.write([self.journal.owned(self._owner)])
 
-    def still_ours(self) -> None:
-        """Raises Fenced when another has taken over by now."""
-        self.write([self.journal.owned(self._owner)])
+    def still_ours(self) -> int:
+        """Says that we are at work; the offset of that. Raises Fenced when another has taken over
+        by now."""
+        return self.write([self.journal.owned(self._owner)])
 
     def make_sure(self) -> None:
         """To be called before data are sent: a process that slept since its announcement was
@@ -234,7 +248,7 @@ class Notebook:
         """Goes on while the machine sleeps, where there is such a clock."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
-    def _append(self, lines: Iterable[Line], producer_id: int, epoch: int, sequence: int) -> None:
+    def _append(self, lines: Iterable[Line], producer_id: int, epoch: int, sequence: int) -> int:
         now = time.time_ns() // 1_000_000
         records = [Record(0, now, key, value) for key, value in lines]
         large = sum(len(r.key or b"") + len(r.value or b"") for r in records) > _COMPRESSED_FROM
@@ -246,18 +260,20 @@ class Notebook:
             base_sequence=sequence,
         )
 
-        def attempt(connection: Connection) -> None:
-            sent = send_produce(connection, {_PLACE: batch}, self._ids)
-            answer = receive_produce(connection, sent, self._ids)[_PLACE]
+        def attempt(connection: Connection) -> int:
+            sent = send_produce(connection, {PLACE: batch}, self._ids)
+            answer = receive_produce(connection, sent, self._ids)[PLACE]
             _check(answer.error_code, answer.message)
+            return answer.base_offset
 
-        self._ask_leader(attempt)
+        return self._ask_leader(attempt)
 
     # --- reading
 
     def catch_up(self) -> None:
         """Reads what others have written since."""
         self._read()
+        self.journal.pass_over()
 
     def _read(self) -> list[BatchHeader]:
         """Replays all up to the end as it is now; the headers of what was read."""
@@ -279,20 +295,27 @@ class Notebook:
     def _replay(self, records: Iterator[Record]) -> None:
         for record in records:
             if record.offset >= self._read_to and record.key is not None:
-                self.journal.replay(Line(record.key, record.value or b"null"))
+                self.journal.replay(Line(record.key, record.value or b"null"), record.offset)
 
     def _fetch(self) -> tuple[int, list[tuple[BatchHeader, Iterator[Record]]]]:
         limits = FetchLimits(4 << 20, 4 << 20, 0, READ_UNCOMMITTED)
 
-        def attempt(connection: Connection) -> tuple[int, memoryview]:
-            sent = send_fetch(connection, {_PLACE: self._read_to}, self._ids, limits)
-            answer = receive_fetch(connection, sent, self._ids)[_PLACE]
-            _check(answer.error_code, None)
-            self._read_to = max(self._read_to, answer.log_start)
-            return answer.high_watermark, answer.records
+        def attempt(connection: Connection) -> Fetched:
+            sent = send_fetch(connection, {PLACE: self._read_to}, self._ids, limits)
+            answer = receive_fetch(connection, sent, self._ids)[PLACE]
+            if answer.error_code != ErrorCode.OFFSET_OUT_OF_RANGE:
+                _check(answer.error_code, None)
+            return answer
 
-        end, records = self._ask_leader(attempt)
-        return end, [(header, iterate(data)) for header, data in batches(records)]
+        answer = self._ask_leader(attempt)
+        if answer.error_code:
+            # A mirror has deleted what neither it nor we need any more.
+            start = list_offsets(self._admin, [PLACE], EARLIEST)[PLACE]
+            self._read_to = max(self._read_to, start)
+            answer = self._ask_leader(attempt)
+            _check(answer.error_code, None)
+        self._read_to = max(self._read_to, answer.log_start)
+        return answer.high_watermark, [(h, iterate(data)) for h, data in batches(answer.records)]
 
     def _ask_leader(self, attempt: Callable[[Connection], R]) -> R:
         def once(connection: Connection) -> R:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Break = tuple[int, int]  # an offset of the target (or an index) and an offset of the source
 
@@ -50,6 +50,9 @@ class OffsetMap:
                 self._targets.append(target)
                 self._sources.append(source)
         self.end = end
+
+    def breaks(self) -> Iterator[Break]:
+        return zip(self._targets, self._sources, strict=True)
 
     def cut(self, end: int) -> None:
         """Forgets the records from target offset `end` on."""

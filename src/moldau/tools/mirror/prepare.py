@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from moldau.client.topics import (
     ConfigEntry,
     TopicDescription,
     alter_topic_configs,
+    configs_of_a_new_topic,
     create_partitions,
     create_topic,
     describe_topic_configs,
@@ -162,9 +164,15 @@ class Preparation:
         if not self._known:
             entries = describe_topic_configs(self._target, [TOPIC])[TOPIC]
             self._known = {entry.name: entry.value for entry in entries}
-            own = {entry.name for entry in entries if entry.is_own}
-            self._known.update(dict.fromkeys(own))
+            plain = self._configs_of_a_new_topic()
+            self._known.update({e.name: plain.get(e.name) for e in entries if e.is_own})
         return self._known
+
+    def _configs_of_a_new_topic(self) -> dict[str, str | None]:
+        try:
+            return configs_of_a_new_topic(self._target, f"{TOPIC}.{secrets.token_hex(8)}")
+        except KafkaError:
+            return {}  # before Kafka 2.4 a topic says how many replicas it wants
 
     def _tell_differences(self, configs: dict[str, list[ConfigEntry]]) -> None:
         sentences: dict[str, list[str]] = {}

@@ -23,6 +23,7 @@ from moldau.tools.mirror.options import MirrorOptions
 from moldau.tools.mirror.plan import select
 from moldau.tools.mirror.prepare import Pair, Preparation, release
 from moldau.tools.mirror.sides import Side
+from moldau.tools.mirror.trim import Trimmer
 from moldau.tools.mirror.view import View, open_view
 
 _FOREVER = 1 << 62
@@ -84,6 +85,7 @@ class Run:
             source, target, notebook, self._configs, options.replication_factor, view.tell
         )
         self._groups = GroupKeeper(target, notebook, view.tell)
+        self._trimmer = Trimmer(target, notebook)
         self._pairs: dict[str, Pair] = {}
         self._stopped = False
         self._following = False
@@ -102,6 +104,7 @@ class Run:
         if not self._pairs:
             self._view.tell("there is no topic to copy")
             return 0
+        self._trim()
         if self._options.follow:
             self._follow()
             self._stopped = False
@@ -186,9 +189,20 @@ class Run:
         self._copied_s += time.monotonic() - began
 
     def _rest(self) -> None:
+        self._trim()
         records = sum(lane.records for lane in self._lanes)
         done = records if self._following else self._left - sum(lane.left for lane in self._lanes)
         self._view.update(done, records)
+
+    def _write_down(self) -> None:
+        self._notebook.write(
+            [line for lane in self._lanes for line in written(self._notebook, lane)]
+        )
+
+    def _trim(self) -> None:
+        if self._trimmer.is_due:
+            self._write_down()
+            self._trimmer.trim()
 
     # --- following
 
@@ -238,9 +252,7 @@ class Run:
 
     def _finish(self, committed: Snapshot) -> int:
         self._copier.wait_for_late_ones()
-        self._notebook.write(
-            [line for lane in self._lanes for line in written(self._notebook, lane)]
-        )
+        self._write_down()
         troubles = [lane.trouble for lane in self._lanes if lane.trouble]
         if troubles:
             self._tell_all(troubles)
