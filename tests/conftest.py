@@ -22,8 +22,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session", autouse=True)
 def _run_dir(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """`moldau status` of the person at this machine must not see the tests' brokers."""
+    """`moldau status` of the person at this machine must not see the tests' brokers, nor may what
+    tests keep lie among that person's data."""
     os.environ["MOLDAU_RUN_DIR"] = str(tmp_path_factory.mktemp("run"))
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -79,8 +79,9 @@ def _other(words: list[str]) -> int:
 
 
 def up(argv: Sequence[str]) -> int:
+    from moldau.protocol.user_folder import user_data_folder
     from moldau.server.given import SettingsError
-    from moldau.server.settings import read_config, resolve, user_data_folder
+    from moldau.server.settings import read_config, resolve
 
     arguments = _up_parser().parse_args(argv)
     try:

@@ -7,6 +7,7 @@ import pytest
 from moldau.protocol.config.broker import BROKER
 from moldau.protocol.config.describe import Source, describe_broker
 from moldau.protocol.config.history import HISTORIC
+from moldau.protocol.user_folder import user_data_folder
 from moldau.server.given import SettingsError
 from moldau.server.listeners import Listener
 from moldau.server.settings import (
@@ -14,7 +15,6 @@ from moldau.server.settings import (
     Settings,
     read_config,
     resolve,
-    user_data_folder,
 )
 
 

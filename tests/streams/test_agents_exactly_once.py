@@ -12,8 +12,9 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from moldau.streams.running.changelogs import Changelogs, end_of
+from moldau.streams.running.changelogs import end_of
 from tests.apache_kafka import ApacheKafka
+from tests.streams.committed import committed
 from tests.streams.sales import revenue, sale
 from tests.streams.shop_worker import worker
 
@@ -72,8 +73,8 @@ def test_promise_16_kill_9_repeats_nothing_that_an_agent_sent(
         assert process.returncode == 0, said
     bad = {n for n in range(COUNT) if n % 97 == 0}
     for topic in ("eo-shipments", "eo-invoices"):
-        assert Counter(committed(servers, topic)) == Counter(set(range(COUNT)) - bad)
-    letters = Counter(int(float(one["amount"])) for one in committed(servers, "eo-shop-dlq"))
+        assert Counter(values(servers, topic)) == Counter(set(range(COUNT)) - bad)
+    letters = Counter(int(float(one["amount"])) for one in values(servers, "eo-shop-dlq"))
     assert letters == Counter(bad)
 
 
@@ -93,10 +94,10 @@ def places(admin: AdminClient, topic: str) -> list[TopicPartition]:
     return [] if known is None else [TopicPartition(topic, number) for number in known.partitions]
 
 
-def committed(servers: str, topic: str) -> list[Any]:
-    changelogs = Changelogs(revenue(servers))
+def values(servers: str, topic: str) -> list[Any]:
+    app = revenue(servers)
     return [
         msgspec.json.decode(value or b"")
         for one in places(AdminClient({"bootstrap.servers": servers}), topic)
-        for _, value in changelogs.read(one)
+        for _, value in committed(app, one)
     ]

@@ -20,10 +20,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.changelogs import Changelogs, end_of
+from moldau.streams.running.changelogs import end_of
 from moldau.streams.running.guarantees import MOST_ABORTS, guarantee
 from moldau.streams.running.worker import Worker
 from tests.apache_kafka import ApacheKafka
+from tests.streams.committed import committed
 from tests.streams.sales import revenue, row, sale
 from tests.streams.shop_worker import worker
 
@@ -180,9 +181,9 @@ def test_promise_10_restoring_waits_for_the_open_transactions_of_a_changelog(
         if value != b"3":
             getattr(producer, f"{end}_transaction")(30)
     read: list[Any] = []
-    changelogs = Changelogs(revenue(servers))
+    app = revenue(servers)
     reading = threading.Thread(
-        target=lambda: read.extend(changelogs.read(TopicPartition("waited-for", 0)))
+        target=lambda: read.extend(committed(app, TopicPartition("waited-for", 0)))
     )
     reading.start()
     _wait(lambda: len(read) == 1, "what is committed")
@@ -234,7 +235,7 @@ def test_promise_10_who_takes_a_transactional_id_fences_who_had_it(
         first.commit(consumer, [], [])
     second.commit(consumer, [], [])
     consumer.close()
-    read = list(Changelogs(app).read(TopicPartition("fenced", 0)))
+    read = list(committed(app, TopicPartition("fenced", 0)))
     assert [value for _, value in read] == [b"of the second"]
 
 
@@ -265,11 +266,9 @@ def _committed(servers: str, topic: str) -> list[Any]:
     reader = Consumer({"bootstrap.servers": servers, "group.id": f"reader-of-{topic}"})
     count = len(reader.list_topics(topic, timeout=30).topics[topic].partitions)
     reader.close()
-    changelogs = Changelogs(revenue(servers))
+    app = revenue(servers)
     places = [TopicPartition(topic, number) for number in range(count)]
-    return [
-        msgspec.json.decode(value or b"") for one in places for _, value in changelogs.read(one)
-    ]
+    return [msgspec.json.decode(value or b"") for one in places for _, value in committed(app, one)]
 
 
 def _sorted(rows: Any) -> list[Any]:

@@ -12,6 +12,8 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.placing import partition_of
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
+from moldau.streams.engine.state_memory import shrink
+from moldau.streams.engine.state_store import InMemory
 from moldau.streams.engine.task import Task
 from moldau.streams.testing import Sent
 from moldau.streams.topology import Stage, topology
@@ -35,6 +37,8 @@ class World:
         }
         self._globals = {name: GlobalStore(t) for name, t in self.topology.global_topics.items()}
         self._counts = dict.fromkeys(names, partitions)
+        self._stores: dict[Place, InMemory] = {}
+        self._behind: dict[Place, list[tuple[list[Output], int]]] = {}  # not in the stores yet
         self._changelogs: dict[Place, list[tuple[bytes, bytes | None]]] = {}
         self._unseen: list[Output] = []
         self._tasks: dict[Place, Task] = {}
@@ -44,8 +48,15 @@ class World:
                 self._begin(stage, partition)
 
     def _begin(self, stage: Stage, partition: int) -> None:
-        state = State()
-        marker = state.restore(self._changelogs[stage.name, partition])
+        """From what its machine kept, and the tail of the changelog; or from all of that."""
+        place = (stage.name, partition)
+        if place not in self._stores or self._chance.random() < 0.3:
+            self._stores[place] = InMemory()
+        store, self._behind[place] = self._stores[place], []
+        begin = store.stamp.offset if store.stamp else 0
+        state = State(store)
+        state.take((begin + n, *record) for n, record in enumerate(self._changelogs[place][begin:]))
+        marker = state.begin()
         tables = {name: store.values for name, store in self._globals.items()}
         self._tasks[stage.name, partition] = Task(
             self.topology, stage, partition, self._counts, state, marker, tables=tables
@@ -113,7 +124,16 @@ class World:
                 continue
             task.announce()
             self._drain(task)
-            self._changelogs[place] += [(one.key or b"", one.value) for one in task.checkpoint()]
+            changes, before = task.checkpoint(), len(self._changelogs[place])
+            self._changelogs[place] += [(one.key or b"", one.value) for one in changes]
+            if changes:
+                end = self._chance.choice((before, len(self._changelogs[place])))
+                self._behind[place].append((changes, end))
+            if self._chance.random() < 0.7:
+                for told in self._behind[place]:
+                    task.committed(*told)
+                self._behind[place] = []
+                shrink([task._state], 0)
         for output in self._unseen:
             self._append(output)
         self._unseen = []

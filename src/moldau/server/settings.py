@@ -154,15 +154,6 @@ def read_config(path: str) -> ConfigFile:
         raise SettingsError(f"--config {path}: not UTF-8 at byte {error.start}") from None
 
 
-def user_data_folder(environ: Mapping[str, str], home: str, platform: str) -> str:
-    """Where this user's data lives when nobody names a folder (`platform` as sys.platform)."""
-    if platform == "darwin":
-        return f"{home}/Library/Application Support/moldau"
-    base = environ.get("XDG_DATA_HOME", "")
-    # The XDG specification: a relative path there is to be ignored.
-    return f"{base}/moldau" if base.startswith("/") else f"{home}/.local/share/moldau"
-
-
 def _from_file(config: ConfigFile | None) -> dict[str, Given]:
     if config is None:
         return {}

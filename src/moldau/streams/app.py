@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from itertools import count
+from os import PathLike
 from typing import Any, Literal, TypeVar, get_args
 
 from moldau.streams import fields, types
@@ -18,6 +19,7 @@ from moldau.streams.handlers import BatchForm, form_of
 from moldau.streams.join_nodes import Tabled, TableSource
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic
+from moldau.streams.sizes import Size, size
 from moldau.streams.stream import Stream
 from moldau.streams.tables import GlobalTable, Table
 
@@ -34,6 +36,10 @@ class App:
     to the end of its input, closes everything and ends.
 
     `config` are librdkafka's settings for every client of the program (TLS, SASL and so on).
+    `state_dir`: where the state of its tasks lies on this machine, so that a restart does not read
+    all of the changelogs; default: moldau-streams in the user's data folder.
+    `state_memory`: how much of it each process may hold in memory; what was not used lately is read
+    from there again. `standbys`: on how many other machines warm copies of the state are kept.
     """
 
     def __init__(
@@ -48,6 +54,9 @@ class App:
         until: Literal["end"] | None = None,
         on_error: Policy | Then | None = None,
         config: Mapping[str, Any] | None = None,
+        state_dir: str | PathLike[str] | None = None,
+        state_memory: Size = "256MB",
+        standbys: int = 0,
     ) -> None:
         if guarantee not in ("at_least_once", "exactly_once"):
             raise DefinitionError(
@@ -62,6 +71,11 @@ class App:
         self.until = until
         self.policy = policy_of(on_error, DEFAULT)
         self.config = dict(config or {})
+        self.state_dir = state_dir
+        if standbys < 0:
+            raise DefinitionError(f"standbys={standbys}: on how many other machines, 0 or more")
+        self.standbys = standbys
+        self.state_memory = size(state_memory, "state_memory")
         self.nodes: list[Node] = []
         self.topics: dict[str, Topic] = {}
         self.chores = Chores()

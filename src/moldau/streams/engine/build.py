@@ -208,7 +208,11 @@ _MAKERS: dict[type[Node], Maker] = {
     Arm: lambda node, following, built: operators.Step(following),
     Branch: _branches,
     Deduplicated: lambda node, following, built: Deduplicating(
-        node, built.state.table(node.name), following
+        node,
+        built.state.table(node.name),
+        built.state.table(f"{node.name}-waiting"),
+        built.state.table(f"{node.name}-forgetting"),
+        following,
     ),
     Punctuated: lambda node, following, built: Punctuation(
         node, built.state.table(node.name), following, built.outputs

@@ -75,7 +75,7 @@ def _latest(node: Latest, following: Following, built: Built) -> Operator:
     made = LatestTable(built.state.table(node.name), node.type)
     for one in following:
         if isinstance(one, NowLooking):
-            one.get = made.rows.get
+            one.get, one.fetch = made.rows.get, made.rows.fetch
     return made
 
 

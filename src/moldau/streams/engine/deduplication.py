@@ -10,12 +10,14 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.program import Deduplicated
 
-_SEEN, _WAITS = "seen", "waits"
+SPANS = 64  # of `within`: what was seen in one is forgotten together
+PIECE = 64  # keys, from which on a piece is not written again to add to it
 
 
 class _Waiting(NamedTuple):
@@ -28,30 +30,31 @@ class _Waiting(NamedTuple):
 
 
 class Deduplicating(Step):
-    """State is dropped `within` behind the record that was kept."""
+    """State is dropped `within` behind the record that was kept, or a little later."""
 
-    def __init__(self, node: Deduplicated, table: Table, following: Sequence[Operator]) -> None:
+    def __init__(
+        self,
+        node: Deduplicated,
+        seen: Table,
+        waiting: Table,
+        forgetting: Table,
+        following: Sequence[Operator],
+    ) -> None:
         super().__init__(following)
         self._within = node.within
         self._order = node.order
         self._format = ValueFormat(node.type)
-        self._table = table
-        self._seen: dict[Any, int] = {}  # when the one was that was kept, the oldest first
+        self._table = waiting
+        self._seen = Cached(seen)  # when the one was that was kept
+        self._forgetting = Forgetting(forgetting, max(1, node.within // SPANS))
         self._waiting: dict[tuple[Any, ...], _Waiting] = {}
-        self._next: list[tuple[Any, ...]] = []  # a heap of them
         self._changed: dict[tuple[Any, ...], None] = {}
-        self._watermark = table.watermark
+        self._watermark = waiting.watermark
         self.late = 0
-        table.saver = self._save
-        for (kind, *rest), saved in table.load():
-            if kind == _SEEN:
-                self._seen[rest[0]] = saved
-            else:
-                key, order, value = saved
-                self._waiting[tuple(rest)] = _Waiting(
-                    rest[0], tuple(order), key, self._format.decode(value)
-                )
-        self._seen = dict(sorted(self._seen.items(), key=lambda one: one[1]))
+        waiting.saver = self._save
+        for place, (key, order, value) in waiting.load():
+            kept = _Waiting(place[0], tuple(order), key, self._format.decode(value))
+            self._waiting[place] = kept
         self._next = list(self._waiting)
         heapify(self._next)
 
@@ -73,20 +76,20 @@ class Deduplicating(Step):
         by = order if self._order is None else (self._order(value), *order)
         self._waiting[place] = _Waiting(time, by, key, value)
         heappush(self._next, place)
-        self._changed[(_WAITS, *place)] = None
+        self._changed[place] = None
 
     def advance(self, watermark: int) -> None:
         due = []
         while self._next and self._next[0][0] < watermark:
             place = heappop(self._next)
             due.append(self._waiting.pop(place))
-            self._forget((_WAITS, *place))
+            self._changed.pop(place, None)
+            self._table.drop([place])
+        self._seen.fetch(one.key for one in due)
         kept = list(self._kept(sorted(due, key=lambda one: one[:2])))
-        while self._seen and (oldest := next(iter(self._seen.items())))[1] < (
-            watermark - self._within
-        ):
-            del self._seen[oldest[0]]
-            self._forget((_SEEN, oldest[0]))
+        for time, key in self._forgetting.before(watermark - self._within):
+            if self._seen[key] == time:
+                self._seen.put(key, None)
         count = len(kept)
         keys, values = [one.key for one in kept], [one.value for one in kept]
         self._pass(Batch(keys, values, [one.time for one in kept], [self._watermark] * count, ()))
@@ -94,23 +97,62 @@ class Deduplicating(Step):
 
     def _kept(self, waiting: list[_Waiting]) -> Iterator[_Waiting]:
         for one in waiting:
-            before = self._seen.get(one.key)
+            before = self._seen[one.key]
             if before is None or one.time > before + self._within:
-                self._seen.pop(one.key, None)
-                self._seen[one.key] = one.time
-                self._changed[(_SEEN, one.key)] = None
+                self._seen.put(one.key, one.time)
+                self._forgetting.add(one.time, one.key)
                 yield one
-
-    def _forget(self, place: tuple[Any, ...]) -> None:
-        self._changed.pop(place, None)
-        self._table.drop([place])
 
     def _save(self) -> list[tuple[Any, Any]]:
         changed, self._changed = self._changed, {}
-        return [(place, self._saved(*place)) for place in changed]
+        there = self._waiting
+        encode = self._format.encode
+        return [
+            (place, [there[place].key, there[place].order, encode(there[place].value)])
+            for place in changed
+        ]
 
-    def _saved(self, kind: str, *place: Any) -> Any:
-        if kind == _SEEN:
-            return self._seen[place[0]]
-        one = self._waiting[place]
-        return [one.key, one.order, self._format.encode(one.value)]
+
+class Forgetting:
+    """Which keys are to be forgotten, by time: in pieces of those of a span. In memory are only the
+    names of the pieces, and what may be added to the last of a span."""
+
+    def __init__(self, table: Table, span: int) -> None:
+        self._table = table
+        self._span = span
+        self._new: dict[int, list[tuple[int, Any]]] = {}  # by their span
+        self._tails: dict[int, tuple[int, list[tuple[int, Any]]]] = {}
+        self._pieces: list[tuple[int, int]] = sorted(table.stored_keys())  # a heap
+        self._next = max((number for _, number in self._pieces), default=-1) + 1
+        table.saver = self._save
+
+    def add(self, time: int, key: Any) -> None:
+        self._new.setdefault(time // self._span, []).append((time, key))
+
+    def before(self, limit: int) -> Iterator[tuple[int, Any]]:
+        """Those of the spans that are over then. They are gone with that."""
+        while self._pieces and (self._pieces[0][0] + 1) * self._span <= limit:
+            name = self._pieces[0]
+            number, tail = self._tails.get(name[0], (None, None))
+            piece: Any = tail if number == name[1] else self._table.get(name)
+            if piece is None:  # not committed yet: there is time
+                return
+            if piece is tail:
+                del self._tails[name[0]]
+            heappop(self._pieces)
+            self._table.drop([name])
+            yield from piece
+
+    def _save(self) -> list[tuple[Any, Any]]:
+        new, self._new = self._new, {}
+        return [self._longer(span, piece) for span, piece in new.items()]
+
+    def _longer(self, span: int, piece: list[tuple[int, Any]]) -> tuple[Any, Any]:
+        number, tail = self._tails.pop(span, (self._next, []))
+        if number == self._next:
+            self._next += 1
+            heappush(self._pieces, (span, number))
+        tail += piece
+        if len(tail) < PIECE:
+            self._tails[span] = (number, tail)
+        return (span, number), tail

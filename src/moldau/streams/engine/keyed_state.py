@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
@@ -17,22 +18,12 @@ class Store:
     """Of one partition. Values are kept as bytes, so that each reader has its own."""
 
     def __init__(self, table: Table) -> None:
-        self.values: dict[Any, bytes] = dict(table.load())
-        self._changed: dict[Any, None] = {}
-        self._drop = table.drop
-        table.saver = self._save
+        self._rows = Cached(table)
+        self.get: Callable[[Any], bytes | None] = self._rows.__getitem__
+        self.all_keys = self._rows.all_keys
 
     def set(self, key: Any, data: bytes | None) -> None:
-        self._changed[key] = None
-        if data is None:
-            self.values.pop(key, None)
-            self._drop([key])
-        else:
-            self.values[key] = data
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(key, self.values[key]) for key in changed if key in self.values]
+        self._rows.put(key, data)
 
 
 class KeyedState(Generic[Value]):
@@ -71,7 +62,7 @@ class KeyedState(Generic[Value]):
     def _data(self, key: Any) -> bytes | None:
         scope, store = self._here()
         place = (store, key)
-        return scope.changes[place] if place in scope.changes else store.values.get(key)
+        return scope.changes[place] if place in scope.changes else store.get(key)
 
     def _here(self) -> tuple[Scope, Store]:
         scope = SCOPE.get(None)

@@ -32,14 +32,15 @@ class KeyedStore(Store, Step):
         # What was closed before a restart is closed: it has been told of.
         self._watermark = self._closed = table.watermark
         self._starts: dict[int, dict[Place, None]] = {}
-        for place in self.values:
-            self._add(place)
+        if self._keeps is not None:
+            for place in self.all_keys():
+                self._add(place)
         node.made(self)
 
     def set(self, key: Place, data: bytes | Callable[[], bytes | None] | None) -> None:
         """`data` may be what makes it, now that the record ends."""
         data = data() if callable(data) else data
-        if data == self.values.get(key):
+        if data == self.get(key):
             return
         super().set(key, data)
         self._add(key)
@@ -63,7 +64,7 @@ class KeyedStore(Store, Step):
         self._closed = self._watermark
         for start in sorted(one for one in self._starts if self.is_closed(one)):
             for place in self._starts.pop(start):
-                value = self.values.get(place)
+                value = self.get(place)
                 if value is not None:
                     super().set(place, None)
                     self._tell(start, place[1], value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
@@ -91,6 +91,7 @@ class NowLooking(Step):
     """What it holds when the record comes. `key`: the records' own, unless it is read of them."""
 
     get: Callable[[Any], Any]  # what a key holds; set by the builder
+    fetch: Callable[[Iterable[Any]], None] | None = None  # those of a batch, before it
 
     def __init__(
         self,
@@ -105,7 +106,9 @@ class NowLooking(Step):
         self._key = key
 
     def process(self, batch: Batch) -> None:
-        keys = batch.keys if self._key is None else map(self._key, batch.values)
+        keys = batch.keys if self._key is None else list(map(self._key, batch.values))
+        if self.fetch is not None:
+            self.fetch(keys)
         found = list(map(self.get, keys))
         if self._is_inner and None in found:
             chosen = [one is not None for one in found]

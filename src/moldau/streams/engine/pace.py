@@ -9,7 +9,7 @@ not wait for a slow handler.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from moldau.streams.engine.lanes import Host
@@ -134,6 +134,9 @@ class PacedTask:
             self._prepare()
         prepared, self._prepared = self._prepared, {}
         return list(prepared.values())
+
+    def committed(self, changes: Iterable[Output], end: int) -> None:
+        self._inner.committed(changes, end)
 
     def _prepare(self) -> None:
         """What the changelog gets, of this moment; of a key only its latest, the marker last."""

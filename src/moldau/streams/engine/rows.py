@@ -5,32 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
 
 
 class Rows:
-    """By key; None is no row."""
+    """By key; None is no row. `get` is of one, `fetch` of those of a batch before it."""
 
     def __init__(self, table: Table, type_: Any) -> None:
-        self._table = table
-        self._format = ValueFormat(type_)
-        self._changed: dict[Any, None] = {}
-        table.saver = self._save
-        self._rows = {key: self._format.decode(data) for key, data in table.load()}
-        self.get = self._rows.get
+        format_ = ValueFormat(type_)
+        self._rows = Cached(table, format_.encode, format_.decode)
+        self.get = self._rows.__getitem__
+        self.fetch = self._rows.fetch
 
     def put(self, key: Any, row: Any) -> None:
-        if row is not None:
-            self._rows[key] = row
-            self._changed[key] = None
-        elif self._rows.pop(key, None) is not None:
-            self._changed.pop(key, None)
-            self._table.drop([key])
+        if row is not None or self._rows[key] is not None:
+            self._rows.put(key, row)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows)
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(key, self._format.encode(self._rows[key])) for key in changed]
+        return self._rows.all_keys()

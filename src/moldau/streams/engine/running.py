@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.held import Held, since_of
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States, in_order
@@ -15,7 +16,8 @@ from moldau.streams.program import Aggregated
 
 
 class RunningAggregates(Step):
-    """The number of results depends on the batches, the last of each key does not (promise 6)."""
+    """The number of results depends on the batches, the last of each key does not (promise 6).
+    A row holds the states, and behind them the event time of the newest record."""
 
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
@@ -23,41 +25,38 @@ class RunningAggregates(Step):
         super().__init__(following)
         self._states = States(node.aggregates, type_)
         self._results = Results(node.label, node.aggregates)
-        self._by_key: dict[Any, list[Any]] = {}
-        self._latest: dict[Any, int] = {}  # event time of the newest record
-        self._changed: dict[Any, None] = {}
+        self._rows = Cached(
+            table,
+            lambda row: [row[-1], *row[:-1]],
+            lambda saved: [*saved[1:], saved[0]],
+        )
         self._watermark = table.watermark
-        table.saver = self._save
-        for key, (latest, *states) in table.load():
-            self._by_key[key], self._latest[key] = states, latest
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         touched: dict[Any, None] = {}
+        by_key = self._rows
+        by_key.fetch(batch.keys)
         for key, value, time, offset in zip(
             batch.keys, batch.values, batch.times, offsets, strict=True
         ):
             if key is None:
                 continue
-            states = self._by_key.get(key)
-            if states is None:
-                states = self._by_key[key] = self._states.new()
-            taken = self._states.taken(value, (time, batch.partition, offset))
-            self._states.add(states, taken)
-            self._latest[key] = max(time, self._latest.get(key, time))
+            row = by_key[key]
+            if row is None:
+                row = by_key[key] = [*self._states.new(), time]
+            self._states.add(row, self._states.taken(value, (time, batch.partition, offset)))
+            if time > row[-1]:
+                row[-1] = time
             touched[key] = None
-        self._changed.update(touched)
+        by_key.changed.update(touched)
         keys = in_order(touched)
-        rows = [self._results.row(key, None, self._by_key[key]) for key in keys]
-        times = [self._latest[key] for key in keys]
+        rows = [self._results.row(key, None, by_key[key]) for key in keys]
+        times = [by_key[key][-1] for key in keys]
         self._pass(Batch(keys, rows, times, [self._watermark] * len(keys), ()))
 
     def advance(self, watermark: int) -> None:
         self._watermark = watermark
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(key, [self._latest[key], *self._by_key[key]]) for key in changed]
 
 
 class OrderedAggregates(Step):
@@ -76,16 +75,16 @@ class OrderedAggregates(Step):
         self._held = held
         self._states = States(node.aggregates, type_)
         self._results = Results(node.label, node.aggregates)
-        self._by_key: dict[Any, list[Any]] = dict(table.load())
-        self._changed: dict[Any, None] = {}
-        table.saver = self._save
+        self._by_key = Cached(table)
 
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
     def advance(self, watermark: int) -> None:
         made: list[tuple[Any, Any, int]] = []
-        for since, rows in groupby(self._held.release(watermark), key=since_of):
+        released = self._held.release(watermark)
+        self._by_key.fetch(row[4] for row in released)
+        for since, rows in groupby(released, key=since_of):
             touched: dict[Any, None] = {}
             for _, partition, offset, _, key, value, time, _ in rows:
                 if key is not None:
@@ -98,12 +97,8 @@ class OrderedAggregates(Step):
         self._emit(made)
 
     def _add(self, key: Any, value: Any, place: tuple[int, int, int]) -> None:
-        states = self._by_key.get(key)
+        states = self._by_key[key]
         if states is None:
             states = self._by_key[key] = self._states.new()
         self._states.add(states, self._states.taken(value, place))
-        self._changed[key] = None
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(key, self._by_key[key]) for key in changed]
+        self._by_key.changed[key] = None

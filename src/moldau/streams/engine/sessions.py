@@ -6,10 +6,13 @@ record alone: late is what lies before its own source partition's watermark.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Results, States, in_order
@@ -30,6 +33,9 @@ class _Open:
 
 
 class SessionAggregates(CountsLate):
+    """A row of the table holds the open sessions of a key. In memory is when a key is to be looked
+    at again: when its first session would be over, if nothing more came."""
+
     def __init__(
         self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
     ) -> None:
@@ -38,18 +44,22 @@ class SessionAggregates(CountsLate):
         self._gap = node.window.gap
         self._states = States(node.aggregates, type_)
         self._results = Results(node.label, node.aggregates)
-        self._table = table
-        self._open: dict[Any, list[_Open]] = {}
-        self._changed: dict[tuple[int, Any], _Open] = {}
+        self._open = Cached(table, _plain, _sessions)
         self._watermark = table.watermark
-        table.saver = self._save
-        for (first, key), (last, *states) in table.load():
-            self._open.setdefault(key, []).append(_Open(first, last, states))
+        self._numbers = count()  # of keys, which may not be ordered
+        self._ends = [
+            (self._end(_sessions(row)), next(self._numbers), key) for key, row in table.load()
+        ]
+        heapify(self._ends)
+
+    def _end(self, sessions: list[_Open]) -> int:
+        return min(one.last for one in sessions) + self._gap
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
         late = set()
+        self._open.fetch(batch.keys)
         for number, (key, value, time, floor, offset) in enumerate(columns):
             if time < floor:
                 late.add(number)
@@ -60,7 +70,9 @@ class SessionAggregates(CountsLate):
 
     def _add(self, key: Any, time: int, taken: list[Any]) -> None:
         """Into the sessions that it touches, which become one by it."""
-        sessions = self._open.setdefault(key, [])
+        sessions = self._open[key]
+        if sessions is None:
+            sessions = self._open[key] = []
         gap = self._gap
         touched = [one for one in sessions if one.first - gap < time < one.last + gap]
         if touched:
@@ -68,26 +80,19 @@ class SessionAggregates(CountsLate):
         else:
             one, others = _Open(time, time, self._states.new()), []
             sessions.append(one)
-        first = min(time, *(each.first for each in touched)) if touched else time
+            heappush(self._ends, (time + gap, next(self._numbers), key))
         for other in others:
-            one.last = max(one.last, other.last)
+            one.first, one.last = min(one.first, other.first), max(one.last, other.last)
             self._states.merge(one.states, other.states)
             sessions.remove(other)
-            self._forget(other.first, key)
-        if first != one.first:
-            self._forget(one.first, key)
-        one.first, one.last = first, max(one.last, time)
+        one.first, one.last = min(one.first, time), max(one.last, time)
         self._states.add(one.states, taken)
-        self._changed[first, key] = one
-
-    def _forget(self, first: int, key: Any) -> None:
-        self._changed.pop((first, key), None)
-        self._table.drop([(first, key)])
+        self._open.changed[key] = None
 
     def advance(self, watermark: int) -> None:
         over = [
             (one.last + self._gap, key, one)
-            for key, sessions in self._open.items()
+            for key, sessions in self._due(watermark)
             for one in sessions
             if one.last + self._gap <= watermark
         ]
@@ -96,15 +101,30 @@ class SessionAggregates(CountsLate):
             self._close(end, key, one)
         self._watermark = watermark
 
+    def _due(self, watermark: int) -> Iterator[tuple[Any, list[_Open]]]:
+        """Those that have a session that may be over."""
+        due: dict[Any, None] = {}
+        while self._ends and self._ends[0][0] <= watermark:
+            due[heappop(self._ends)[2]] = None
+        self._open.fetch(due)
+        for key in due:
+            sessions = self._open[key] or []
+            later = [one for one in sessions if one.last + self._gap > watermark]
+            if later:
+                heappush(self._ends, (self._end(later), next(self._numbers), key))
+            yield key, sessions
+
     def _close(self, end: int, key: Any, one: _Open) -> None:
         sessions = self._open[key]
         sessions.remove(one)
-        if not sessions:
-            del self._open[key]
-        self._forget(one.first, key)
+        self._open.put(key, sessions or None)
         row = self._results.row(key, (one.first, end), one.states)
         self._pass(Batch([key], [row], [end - 1], [self._watermark], ()))
 
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        return [(name, [one.last, *one.states]) for name, one in changed.items()]
+
+def _plain(sessions: list[_Open]) -> list[Any]:
+    return [[one.first, one.last, *one.states] for one in sessions]
+
+
+def _sessions(saved: list[Any]) -> list[_Open]:
+    return [_Open(first, last, states) for first, last, *states in saved]

@@ -3,15 +3,22 @@
 A step holds its state as it likes and tells its table, at a checkpoint, what has changed. The
 changelog of a task ends each checkpoint with a marker that holds where its sources were; what lies
 behind the last marker was never checkpointed and is cut off when the state is restored (promise 8).
+
+A store (`state_store.py`) has what the changelog has up to one of its markers, so that only what
+lies behind that has to be read at the next start. Nothing gets into it before it is committed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.state_store import InMemory, Stamp, StateStore
+
+if TYPE_CHECKING:
+    from moldau.streams.engine.cached import Cached
 
 MARKER = b"\0checkpoint"
 _SEPARATOR = b"\0"
@@ -20,39 +27,49 @@ _SEPARATOR = b"\0"
 class Table:
     """The state of one step: keys and values of plain types, exact numbers and times."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, store: StateStore | None = None) -> None:
         self.name = name
         self.checkpoint = 0  # the number of the one that is being gathered
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
         self.saver: Callable[[], list[tuple[Any, Any]]] = list
+        self.cached: Cached | None = None
         self._dropped: dict[Any, None] = {}
-        self._stored: dict[bytes, bytes] = {}
+        self._prefix = name.encode() + _SEPARATOR
+        self._store = InMemory() if store is None else store
 
     def load(self) -> Iterator[tuple[Any, Any]]:
-        """What was restored; once, at the start."""
-        stored, self._stored = self._stored, {}
-        for key, value in stored.items():
-            yield decode(key), decode(value)
+        """All that is committed of it."""
+        at = len(self._prefix)
+        for key, value in self._store.items(self._prefix):
+            yield decode(key[at:]), decode(value)
 
-    def restored(self, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            self._stored.pop(key, None)
-        else:
-            self._stored[key] = value
+    def stored_keys(self) -> Iterator[Any]:
+        at = len(self._prefix)
+        return (decode(key[at:]) for key, _ in self._store.items(self._prefix))
 
-    def stored(self, key: bytes) -> bytes | None:
-        """What was restored of it; before `load`."""
-        return self._stored.get(key)
+    def get(self, key: Any) -> Any:
+        """What is committed of it; None: nothing."""
+        value = self._store.get(self._prefix + encode(key))
+        return None if value is None else decode(value)
+
+    def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
+        """Those that are there."""
+        asked = {self._prefix + encode(key): key for key in keys}
+        found = self._store.get_many(asked)
+        return {asked[name]: decode(value) for name, value in found.items()}
 
     def drop(self, keys: Iterable[Any]) -> None:
         self._dropped.update(dict.fromkeys(keys))
 
     def save(self) -> list[tuple[bytes, bytes | None]]:
-        """The changes of this checkpoint, as they go to the changelog."""
-        prefix = self.name.encode() + _SEPARATOR
+        """The changes of this checkpoint, as they go to the changelog. None: it is deleted."""
+        prefix = self._prefix
         changes = {prefix + encode(key): None for key in self._dropped}
         self._dropped = {}
-        saved = {prefix + encode(key): encode(value) for key, value in self.saver()}
+        saved = {
+            prefix + encode(key): None if value is None else encode(value)
+            for key, value in self.saver()
+        }
         self.checkpoint += 1
         return list({**changes, **saved}.items())
 
@@ -60,50 +77,65 @@ class Table:
 class State:
     """All tables of a task."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: StateStore | None = None) -> None:
+        self.store = InMemory() if store is None else store
         self._tables: dict[str, Table] = {}
+        self._behind: dict[bytes, bytes | None] = {}  # the last marker
         self._repairs: dict[bytes, bytes | None] = {}
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
 
     def table(self, name: str) -> Table:
         table = self._tables.get(name)
         if table is None:
-            table = self._tables[name] = Table(name)
+            table = self._tables[name] = Table(name, self.store)
             table.watermark = self.watermark
         return table
+
+    # --- restoring --------------------------------------------------------------------------
+
+    def take(self, records: Iterable[tuple[int, bytes, bytes | None]]) -> None:
+        """The changelog's, in order, from where the store is true of: offset, key and value."""
+        for offset, key, value in records:
+            if key == MARKER:
+                self.store.write(self._behind, Stamp(offset + 1, value or b""))
+                self._behind = {}
+            else:
+                self._behind[key] = value
+
+    def begin(self) -> Any:
+        """There is nothing more in the changelog. What the last marker holds, or None.
+
+        What was cut off stays in the changelog, and the next marker would stand for it too: so the
+        next checkpoint begins with what it was before."""
+        self._repairs = {key: self.store.get(key) for key in self._behind}
+        self._behind = {}
+        if self.store.stamp is None:
+            return None
+        restored = decode(self.store.stamp.marker)
+        self.watermark = restored["watermark"]
+        for table in self._tables.values():
+            table.watermark = self.watermark
+        return restored
+
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]]) -> Any:
+        """From a whole changelog. What the last marker holds, or None."""
+        self.take((offset, key, value) for offset, (key, value) in enumerate(records))
+        return self.begin()
+
+    # --- checkpoints ------------------------------------------------------------------------
 
     def save(self) -> list[tuple[bytes, bytes | None]]:
         repairs, self._repairs = self._repairs, {}
         changes = (change for table in self._tables.values() for change in table.save())
         return list({**repairs, **dict(changes)}.items())
 
-    def restore(self, records: Iterable[tuple[bytes, bytes | None]]) -> Any:
-        """Takes the changelog's records, in order. What the last marker holds, or None."""
-        pending: list[tuple[bytes, bytes | None]] = []
-        marker = None
-        for key, value in records:
-            if key != MARKER:
-                pending.append((key, value))
-                continue
-            marker = value
-            self._take(pending)
-            pending = []
-        self._repairs = {key: self._stored(key) for key, _ in pending}
-        if marker is None:
-            return None
-        restored = decode(marker)
-        self.watermark = restored["watermark"]
-        for table in self._tables.values():
-            table.watermark = self.watermark
-        return restored
+    def committed(self, changes: Iterable[tuple[bytes, bytes | None]], end: int) -> None:
+        """These changes are true now, the marker behind them too. `end`: from there on the
+        changelog is read at the next start; it may lie before them."""
+        there = dict(changes)
+        marker = there.pop(MARKER)
+        self.store.write(there, Stamp(end, marker or b""))
 
-    def _stored(self, key: bytes) -> bytes | None:
-        """What was cut off stays in the changelog, and the next marker would stand for it too: so
-        the next checkpoint begins with what it was before."""
-        name, _, rest = key.partition(_SEPARATOR)
-        return self.table(name.decode()).stored(rest)
-
-    def _take(self, changes: list[tuple[bytes, bytes | None]]) -> None:
-        for key, value in changes:
-            name, _, rest = key.partition(_SEPARATOR)
-            self.table(name.decode()).restored(rest, value)
+    @property
+    def caches(self) -> list[Cached]:
+        return [one.cached for one in self._tables.values() if one.cached is not None]

@@ -7,7 +7,7 @@ of the batches. What it reads: `inputs.py`. The worker (`running/worker.py`) is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moldau.streams.clock import AFTER_ALL, TaskClock
@@ -173,6 +173,11 @@ class Task:
         topic = self._topology.changelog(self.stage)
         records = [*changes, (MARKER, marker)]
         return [Output(topic, self.partition, key, value, None) for key, value in records]
+
+    def committed(self, changes: Iterable[Output], end: int) -> None:
+        """What `checkpoint` gave is true now. `end`: an offset of the changelog, not behind them,
+        before which there is nothing that the state does not have."""
+        self._state.committed(((one.key or b"", one.value) for one in changes), end)
 
     def _now(self) -> bytes:
         return encode(

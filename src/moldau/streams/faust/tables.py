@@ -115,13 +115,13 @@ class Table(MutableMapping[Any, Any]):
         """The value, or GONE; and where a handler asks, where it is."""
         place = (start, key)
         if not _in_agent():
-            found = [one.values[place] for one in self._live if place in one.values]
+            found = [data for one in self._live if (data := one.get(place)) is not None]
             return (self._value(found[0]) if found else GONE), None
         store, scope = self._writable(key)
         held = scope.changes.get((store, place))
         if isinstance(held, InHand):
             return held.value, (scope, store)
-        data = store.values.get(place)
+        data = store.get(place)
         if data is None:
             return GONE, (scope, store)
         value = self._value(data)
@@ -141,16 +141,16 @@ class Table(MutableMapping[Any, Any]):
         partitions in this process."""
         if not _in_agent():
             for one in self._live:
-                yield from list(one.values)
+                yield from one.all_keys()
             return
         scope = SCOPE.get()
         store = self._store(scope)
         held = {place: one.value for (of, place), one in scope.changes.items() if of is store}
-        for place in list(store.values):
+        for place in store.all_keys():
             if held.get(place) is not GONE:
                 yield place
         for place, value in held.items():
-            if value is not GONE and place not in store.values:
+            if value is not GONE and store.get(place) is None:
                 yield place
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -11,18 +12,15 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
-from moldau.streams.errors import StreamsError
-from moldau.streams.running.guarantees import transaction_timeout_ms
 
 BATCH = 5000
 POLL_S = 0.1
-# Kafka looks every 10 s for transactions whose time is up.
-TO_ABORT_S = 30.0
 TO_LEAD_S = 30.0
 # A topic that has just been made.
 _NOT_YET = (
@@ -33,37 +31,61 @@ _NOT_YET = (
 )
 
 
+Answer = TypeVar("Answer")
+Place = tuple[str, int]
+Taken = tuple[list[tuple[int, bytes, bytes | None]], int]
+"""Records (offset, key and value), and the offset behind them: control records count too."""
+
+
 class Changelogs:
+    """Follows partitions of changelogs; what is committed of them."""
+
     def __init__(self, app: App) -> None:
         self._app = app
-        self._admin = AdminClient(app.client_settings)
-        self._wait_s = transaction_timeout_ms(app) / 1000 + TO_ABORT_S
+        self._reader: Consumer | None = None
+        self._followed: dict[Place, int] = {}
 
-    def read(self, place: TopicPartition) -> Iterator[tuple[bytes, bytes | None]]:
-        """What is committed of that partition, to where it ends now. Waits for a transaction that
-        is open there: its checkpoint may yet be true. Raises StreamsError when it stays open."""
-        end = end_of(self._admin, place)
-        until = time.monotonic() + self._wait_s
-        reader = self._reader()
-        try:
-            reader.assign([TopicPartition(place.topic, place.partition, 0)])
-            position = 0
-            while position < end:
-                messages = reader.consume(BATCH, POLL_S)
-                for message in messages:
-                    position = _offset(message)
-                    if message.error() is None:
-                        until = time.monotonic() + self._wait_s
-                        yield message.key() or b"", message.value()
-                if time.monotonic() > until:
-                    raise StreamsError(
-                        f"{place.topic} {place.partition}: a transaction stays open at offset "
-                        f"{position}: see kafka-transactions find-hanging"
-                    )
-        finally:
-            reader.close()
+    def follow(self, place: Place, offset: int) -> None:
+        """From there on."""
+        self._followed[place] = offset
+        self._assign()
 
-    def _reader(self) -> Consumer:
+    def leave(self, place: Place) -> None:
+        if self._followed.pop(place, None) is not None:
+            self._assign()
+
+    def read(self, wait_s: float) -> dict[Place, Taken]:
+        """What there is now, of each in order. Raises KafkaException."""
+        read: dict[Place, Taken] = {}
+        messages = self._reader.consume(BATCH, wait_s) if self._reader is not None else []
+        for message in messages:
+            place = (message.topic() or "", message.partition() or 0)
+            position = _offset(message)
+            if place not in self._followed:
+                continue
+            self._followed[place] = position
+            records, _ = read.get(place, ([], 0))
+            if message.error() is None:
+                records.append((position - 1, message.key() or b"", message.value()))
+            read[place] = (records, position)
+        return read
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _assign(self) -> None:
+        if not self._followed:
+            self.close()
+            return
+        if self._reader is None:
+            self._reader = self._opened()
+        self._reader.assign(
+            [TopicPartition(*place, offset) for place, offset in self._followed.items()]
+        )
+
+    def _opened(self) -> Consumer:
         return Consumer(
             {
                 **self._app.client_settings,
@@ -73,6 +95,7 @@ class Changelogs:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 20,  # the end is known by an empty answer
+                "queued.max.messages.kbytes": 16384,
             }
         )
 
@@ -85,11 +108,30 @@ def end_of(
     """Where it ends, open transactions and all; READ_COMMITTED: where the first of them begins.
     Raises KafkaException."""
     where = TopicPartition(place.topic, place.partition)
+
+    def ask() -> int:
+        asked = admin.list_offsets({where: OffsetSpec.latest()}, isolation_level=level)
+        return int(asked[where].result().offset)
+
+    return _known(ask)
+
+
+def topic_id(admin: AdminClient, name: str) -> str:
+    """A topic that is deleted and made anew has another. Raises KafkaException."""
+
+    def ask() -> str:
+        found: Any = admin.describe_topics(TopicCollection([name]))[name].result().topic_id
+        return str(found)
+
+    return _known(ask)
+
+
+def _known(ask: Callable[[], Answer]) -> Answer:
+    """Also of a topic that all brokers do not know of yet."""
     until = time.monotonic() + TO_LEAD_S
     while True:
-        asked = admin.list_offsets({where: OffsetSpec.latest()}, isolation_level=level)
         try:
-            return int(asked[where].result().offset)
+            return ask()
         except KafkaException as error:
             if error.args[0].code() not in _NOT_YET or time.monotonic() > until:
                 raise

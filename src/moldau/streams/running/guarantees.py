@@ -55,10 +55,12 @@ def transaction_timeout_ms(app: App) -> int:
 
 
 class AtLeastOnce:
-    """`aborted`: what was sent since the last checkpoint is void, and the tasks are too."""
+    """`aborted`: what was sent since the last checkpoint is void, and the tasks are too.
+    `accepted`: did the group take the positions of the last checkpoint? None: it was not asked."""
 
     def __init__(self, app: App, **settings: Any) -> None:
         self.aborted = False
+        self.accepted: bool | None = None
         self._app = app
         self._failures: list[str] = []
         self._committed: list[tuple[str, int, int, str | None]] = []
@@ -95,6 +97,7 @@ class AtLeastOnce:
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
     ) -> None:
         """Raises StreamsError when something could not be sent: nothing is committed then."""
+        self.accepted = None
         if self.aborted:
             return
         self._flush()
@@ -108,8 +111,10 @@ class AtLeastOnce:
             except KafkaException as error:
                 if error.args[0].code() not in _REARRANGING:
                     raise
+                self.accepted = False
             else:
                 self._committed = now
+                self.accepted = True
 
     def lost(self) -> None:
         """Others have the partitions already: what was made of them since the last checkpoint is
@@ -179,6 +184,7 @@ class ExactlyOnce(AtLeastOnce):
     def commit(
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
     ) -> None:
+        self.accepted = None
         self.send(changes)
         if self.aborted or not self._is_open:
             return
@@ -193,6 +199,7 @@ class ExactlyOnce(AtLeastOnce):
         ):
             self._is_open = False
             self._aborts = 0
+            self.accepted = True
 
     def _done(self, step: Callable[[], object]) -> bool:
         """False: the transaction had to be aborted."""

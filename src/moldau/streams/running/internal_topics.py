@@ -26,7 +26,13 @@ def _compacted(app: App) -> dict[str, str]:
     lag = _A_DAY_MS
     if app.guarantee == "exactly_once":
         lag = max(_LEAST_LAG_MS, 10 * app.checkpoint_ms)
-    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag)}
+    return {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(lag),
+        # For so long a state that a machine has kept is brought up to date; an older one may hold
+        # what was deleted since, and is thrown away.
+        "delete.retention.ms": str(7 * _A_DAY_MS),
+    }
 
 
 def prepare(app: App, topology: Topology) -> dict[str, int]:

@@ -17,17 +17,21 @@ from types import FrameType
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from moldau.streams.app import App
-from moldau.streams.engine.state import State
+from moldau.streams.engine.state_memory import shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.changelogs import Changelogs
+from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, Ends
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.internal_topics import prepare
+from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.polled import Place, by_place, records, without_ends
+from moldau.streams.running.restoring import Restoring
+from moldau.streams.running.standbys import Standbys
+from moldau.streams.running.task_state import TaskState
 from moldau.streams.topology import Stage, topology
 
 BATCH = 5000
@@ -45,9 +49,13 @@ class Worker:
         self._app = app
         self._topology = topology(app.id, app.nodes)
         self._partitions = prepare(app, self._topology)
+        self._restoring = Restoring(app, self._topology, say)
+        opening = self._restoring.opening
+        self._standbys = Standbys(app, self._topology, self._partitions, opening, slot, say)
         self._consumer = Consumer(
             {
                 **app.client_settings,
+                **self._standbys.client_settings,
                 "group.id": app.id,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
@@ -69,7 +77,8 @@ class Worker:
         self._is_closing = False
         self._next_checkpoint = 0.0
         self._next_tick = 0
-        self._changelogs = Changelogs(app)
+        self._changelog_ends = ChangelogEnds(self._restoring.admin)
+        self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
         self._guarantee = guarantee(app, slot, say)
@@ -93,6 +102,11 @@ class Worker:
             self._guarantee.send(self._hosting.chores.drain())
             self._checkpoint()
             self._emptying.finish()
+        except DamagedError as error:
+            self._guarantee.give_up()
+            raise StreamsError(
+                f"{error}: it is thrown away; start again, and it is restored from the changelog"
+            ) from None
         except BaseException:
             # A task may have taken half of a batch: leaving the group must not commit that.
             self._guarantee.give_up()
@@ -100,6 +114,10 @@ class Worker:
         finally:
             self._is_closing = True
             self._consumer.close()
+            self._restoring.close()
+            self._standbys.close()
+            for state in self._states.values():
+                state.close()
             self._globals.close()
             self._hosting.close()
 
@@ -113,13 +131,18 @@ class Worker:
         self._finishing = True
 
     def _round(self) -> None:
-        messages = self._consumer.consume(BATCH, self._hosting.poll_s(POLL_S))
+        wait_s = self._restoring.poll_s(self._hosting.poll_s(POLL_S))
+        messages = self._consumer.consume(BATCH, wait_s)
         if self._guarantee.aborted:
             self._rewind()
             return
         if self._finishing:
             self._begin_to_end()
+        if self._restoring:
+            for state in self._restoring.go_on():
+                self._begin(state)
         self._globals.follow()
+        self._standbys.follow(self._own)
         for place, part in by_place(messages).items():
             self._feed(place, part)
         self._tick()
@@ -127,7 +150,8 @@ class Worker:
         for task in self._tasks.values():
             self._send(task)
         self._guarantee.send(self._hosting.chores.drain())
-        ends = self._app.until == "end" and all(task.is_done for task in self._tasks.values())
+        ends = self._app.until == "end" and not self._restoring
+        ends = ends and all(task.is_done for task in self._tasks.values())
         if ends or time.monotonic() >= self._next_checkpoint:
             self._checkpoint()
         if ends and not self._guarantee.aborted:
@@ -184,15 +208,18 @@ class Worker:
 
     # --- checkpoints ------------------------------------------------------------------------
 
-    def _checkpoint(self) -> None:
-        """Raises StreamsError."""
+    def _checkpoint(self, *, is_last: bool = False) -> None:
+        """`is_last`: the group takes tasks away behind it, so they are ours yet. Raises
+        StreamsError."""
         if self._guarantee.aborted:
             return
         tasks = list(self._tasks.values())
+        states = [self._states[task.stage.name, task.partition] for task in tasks]
+        ends = self._changelog_ends.known([one.place for one in states], wait=is_last)
         for task in tasks:
             task.announce()
             self._send(task)
-        changes = [change for task in tasks for change in task.checkpoint()]
+        changes = [task.checkpoint() for task in tasks]
         positions = [
             TopicPartition(
                 topic, task.partition, task.positions.get(topic, 0), DONE if task.is_done else ""
@@ -200,8 +227,13 @@ class Worker:
             for task in tasks
             for topic in task.stage.topics
         ]
-        self._guarantee.commit(self._consumer, changes, positions)
+        self._guarantee.commit(self._consumer, [one for part in changes for one in part], positions)
         if not self._guarantee.aborted:
+            if not (self._guarantee.accepted or (is_last and self._guarantee.accepted is None)):
+                ends = {}  # another may have the tasks by now
+            for task, part, state in zip(tasks, changes, states, strict=True):
+                state.committed(task, part, ends.get(state.place))
+            shrink((state.state for state in states), self._app.state_memory)
             self._emptying.committed(positions)
         self._schedule()
 
@@ -216,22 +248,33 @@ class Worker:
     # --- rebalancing ------------------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
+        """They are read from when their tasks are restored."""
         if self._is_closing:  # the group has dealt out once more, to one that leaves
             consumer.incremental_assign([])
             return
-        self._checkpoint()  # restoring takes its time: nothing is left open meanwhile
-        places: list[TopicPartition] = []
         for lead in self._ends.committed(leads):
-            stage = self._leads[lead.topic]
-            task = self._restored(stage, lead)
-            self._tasks[stage.name, lead.partition] = task
-            for topic in stage.topics:
-                self._by_place[topic, lead.partition] = task
-                places.append(TopicPartition(topic, lead.partition, task.positions.get(topic, 0)))
-        consumer.incremental_assign(places)
+            copy = self._standbys.handed_over((lead.topic, lead.partition))
+            self._restoring.begin(self._leads[lead.topic], lead, copy)
+        consumer.incremental_assign([])
+
+    def _begin(self, restored: TaskState) -> None:
+        """Raises StreamsError."""
+        try:
+            task = self._task(restored)
+        except DamagedError as error:
+            self._restoring.anew(restored, error)
+            return
+        number = task.partition
+        self._states[task.stage.name, number] = restored
+        self._tasks[task.stage.name, number] = task
+        places = []
+        for topic in task.stage.topics:
+            self._by_place[topic, number] = task
+            places.append(TopicPartition(topic, number, task.positions.get(topic, 0)))
+        self._consumer.incremental_assign(places)
 
     def _revoked(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
-        self._checkpoint()
+        self._checkpoint(is_last=True)
         self._drop(consumer, leads)
 
     def _lost(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
@@ -242,30 +285,38 @@ class Worker:
         places = []
         for lead in leads:
             stage = self._leads[lead.topic]
+            self._restoring.drop(stage, lead.partition)
             task = self._tasks.pop((stage.name, lead.partition), None)
             if task is None:
                 continue  # it was leaving already
             self._hosting.drop(task)
+            self._states.pop((stage.name, lead.partition)).close()
             for topic in stage.topics:
                 self._by_place.pop((topic, lead.partition), None)
                 self._at_end.discard((topic, lead.partition))
                 places.append(TopicPartition(topic, lead.partition))
         consumer.incremental_unassign(places)
 
-    def _restored(self, stage: Stage, lead: TopicPartition) -> AnyTask:
+    @property
+    def _own(self) -> set[Place]:
+        """What this worker has of what is dealt out, or is restoring."""
+        there = [*self._states.values(), *self._restoring.under_way]
+        return {(one.stage.topics[0], one.partition) for one in there}
+
+    def _task(self, restored: TaskState) -> AnyTask:
         """Raises StreamsError where the group has come farther than what is kept."""
-        state = State()
-        number = lead.partition
-        place = TopicPartition(self._topology.changelog(stage), number)
-        marker = state.restore(self._changelogs.read(place))
-        if marker is None and lead.offset > 0:
+        marker = restored.state.begin()
+        stage, (changelog, number) = restored.stage, restored.place
+        if marker is None and restored.group_position > 0:
             raise StreamsError(
-                f"{self._app.id} has read {lead.topic} {number} to {lead.offset}, and "
-                f"{place.topic} keeps nothing of it: was a step renamed, or that topic deleted? "
+                f"{self._app.id} has read {stage.topics[0]} {number} to "
+                f"{restored.group_position}, and "
+                f"{changelog} keeps nothing of it: was a step renamed, or that topic deleted? "
                 f"Give the step its name= again, or reset (moldau streams reset)"
             )
         host = self._hosting.host
         counts, tables = self._partitions, self._globals.tables
+        state = restored.state
         task = Task(self._topology, stage, number, counts, state, marker, host, _wait, tables)
         return task_of(task, host)
 

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import Topology, redrive_topic, topology
 
 TIMEOUT_S = 30.0
@@ -83,8 +84,8 @@ class Upkeep:
 
     def reset(self) -> None:
         """Deletes the group's positions and the internal topics: the program begins at the earliest
-        records again. What it wrote to topics of the user's stays. Raises StreamsError while
-        workers run."""
+        records again; and what this machine keeps of its state. What it wrote to topics of the
+        user's stays. Raises StreamsError while workers run."""
         app = self._app
         (described,) = self._admin.describe_consumer_groups([app.id]).values()
         state = described.result(TIMEOUT_S).state
@@ -105,6 +106,7 @@ class Upkeep:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise
+        remove_all(app)
 
 
 def internal_topics(made: Topology) -> list[str]:

@@ -1,0 +1,60 @@
+"""Where the state of a task lies: keys and values as its changelog has them, up to a marker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+
+class Stamp(NamedTuple):
+    """What a store is true of: of its changelog, all up to a marker with this in it, which may lie
+    behind `offset`: from there on it is read again."""
+
+    offset: int
+    marker: bytes
+
+
+class StateStore(Protocol):
+    """`stamp` None: it holds nothing."""
+
+    @property
+    def stamp(self) -> Stamp | None: ...
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those that are there."""
+        ...
+
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Those whose key begins so, in the order of keys. It may be written to meanwhile."""
+        ...
+
+    def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
+        """A checkpoint that is committed: all of it is there after a crash, or nothing of it."""
+        ...
+
+
+class InMemory:
+    """Gone with the process."""
+
+    def __init__(self) -> None:
+        self.stamp: Stamp | None = None
+        self._kept: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._kept.get(key)
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        return {key: self._kept[key] for key in keys if key in self._kept}
+
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return iter(sorted(one for one in self._kept.items() if one[0].startswith(prefix)))
+
+    def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self._kept.pop(key, None)
+            else:
+                self._kept[key] = value
+        self.stamp = stamp

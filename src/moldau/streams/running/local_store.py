@@ -1,0 +1,214 @@
+"""The state of one task on disk, in SQLite (docs/decisions/0009-state-store.md).
+
+The changelog is the truth: this may be behind it, so committed checkpoints are gathered here and
+written some at a time. Stamp and data change in one transaction of SQLite, which kill -9 and a loss
+of power leave whole: the write-ahead log is synced before it is copied into the database.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from zlib import crc32
+
+from moldau.streams.engine.state_store import Stamp
+from moldau.streams.errors import StreamsError
+
+FORMAT = 1
+FILE = "state.db"
+GATHERED = 100_000
+GATHERED_BYTES = 8 << 20
+GATHERED_S = 5.0
+_STEP = 1000  # rows that a scan takes at a time
+_ASKED = 500  # keys in one question
+_SETTINGS = (
+    "locking_mode=exclusive",  # the folder's lock is ours: no shared memory beside the log
+    "journal_mode=wal",
+    "synchronous=normal",
+    "cache_size=-4000",  # KB
+    "wal_autocheckpoint=4000",  # pages
+)
+_SCHEMA = """
+create table if not exists state (key blob primary key, value blob not null) without rowid;
+create table if not exists stamp (
+    id integer primary key check (id = 0), format integer, changelog text, position integer,
+    marker blob, written_ms integer
+);
+"""
+
+
+class DamagedError(StreamsError):
+    """The store cannot be read: throw it away, the changelog has it all."""
+
+
+class LocalStore:
+    """`stamp` is that of what was written, gathered or not. Everything but the end of a process
+    raises DamagedError where the file is not what was written, StreamsError where the disk does
+    not take it."""
+
+    def __init__(self, folder: Path, changelog: str) -> None:
+        """`changelog`: its topic's id. What is there of another is thrown away."""
+        self.folder = folder
+        self.stamp: Stamp | None = None
+        self.written_ms = 0  # when it was true, at last, in ms since 1970
+        self._changelog = changelog
+        self._gathered: dict[bytes, bytes | None] = {}
+        self._bytes = 0
+        self._due: float | None = None
+        self._is_damaged = False
+        self._open()
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def get(self, key: bytes) -> bytes | None:
+        if key in self._gathered:
+            return self._gathered[key]
+        rows = self._rows("select key, value from state where key = ?", (key,))
+        return self._value(*rows[0]) if rows else None
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those that are there."""
+        gathered, found = self._gathered, {}
+        asked = []
+        for key in keys:
+            if key not in gathered:
+                asked.append(key)
+            elif (value := gathered[key]) is not None:
+                found[key] = value
+        for at in range(0, len(asked), _ASKED):
+            part = asked[at : at + _ASKED]
+            marks = ",".join("?" * len(part))
+            rows = self._rows(f"select key, value from state where key in ({marks})", part)
+            found.update((key, self._value(key, sealed)) for key, sealed in rows)
+        return found
+
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Those whose key begins so, in the order of keys. It may be written to meanwhile."""
+        self.flush()
+        end = prefix[:-1] + bytes([prefix[-1] + 1])
+        question = "select key, value from state where key {} ? and key < ? order by key limit ?"
+        rows = self._rows(question.format(">="), (prefix, end, _STEP))
+        while rows:
+            for key, sealed in rows:
+                yield key, self._value(key, sealed)
+            rows = self._rows(question.format(">"), (rows[-1][0], end, _STEP))
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
+        """A checkpoint that is committed."""
+        self._gathered.update(changes)
+        self._bytes += sum(len(value) for value in changes.values() if value is not None)
+        self.stamp = stamp
+        if self._due is None:
+            self._due = time.monotonic() + GATHERED_S
+        if len(self._gathered) > GATHERED or self._bytes > GATHERED_BYTES:
+            self.flush()
+        else:
+            self.flush_due()
+
+    def flush_due(self) -> None:
+        """When it has gathered for long enough."""
+        if self._due is not None and time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._due is None or self.stamp is None:
+            return
+        gathered = self._gathered
+        keys = sorted(gathered)  # neighbours are on one page
+        gone = [(key,) for key in keys if gathered[key] is None]
+        puts = ((key, _sealed(key, value)) for key in keys if (value := gathered[key]) is not None)
+        now_ms = time.time_ns() // 1_000_000
+        row = (0, FORMAT, self._changelog, self.stamp.offset, self.stamp.marker, now_ms)
+        try:
+            self._db.execute("begin immediate")
+            self._db.executemany("insert or replace into state values (?, ?)", puts)
+            self._db.executemany("delete from state where key = ?", gone)
+            self._db.execute("insert or replace into stamp values (?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("commit")
+        except sqlite3.Error as error:
+            raise self._trouble(error) from None
+        self._gathered, self._bytes, self._due = {}, 0, None
+
+    def close(self) -> None:
+        """What was gathered is written. A damaged one is removed."""
+        try:
+            if not self._is_damaged:
+                self.flush()
+        finally:
+            self._db.close()
+            if self._is_damaged:
+                remove_files(self.folder)
+
+    # --- the file ---------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """It holds nothing, as at first."""
+        self._db.close()
+        self._gathered, self._bytes, self._due, self.stamp = {}, 0, None, None
+        remove_files(self.folder)
+        self._is_damaged = False
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.folder / FILE, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise StreamsError(
+                f"{self.folder}: state cannot be kept there: {error}; name another folder in "
+                f"App(state_dir=…)"
+            ) from None
+        try:
+            for setting in _SETTINGS:
+                self._db.execute(f"pragma {setting}")
+            self._db.executescript(_SCHEMA)
+            rows = self._db.execute("select * from stamp").fetchall()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._trouble(error) from None
+        for _, format_, changelog, offset, marker, written_ms in rows:
+            if (format_, changelog) != (FORMAT, self._changelog):
+                self.clear()
+                return
+            self.stamp, self.written_ms = Stamp(offset, marker), written_ms
+
+    def _rows(self, question: str, values: Iterable[object]) -> list[tuple[bytes, bytes]]:
+        try:
+            return self._db.execute(question, tuple(values)).fetchall()
+        except sqlite3.Error as error:
+            raise self._trouble(error) from None
+
+    def _trouble(self, error: sqlite3.Error) -> StreamsError:
+        """OperationalError is what the disk does: it is full, it cannot be written."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StreamsError(f"{self.folder}: state cannot be kept: {error}")
+        return self._damaged(str(error))
+
+    def _damaged(self, why: str) -> DamagedError:
+        self._is_damaged = True
+        return DamagedError(f"{self.folder}: the state there is damaged: {why}")
+
+    def _value(self, key: bytes, sealed: bytes) -> bytes:
+        value = sealed[4:]
+        if crc32(value, crc32(key)).to_bytes(4, "big") != sealed[:4]:
+            raise self._damaged("a value has a wrong checksum")
+        return value
+
+
+def remove_files(folder: Path) -> None:
+    for path in folder.glob(f"{FILE}*"):
+        path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sealed(key: bytes, value: bytes) -> bytes:
+    """SQLite does not notice a byte that the disk has changed."""
+    return crc32(value, crc32(key)).to_bytes(4, "big") + value
