@@ -27,6 +27,16 @@ from moldau.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
 )
+from moldau.protocol.messages.join_group import (
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    JoinGroupResponse,
+)
+from moldau.protocol.messages.leave_group import (
+    LeaveGroupRequest,
+    LeaveGroupResponse,
+    MemberIdentity,
+)
 from moldau.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -89,6 +99,28 @@ def remove_topic() -> Question:
     return Question(request, DeleteTopicsResponse, 3)
 
 
+def join(client: Raw) -> None:
+    """A group with one static member, so that its name is enough to send it away."""
+    request = JoinGroupRequest(
+        group_id="members",
+        session_timeout_ms=60_000,
+        rebalance_timeout_ms=60_000,
+        member_id="",
+        group_instance_id="static",
+        protocol_type="consumer",
+        protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
+    )
+    while errors_of(client.ask(request, JoinGroupResponse, 5)) != {0}:
+        pass  # the group is being loaded
+
+
+def leave() -> Question:
+    """The group's metadata is written anew."""
+    member = MemberIdentity(member_id="", group_instance_id="static")
+    request = LeaveGroupRequest(group_id="members", members=[member])
+    return Question(request, LeaveGroupResponse, 3)
+
+
 def new_producer() -> Question:
     request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=9000)
     return Question(request, InitProducerIdResponse, 1)
@@ -104,6 +136,7 @@ DURABLE: dict[str, Callable[[], Question]] = {
     "InitProducerId": new_producer,
     "OffsetCommit": commit,
     "OffsetDelete": forget,
+    "LeaveGroup": leave,
     "DeleteGroups": lambda: Question(
         DeleteGroupsRequest(groups_names=["doomed"]), DeleteGroupsResponse, 1
     ),
@@ -121,3 +154,4 @@ def prepare(address: str) -> None:
                 pass  # __consumer_offsets is being made
             while errors_of(client.ask(*commit(group))) != {0}:
                 pass  # the group is being loaded
+        join(client)

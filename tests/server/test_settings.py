@@ -114,6 +114,7 @@ def test_the_data_option_wins_over_any_number_of_log_dirs() -> None:
 
 
 def test_temporary_wins_over_every_folder_and_is_placed_later() -> None:
+    assert settings("log.dirs=/a,/b", temporary=True).data_dir is None
     temporary = settings("log.dirs=/a,/b", data="/c", temporary=True)
     assert temporary.temporary
     assert temporary.data_dir is None

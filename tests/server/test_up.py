@@ -294,6 +294,8 @@ def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
         (["--config", "/nowhere/server.properties"], "/nowhere/server.properties"),
         (["--config", ""], "--config is empty"),
         (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+        # Of the documentation (RFC 5737), so of no machine.
+        (["--host", "192.0.2.1"], "no address of this machine"),
         (["--data", __file__], "Not a folder"),
     ],
 )

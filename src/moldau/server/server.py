@@ -122,6 +122,11 @@ def _why_not(listener: Listener, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"No right to listen on {where}: ports below 1024 need root. Choose one with --port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"Listener {listener.name} names {host}, which is no address of this machine. Use one "
+            f"of its own, or 0.0.0.0 for all; what clients are told is advertised.listeners."
+        )
     return f"Can't listen on {where} ({listener.name}): {error.strerror or error}."
 
 
