@@ -92,6 +92,17 @@ class ApacheKafka:
                 made(jvm.archive(), lambda path: shutil.copyfile(fresh, path))
             fresh.unlink()
 
+    def kill(self, index: int) -> None:
+        """kill -9 of one broker, counted from 0."""
+        self.processes[index].kill()
+        self.processes[index].wait()
+
+    def start_again(self, index: int) -> None:
+        """One that was killed, on its port and its data; returns when all see each other."""
+        properties = self.folder / f"server-{self.nodes[index]}.properties"
+        self.processes[index] = self._start(properties, self.logs[index])
+        wait_until_ready(self, self.processes)
+
     def _start(self, properties: Path, log: Path) -> jvm.Java:
         flags = jvm.broker_flags(self.heap)
         if not jvm.archive().exists() and log is self.logs[0]:

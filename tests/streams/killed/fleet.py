@@ -1,0 +1,91 @@
+"""`moldau worker` in several slots, each a process that can be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+STOP_S = 60
+END_S = 240
+
+
+class Fleet:
+    """The workers of the App in the folder's shop.py, which finds `until` as UNTIL. Used as a
+    context: behind it none is left. What they say is in worker-SLOT.log."""
+
+    def __init__(self, folder: Path, count: int = 3) -> None:
+        self.slots = range(count)
+        self.died: list[str] = []  # of their own accord
+        self._folder = folder
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def start(self, *slots: int, until: str = "") -> None:
+        for slot in slots or self.slots:
+            with self._log(slot).open("ab") as log:
+                self._processes[slot] = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "moldau",
+                        "worker",
+                        "-A",
+                        "shop:app",
+                        "--slot",
+                        f"{slot}",
+                    ],
+                    cwd=self._folder,
+                    env={**os.environ, "PYTHONPATH": str(ROOT), "UNTIL": until},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+
+    def kill(self, *slots: int) -> None:
+        """kill -9. Together: none of them sees the others go."""
+        for slot in slots:
+            self._processes[slot].send_signal(signal.SIGKILL)
+        for slot in slots:
+            self._processes[slot].wait()
+
+    def stop(self, *slots: int) -> None:
+        """As Ctrl-C does; they end well, or at once where they have not begun yet."""
+        for slot in slots or self.slots:
+            self._processes[slot].terminate()
+        for slot in slots or self.slots:
+            code = self._processes[slot].wait(STOP_S)
+            assert code in (0, -signal.SIGTERM), self.said(slot)
+
+    def revive(self) -> None:
+        """As the supervisor does: who has died is started again. `died` says what it said."""
+        for slot, process in self._processes.items():
+            if process.poll() not in (None, 0, -signal.SIGKILL):
+                self.died.append(f"worker {slot}: {self.said(slot)[-500:]}")
+                self.start(slot)
+
+    def finish(self, *slots: int) -> None:
+        """Read what there is, close everything, end."""
+        self.start(*slots, until="end")
+        for slot in slots or self.slots:
+            try:
+                code = self._processes[slot].wait(END_S)
+            except subprocess.TimeoutExpired:
+                code = None
+            assert code == 0, f"worker {slot} ended with {code}: {self.said(slot)}"
+
+    def said(self, slot: int) -> str:
+        return self._log(slot).read_text(errors="replace")[-3000:]
+
+    def _log(self, slot: int) -> Path:
+        return self._folder / f"worker-{slot}.log"
