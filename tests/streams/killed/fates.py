@@ -19,6 +19,7 @@ from tests.streams.killed.verdict import open_ends
 PROGRESS_S = 120
 QUIET_S = 20  # a program that has nothing to read
 LOOK_S = 0.1
+STALL_S = 5.0  # the sessions are of 3 s
 
 
 class Brokers(Protocol):
@@ -92,6 +93,7 @@ class Toll:
 
     killed: Counter[str] = field(default_factory=Counter)
     stopped: int = 0
+    stalled: int = 0
     moved: int = 0
     open: int = 0
 
@@ -120,6 +122,8 @@ class Fates:
                 self._kill_a_broker()
             elif self._chance.random() < 0.15:
                 self._roll()
+            elif self._chance.random() < 0.1:
+                self._stall()
             else:
                 self._kill_workers()
         self._start_due(float("inf"))
@@ -141,6 +145,15 @@ class Fates:
             self._fleet.stop(slot)
             self._fleet.start(slot)
             self.toll.stopped += 1
+
+    def _stall(self) -> None:
+        """One stands still until it is given up for dead."""
+        slot = self._chance.choice(self._fleet.slots)
+        if slot not in self._begins:
+            self._fleet.stall(slot)
+            time.sleep(STALL_S)
+            self._fleet.go_on(slot)
+            self.toll.stalled += 1
 
     def _kill_a_broker(self) -> None:
         self._brokers.kill_and_start(self._chance)

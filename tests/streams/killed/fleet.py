@@ -59,6 +59,13 @@ class Fleet:
         for slot in slots:
             self._processes[slot].wait()
 
+    def stall(self, slot: int) -> None:
+        """It stands still, as a machine that swaps, or is suspended; `go_on` ends that."""
+        self._processes[slot].send_signal(signal.SIGSTOP)
+
+    def go_on(self, slot: int) -> None:
+        self._processes[slot].send_signal(signal.SIGCONT)
+
     def stop(self, *slots: int) -> None:
         """As Ctrl-C does; they end well, or at once where they have not begun yet."""
         for slot in slots or self.slots:

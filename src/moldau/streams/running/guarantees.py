@@ -8,6 +8,7 @@ positions, so that a worker whose partitions were given to another cannot commit
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,7 @@ TIMEOUT_S = 60.0
 # A transaction is open for a checkpoint's interval, and for what the commit takes.
 TO_COMMIT_MS = 10_000
 TRIES = 3
+SESSION_MS = 45_000  # librdkafka's default
 MOST_ABORTS = 3  # in a row
 # The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
 # the partitions then. Until then the changelogs say where to go on.
@@ -64,6 +66,8 @@ class AtLeastOnce:
         self._app = app
         self._failures: list[str] = []
         self._committed: list[tuple[str, int, int, str | None]] = []
+        self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
+        self._heard = time.monotonic()
         self._producer = Producer(
             {
                 **app.client_settings,
@@ -102,6 +106,8 @@ class AtLeastOnce:
             return
         self._flush()
         if changes:
+            if not self._still_has(consumer, positions):
+                return
             self.send(changes)
             self._flush()
         now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
@@ -115,6 +121,26 @@ class AtLeastOnce:
             else:
                 self._committed = now
                 self.accepted = True
+
+    def _still_has(self, consumer: Consumer, positions: list[TopicPartition]) -> bool:
+        """A worker that stood still for long may have been given up for dead: what it wrote to the
+        changelogs would mix with what those write who have its partitions now, and be counted
+        twice. So it asks the group, by committing once more what is committed."""
+        now = time.monotonic()
+        stood, self._heard = now - self._heard, now
+        ours = {(one.topic, one.partition) for one in positions}
+        again = [TopicPartition(*one) for one in self._committed if one[:2] in ours]
+        if stood < self._session_s / 2 or not again:
+            return True
+        try:
+            consumer.commit(offsets=again, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
+                return True  # a member still
+            if error.args[0].code() not in _REARRANGING:
+                raise
+            self.aborted = True
+        return not self.aborted
 
     def lost(self) -> None:
         """Others have the partitions already: what was made of them since the last checkpoint is
