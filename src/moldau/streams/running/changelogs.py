@@ -22,8 +22,13 @@ from moldau.streams.app import App
 BATCH = 5000
 POLL_S = 0.1
 TO_LEAD_S = 30.0
-# A topic that has just been made.
+# A topic that has just been made, or whose leaders move.
 _NOT_YET = (
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError._NOENT,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -111,7 +116,10 @@ def end_of(
 
     def ask() -> int:
         asked = admin.list_offsets({where: OffsetSpec.latest()}, isolation_level=level)
-        return int(asked[where].result().offset)
+        end = int(asked[where].result().offset)
+        if end < 0:  # seen while leaders moved: taken for empty, a task would begin anew
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        return end
 
     return _known(ask)
 
