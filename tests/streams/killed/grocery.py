@@ -85,7 +85,9 @@ def purchases(begin: datetime, end: datetime) -> polars.DataFrame:
 
 def records(sold: polars.DataFrame) -> Iterator[Made]:
     """The products, then the purchases in the order of their times, anywhere."""
-    for product, department in frame("products").select("product_id", "department").iter_rows():
+    named = frame("products").select("product_id", "department")
+    named = named.filter(polars.col("product_id").is_in(sold["product_id"].unique().to_list()))
+    for product, department in named.iter_rows():
         if department is not None:
             value = msgspec.json.encode(Product(product, department))
             yield Made("products", str(product), value, time_ms=OF_PRODUCTS_MS)

@@ -38,7 +38,7 @@ def judged(brokers: Brokers, folder: Path, plan: Plan, **settings: Any) -> Verdi
 
 
 def plan(broker_every: int) -> Plan:
-    records, kills = random_numbers(SEED), KILLS or 4
+    records, kills = random_numbers(SEED), KILLS or 3
     every = min(broker_every, kills)
     return Plan(numbers, TOPICS, "echo", records, kills, broker_every=every)
 
@@ -72,14 +72,13 @@ def test_promise_08_a_worker_that_stood_still_leaves_the_state_to_others(
     write_shop(tmp_path, numbers, servers, guarantee="at_least_once")
     with Fleet(tmp_path, 2) as fleet, Generator(servers, random_numbers(SEED), 1000) as generator:
         fleet.start()
-        for _ in range(3):
-            for slot in (0, 1):
-                members(servers, 2)
-                goes_on(servers)
-                fleet.stall(slot)
-                members(servers, 1)
-                goes_on(servers)
-                fleet.go_on(slot)
+        for slot in (0, 1) * max(1, KILLS // 10):
+            members(servers, 2)
+            goes_on(servers)
+            fleet.stall(slot)
+            members(servers, 1)
+            goes_on(servers)
+            fleet.go_on(slot)
         goes_on(servers)
         fleet.kill(0, 1)
         generator.finish()
