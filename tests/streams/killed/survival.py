@@ -24,6 +24,7 @@ app = {function}(
     {servers!r},
     until=os.environ["UNTIL"] or None,
     checkpoint="1s",
+    state_dir="state",
     config={{"session.timeout.ms": 3000, "heartbeat.interval.ms": 500, "log_level": 3}},
     **{settings!r},
 )

@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from tempfile import TemporaryDirectory
 
 from confluent_kafka import KafkaException
 
@@ -54,7 +55,8 @@ def _run_on(
     board = Board()
     with (
         open_view(bootstrap_servers, topics.prefix, options, board) as view,
-        Pipeline(bootstrap_servers, topics, options, source.orders, board, view) as pipeline,
+        TemporaryDirectory(prefix="moldau-demo-", ignore_cleanup_errors=True) as state,
+        Pipeline(bootstrap_servers, topics, state, options, source.orders, board, view) as pipeline,
         on_first_interrupt(pipeline.stop_producing),
     ):
         pipeline.produce()

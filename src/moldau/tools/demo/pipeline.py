@@ -24,12 +24,14 @@ STOP_SECONDS = 10
 
 
 class Pipeline:
-    """Used as a context: leaving it stops what is still running."""
+    """Used as a context: leaving it stops what is still running. In `state_dir` the workers keep
+    their state."""
 
     def __init__(
         self,
         bootstrap_servers: str,
         topics: Topics,
+        state_dir: str,
         options: DemoOptions,
         orders: Iterator[Order],
         board: Board,
@@ -42,7 +44,7 @@ class Pipeline:
         self._view = view
         self._generator = Generator(bootstrap_servers, topics.orders, orders, options.rate, board)
         self._processor = Processor(bootstrap_servers, topics, board)
-        self._group = RevenueGroup(bootstrap_servers, topics, board)
+        self._group = RevenueGroup(bootstrap_servers, topics, state_dir, board)
         self._watch = GroupWatch(bootstrap_servers, topics, board)
         self._windows = Windows(bootstrap_servers, topics, board)
         self._stages: list[Stage] = []

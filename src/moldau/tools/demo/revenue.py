@@ -24,13 +24,21 @@ class Sold(msgspec.Struct):
     time: int
 
 
-def revenue(bootstrap_servers: str, topics: Topics, **config: Any) -> App:
+def revenue(
+    bootstrap_servers: str, topics: Topics, state_dir: str | None = None, **config: Any
+) -> App:
     """Orders are keyed by customer: to be added up by category they go by a repartition topic."""
     settings = consumer_config(bootstrap_servers, topics.revenue_group) | config
     # The program says these itself.
     for own in ("bootstrap.servers", "group.id", "auto.offset.reset", "enable.auto.commit"):
         del settings[own]
-    app = App(topics.revenue_group, bootstrap_servers, checkpoint="500ms", config=settings)
+    app = App(
+        topics.revenue_group,
+        bootstrap_servers,
+        checkpoint="500ms",
+        config=settings,
+        state_dir=state_dir,
+    )
     orders = app.topic(topics.orders, Sold, event_time="time", lateness=f"{LATENESS_MS}ms")
     (
         app.stream(orders)
@@ -52,9 +60,11 @@ class Member:
     """One worker of the group, in a thread: what it does is read and written, which lets others
     go on."""
 
-    def __init__(self, name: str, bootstrap_servers: str, topics: Topics, board: Board) -> None:
+    def __init__(
+        self, name: str, bootstrap_servers: str, topics: Topics, state_dir: str, board: Board
+    ) -> None:
         self.name = name
-        self._app = revenue(bootstrap_servers, topics, **{"client.id": name})
+        self._app = revenue(bootstrap_servers, topics, state_dir, **{"client.id": name})
         self._say = board.news.append
         self._worker: Worker | None = None
         self._stopped = threading.Event()
@@ -81,8 +91,11 @@ class Member:
 class RevenueGroup:
     """Members started, replaced and brought to their end; none of it waits."""
 
-    def __init__(self, bootstrap_servers: str, topics: Topics, board: Board) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topics: Topics, state_dir: str, board: Board
+    ) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._state_dir = state_dir
         self._topics = topics
         self._board = board
         self._started = 0
@@ -93,7 +106,9 @@ class RevenueGroup:
         for _ in range(members):
             self._started += 1
             name = f"consumer-{self._started}"
-            member = Member(name, self._bootstrap_servers, self._topics, self._board)
+            member = Member(
+                name, self._bootstrap_servers, self._topics, self._state_dir, self._board
+            )
             self._members.append(member)
 
     def replace_one(self) -> None:
