@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from confluent_kafka import OFFSET_INVALID, Consumer, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
 from bench.streams import sales
 from bench.streams.engines import Job, Tells
@@ -50,7 +50,10 @@ class Progress:
         self._results.close()
 
     def _committed(self) -> int:
-        found = self._group.committed(self._places, TIMEOUT_S)
+        try:
+            found = self._group.committed(self._places, TIMEOUT_S)
+        except KafkaException:  # the group has no coordinator yet: it is asked again
+            return 0
         return sum(one.offset for one in found if one.offset != OFFSET_INVALID)
 
     def _told(self) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import sub
 from typing import Any
 
 from moldau.streams.batch import Batch
@@ -18,7 +19,7 @@ from moldau.streams.engine.results import Results, in_order
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.updates import Updates
 from moldau.streams.program import Aggregated
-from moldau.streams.windows import Aligned, Hopping
+from moldau.streams.windows import Aligned, Calendar, Hopping
 
 MANY = 4  # records of a key and window in a batch: from so many on they are taken in together
 
@@ -100,7 +101,7 @@ class WindowedAggregates(CountsLate):
         if (
             self._together is None
             or len(keys) * len(windows) * MANY > len(batch)
-            or self._window.end(min(windows)) <= highest(batch.floors)
+            or self._may_be_late(batch, starts, min(windows))
         ):
             return None
         parts: defaultdict[int, defaultdict[Any, list[Any]]]
@@ -116,6 +117,14 @@ class WindowedAggregates(CountsLate):
             for by_key in parts.values():
                 by_key.pop(None, None)
         return {start: by_key for start, by_key in parts.items() if by_key}
+
+    def _may_be_late(self, batch: Batch, starts: list[int], first: int) -> bool:
+        """Is one of them later than the end of its window? `first`: the first of the starts."""
+        if self._window.end(first) > highest(batch.floors):
+            return False
+        return isinstance(self._window, Calendar) or (
+            max(map(sub, batch.floors, starts)) >= self._window.size
+        )
 
     def _tell(self, due: list[tuple[Operator, list[tuple[int, Any]]]]) -> None:
         """How windows that are open are now."""
