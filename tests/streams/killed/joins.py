@@ -18,7 +18,9 @@ from tests.streams.priced import Order, Price
 from tests.streams.sales import MIDNIGHT
 
 PARTITIONS = 3
-TOPICS = dict.fromkeys(("orders", "prices", "groups", "payments"), PARTITIONS)
+TOPICS = dict.fromkeys(
+    ("orders", "prices", "groups", "payments", "priced", "settled", "grouped"), PARTITIONS
+)
 PRODUCTS = 20
 EVERY_PRICE, EVERY_GROUP = 100, 1000  # orders
 IN_TIME_MS = 5_000
