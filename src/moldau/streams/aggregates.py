@@ -11,7 +11,7 @@ its partition and offset in the source (promise 7).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,8 @@ class Aggregate:
     type_of: Callable[[Any], Any] = types.unknown
     # The state without what was taken of a row that a table has no more.
     remove: Callable[[Any, Any], Any] | None = None
+    # Does `add` change the state that it is given? Then it must not fail behind that.
+    in_place: bool = False
 
 
 Placed = tuple[tuple[Any, ...], Any]
@@ -130,15 +132,15 @@ def rounded_once(state: Any) -> int | float | Decimal:
 
 
 def min(field: Field) -> Aggregate:
-    """The least; None of nothing."""
-    step = "x if s is None or x < s else s"
+    """The least; None of nothing. What is None does not count."""
+    step = "s if x is None else x if s is None or x < s else s"
     many = "least(xs) if s is None else least(chain((s,), xs))"
     return Aggregate("min", field, _nothing, _least, _least, _same, step, many, type_of=types.same)
 
 
 def max(field: Field) -> Aggregate:
-    """The greatest; None of nothing."""
-    step = "x if s is None or x > s else s"
+    """The greatest; None of nothing. What is None does not count."""
+    step = "s if x is None else x if s is None or x > s else s"
     many = "most(xs) if s is None else most(chain((s,), xs))"
     return Aggregate("max", field, _nothing, _most, _most, _same, step, many, type_of=types.same)
 
@@ -218,7 +220,16 @@ def collect(field: Field, by: Field | None = None) -> Aggregate:
         return [value for _, value in sorted(state, key=_place)]
 
     return Aggregate(
-        "collect", field, list, _appended, _joined, result, None, None, True, by, types.list_of
+        "collect",
+        field,
+        list,
+        _appended,
+        _joined,
+        result,
+        has_place=True,
+        by=by,
+        type_of=types.list_of,
+        in_place=True,
     )
 
 
@@ -246,6 +257,8 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
         return sorted(ordered, key=lambda one: one[1][0], reverse=True)[:k]
 
     def add(state: list[Any], value: Any) -> list[Any]:
+        number = value[1][0]
+        _ = number < (state[0][1][0] if state else number)  # raises here what fails in `best`
         state.append(value)
         return state if len(state) < 4 * k + 16 else best(state)
 
@@ -254,22 +267,47 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
 
     taken = (field, field if of is None else of)
     return Aggregate(
-        "top_k", taken, list, add, _joined, result, None, None, True, None, types.list_of
+        f"top_{k}",
+        taken,
+        list,
+        add,
+        _joined,
+        result,
+        has_place=True,
+        type_of=types.list_of,
+        in_place=True,
     )
 
 
 def distinct(field: Field) -> Aggregate:
     """The different values, in order."""
 
-    def result(state: dict[Any, None]) -> list[Any]:
-        return sorted(state)
-
-    return Aggregate("distinct", field, dict, _noted, _united, result, type_of=types.list_of)
+    return Aggregate(
+        "distinct", field, dict, _noted, _united, in_order, type_of=types.list_of, in_place=True
+    )
 
 
 def count_distinct(field: Field) -> Aggregate:
     """How many different values."""
-    return Aggregate("count_distinct", field, dict, _noted, _united, len, type_of=types.always(int))
+    return Aggregate(
+        "count_distinct",
+        field,
+        dict,
+        _noted,
+        _united,
+        len,
+        type_of=types.always(int),
+        in_place=True,
+    )
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """An order that does not depend on that of the records."""
+    values = list(values)
+    try:
+        return sorted(values)
+    except TypeError:  # of several types
+        return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
 
 
 def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:

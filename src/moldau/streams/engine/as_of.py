@@ -9,7 +9,8 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.sides import Made, StreamJoining, Taken
+from moldau.streams.engine.results import Made
+from moldau.streams.engine.sides import Paired, StreamJoining, Taken
 from moldau.streams.join_nodes import AsOfJoin
 
 
@@ -34,9 +35,9 @@ class AsOfJoining(StreamJoining):
         watermark: int,
         following: Sequence[Operator],
         late: Sequence[Operator],
+        merged: Made,
     ) -> None:
-        super().__init__(watermark, following, late)
-        self._merge = node.merge
+        super().__init__(watermark, following, late, merged)
         self._keeps_missed = node.how == "left"
         self._tolerance = node.tolerance
         self._looks_back = node.strategy != "forward"
@@ -49,8 +50,8 @@ class AsOfJoining(StreamJoining):
         self._limits: list[tuple[int, int, Any]] = []  # a heap
         self._number = 0
 
-    def _run(self, taken: list[Taken], watermark: int) -> Made:
-        made: Made = []
+    def _run(self, taken: list[Taken], watermark: int) -> Paired:
+        made: Paired = []
         for time, rank, row in taken:
             self._expire(time, made)
             key, value = row[4], row[5]
@@ -62,16 +63,16 @@ class AsOfJoining(StreamJoining):
         self._forget(watermark)
         return made
 
-    def _right_came(self, key: Any, value: Any, time: int, made: Made) -> None:
+    def _right_came(self, key: Any, value: Any, time: int, made: Paired) -> None:
         if key is None:
             return
         for one in self._waiting.pop(key, ()):
-            made.append((key, self._merge(one.value, value), time))
+            made.append((key, (one.value, value), time))
         if self._looks_back:
             self._latest[key] = (time, value)
             self._ages.append((time, key))
 
-    def _left_came(self, key: Any, value: Any, time: int, made: Made) -> None:
+    def _left_came(self, key: Any, value: Any, time: int, made: Paired) -> None:
         at, before = self._latest.get(key, (None, None))
         away = self._tolerance + 1 if at is None else time - at
         if away > self._tolerance:
@@ -85,11 +86,11 @@ class AsOfJoining(StreamJoining):
         self._waiting.setdefault(key, []).append(one)
         heappush(self._limits, (limit, one.number, key))
 
-    def _leave(self, key: Any, value: Any, right: Any, time: int, made: Made) -> None:
+    def _leave(self, key: Any, value: Any, right: Any, time: int, made: Paired) -> None:
         if right is not None or self._keeps_missed:
-            made.append((key, self._merge(value, right), time))
+            made.append((key, (value, right), time))
 
-    def _expire(self, before: int, made: Made) -> None:
+    def _expire(self, before: int, made: Paired) -> None:
         while self._limits and self._limits[0][0] < before:
             limit, number, key = heappop(self._limits)
             waiting = self._waiting.get(key, [])

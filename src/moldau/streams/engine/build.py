@@ -10,6 +10,7 @@ from moldau.streams.engine import operators
 from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.branches import Branching
 from moldau.streams.engine.build_joins import MAKERS, is_ordered
+from moldau.streams.engine.coding import encode
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
@@ -24,12 +25,14 @@ from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.punctuation import Punctuation
 from moldau.streams.engine.reading import Reading
+from moldau.streams.engine.results import Results
 from moldau.streams.engine.running import OrderedAggregates, RunningAggregates
 from moldau.streams.engine.sessions import SessionAggregates
 from moldau.streams.engine.sliding import SlidingAggregates
 from moldau.streams.engine.state import State
 from moldau.streams.engine.windowed import WindowedAggregates
 from moldau.streams.formats.basic import Key
+from moldau.streams.join_nodes import TableAggregated
 from moldau.streams.policies import Policy
 from moldau.streams.program import (
     Agent,
@@ -92,14 +95,20 @@ class Built:
         """Each behind all that it takes from."""
         return [*(self.by_node[node] for node in self.stage.nodes), *self.orderings]
 
-    def dead_letters(self, step: str, policy: Policy) -> DeadLetters:
+    def dead_letters(
+        self, step: str, policy: Policy, parts: Callable[[Any], bytes] | None = None
+    ) -> DeadLetters:
         return DeadLetters(
-            self.app, self.stage.name, self.own.partition, step, policy, self.outputs
+            self.app, self.stage.name, self.own.partition, step, policy, self.outputs, parts
         )
 
-    def guard(self, node: Node) -> Guard:
-        letters = self.dead_letters(node.name, node.policy)
+    def guard(self, node: Node, parts: Callable[[Any], bytes] | None = None) -> Guard:
+        """`parts`: writes what the step makes its results of, where it is that that may fail."""
+        letters = self.dead_letters(node.name, node.policy, parts)
         return Guard(letters, lambda: self.reading, self.wait)
+
+    def results(self, node: Aggregated | TableAggregated) -> Results:
+        return Results(node.label, node.aggregates, self.guard(node, encode))
 
     def _following(self, node: Node) -> list[Operator]:
         cuts = [one for one in self.stage.writes if one.node is node]
@@ -166,10 +175,12 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         Sliding: SlidingAggregates,
     }
     type_, table = node.parents[0].type, built.state.table(node.name)
+    guard, results = built.guard(node), built.results(node)
     if node.window is None and node.is_ordered:
-        return OrderedAggregates(node, type_, built.held(node, type_), table, following)
+        held = built.held(node, type_)
+        return OrderedAggregates(node, type_, held, table, following, guard, results)
     kind: Any = kinds.get(type(node.window), WindowedAggregates)
-    made: Operator = kind(node, type_, table, following)
+    made: Operator = kind(node, type_, table, following, guard, results)
     if isinstance(made, CountsLate):
         made.late_to = built.late(node)
     if isinstance(made, WindowedAggregates):
@@ -213,6 +224,7 @@ _MAKERS: dict[type[Node], Maker] = {
         built.state.table(f"{node.name}-waiting"),
         built.state.table(f"{node.name}-forgetting"),
         following,
+        built.guard(node),
     ),
     Punctuated: lambda node, following, built: Punctuation(
         node, built.state.table(node.name), following, built.outputs

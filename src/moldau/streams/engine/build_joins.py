@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.engine.as_of import AsOfJoining
@@ -12,9 +12,11 @@ from moldau.streams.engine.history import Tabling
 from moldau.streams.engine.intervals import IntervalJoining
 from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
 from moldau.streams.engine.operators import Mapping, Operator, Step
+from moldau.streams.engine.results import Made
 from moldau.streams.engine.rows import Rows
 from moldau.streams.engine.sides import Joining, WaitingSide
 from moldau.streams.engine.table_joins import TableJoining
+from moldau.streams.engine.values import UNDECLARED, ValueFormat
 from moldau.streams.join_nodes import (
     AsOfJoin,
     ForeignJoin,
@@ -99,10 +101,32 @@ def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
 
 def _of_streams(kind: Any) -> Callable[[Any, Following, Built], Operator]:
     def make(node: Any, following: Following, built: Built) -> Operator:
-        made: Operator = kind(node, built.state.watermark, following, built.late(node))
+        merged = _merged(node, built, node.parents)
+        made: Operator = kind(node, built.state.watermark, following, built.late(node), merged)
         return made
 
     return make
+
+
+def _merged(node: Joined, built: Built, sides: Sequence[Node], *, is_named: bool = False) -> Made:
+    """`is_named`: what leaves is (what it was named by, the row)."""
+    left: Any
+    right: Any
+    left, right = (side.type for side in sides)
+    format_ = ValueFormat(Any)
+    if left not in UNDECLARED and right not in UNDECLARED:
+        pair = tuple[left | None, right | None] | None
+        format_ = ValueFormat(tuple[Any, pair] if is_named else pair)
+    merge = node.merge
+
+    def merged(pair: tuple[Any, Any] | None) -> Any:
+        return None if pair is None else merge(*pair)
+
+    def named(parts: tuple[Any, Any]) -> Any:
+        return parts[0], merged(parts[1])
+
+    guard = built.guard(node, format_.encode)
+    return Made(guard, named if is_named else merged, format_.decode)
 
 
 def _rows(node: Node, built: Built, which: str, type_: Any) -> Rows:
@@ -114,13 +138,16 @@ def _table_join(node: TableJoin, following: Following, built: Built) -> Operator
         _rows(node, built, which, side.type)
         for which, side in zip(("lefts", "rights"), node.parents, strict=True)
     )
-    return TableJoining(node, left, right, following)
+    return TableJoining(node, left, right, following, _merged(node, built, node.parents))
 
 
 def _foreign(node: ForeignJoin, following: Following, built: Built) -> Operator:
     left, right = node.parents
-    members = _rows(node, built, "members", left.parents[0].parents[0].type)
-    return ForeignJoining(node, members, _rows(node, built, "others", right.type), following)
+    row = left.parents[0].parents[0]
+    members = _rows(node, built, "members", row.type)
+    others = _rows(node, built, "others", right.type)
+    merged = _merged(node, built, (row, right), is_named=True)
+    return ForeignJoining(node, members, others, following, merged)
 
 
 def _aggregated(node: TableAggregated, following: Following, built: Built) -> Operator:
@@ -130,6 +157,8 @@ def _aggregated(node: TableAggregated, following: Following, built: Built) -> Op
         built.state.table(f"{node.name}-members"),
         built.state.table(node.name),
         following,
+        built.guard(node),
+        built.results(node),
     )
 
 
@@ -150,7 +179,7 @@ MAKERS: dict[type[Node], Callable[[Any, Following, Built], Operator]] = {
         built.guard(node), lambda row: None if row is None else node.function(row), following
     ),
     Regrouped: lambda node, following, built: Regrouping(
-        node, built.state.table(node.name), following
+        node, built.state.table(node.name), following, built.guard(node)
     ),
     TableAggregated: _aggregated,
     ForeignJoin: _foreign,

@@ -7,7 +7,8 @@ headers, byte for byte. What a step has made of many is written as MessagePack.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.outputs import Header, Output
@@ -18,6 +19,11 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Policy
 
 PREFIX = "moldau-dlq-"
+_OF = {
+    "value": "a result of the step before it",
+    "parts": "what it has kept",
+    "text": "a value that cannot be written",
+}
 MOST_TRACE = 4000
 
 
@@ -25,9 +31,18 @@ class DeadLetters:
     """Of one step of the task of that partition."""
 
     def __init__(
-        self, app: str, stage: str, partition: int, step: str, policy: Policy, outputs: list[Output]
+        self,
+        app: str,
+        stage: str,
+        partition: int,
+        step: str,
+        policy: Policy,
+        outputs: list[Output],
+        parts: Callable[[Any], bytes] | None = None,
     ) -> None:
+        """`parts`: writes what the step makes its results of; None: it fails at values."""
         self.policy = policy
+        self._parts = parts
         self._topic = policy.topic or f"{app}-dlq"
         self._step = step
         self._place = {"app": app, "stage": stage, "task": str(partition), "step": step}
@@ -52,11 +67,18 @@ class DeadLetters:
             None if batch.keys[index] is None else encode(batch.keys[index]),
             None,
             [],
-            is_value=True,
+            form="value" if self._parts is None else "parts",
         )
         if self.policy.then == "dead_letter":
-            made = made._replace(value=ValueFormat(object).encode(batch.values[index]))
+            made = self._written(made, batch.values[index])
         return self.original(made, error, tries)
+
+    def _written(self, made: Original, value: Any) -> Original:
+        """What no format writes is there to be read by people."""
+        try:
+            return made._replace(value=(self._parts or ValueFormat(object).encode)(value))
+        except Exception:
+            return made._replace(value=repr(value).encode(errors="replace"), form="text")
 
     def original(
         self, record: Original, error: BaseException, tries: int, part: int = 0
@@ -66,7 +88,7 @@ class DeadLetters:
             return ()
         if self.policy.then == "stop":
             place = f"{record.topic}-{record.partition} at offset {record.offset}"
-            of = "a result of the step before it" if record.is_value else place
+            of = place if record.form == "record" else _OF[record.form]
             said = f"{self._step}: {type(error).__name__}: {error}, of {of}"
             raise StreamsError(said) from error
         told = {
@@ -74,7 +96,7 @@ class DeadLetters:
             "partition": record.partition,
             "offset": record.offset,
             "part": part if record.part is None else record.part,
-            "form": "value" if record.is_value else "record",
+            "form": record.form,
             **self._place,
             "error": type(error).__name__,
             "message": error,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
@@ -39,8 +40,10 @@ class Deduplicating(Step):
         waiting: Table,
         forgetting: Table,
         following: Sequence[Operator],
+        guard: Guard,
     ) -> None:
         super().__init__(following)
+        self._guard = guard
         self._within = node.within
         self._order = node.order
         self._format = ValueFormat(node.type)
@@ -60,12 +63,16 @@ class Deduplicating(Step):
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
-        columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
-        for key, value, time, floor, offset in columns:
-            if time < floor:
+
+        def wait(number: int) -> None:
+            time = batch.times[number]
+            if time < batch.floors[number]:
                 self.late += 1
-            elif key is not None:
-                self._wait(key, value, time, (batch.partition, offset))
+            elif batch.keys[number] is not None:
+                place = (batch.partition, offsets[number])
+                self._wait(batch.keys[number], batch.values[number], time, place)
+
+        self._guard.each(wait, batch)
 
     def _wait(self, key: Any, value: Any, time: int, source: tuple[int, int]) -> None:
         number = 0  # of the records that a step has made of one
@@ -86,7 +93,7 @@ class Deduplicating(Step):
             self._changed.pop(place, None)
             self._table.drop([place])
         self._seen.fetch(one.key for one in due)
-        kept = list(self._kept(sorted(due, key=lambda one: one[:2])))
+        kept = list(self._kept(_in_order(due)))
         for time, key in self._forgetting.before(watermark - self._within):
             if self._seen[key] == time:
                 self._seen.put(key, None)
@@ -156,3 +163,10 @@ class Forgetting:
         if len(tail) < PIECE:
             self._tails[span] = (number, tail)
         return (span, number), tail
+
+
+def _in_order(due: list[_Waiting]) -> list[_Waiting]:
+    try:
+        return sorted(due, key=lambda one: one[:2])
+    except TypeError:  # what `by` reads is not of one type
+        return sorted(due, key=lambda one: (one.time, repr(one.order[0]), one.order[1:]))

@@ -10,21 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.engine.held import Held
 from moldau.streams.engine.operators import Operator, Step
-from moldau.streams.engine.results import in_order
+from moldau.streams.engine.results import Made
 from moldau.streams.engine.rows import Rows
-from moldau.streams.engine.sides import Joining
+from moldau.streams.engine.sides import Merging
 from moldau.streams.join_nodes import ForeignJoin
 
 
-class ForeignJoining(Joining):
+class ForeignJoining(Merging):
     def __init__(
-        self, node: ForeignJoin, members: Rows, others: Rows, following: Sequence[Operator]
+        self,
+        node: ForeignJoin,
+        members: Rows,
+        others: Rows,
+        following: Sequence[Operator],
+        merged: Made,
     ) -> None:
-        super().__init__(following)
-        self._merge = node.merge
+        """`merged` takes (what was named, the pair or None)."""
+        super().__init__(following, merged)
         self._is_inner = node.how == "inner"
         self._members = members  # by (what it names, its key)
         self._others = others
@@ -43,8 +49,8 @@ class ForeignJoining(Joining):
                 member, value = row[5]
                 self._put(named, member, value)
                 changed = [member]
-            made += [(one, (named, self._row(named, one)), time) for one in changed]
-        self._emit(made)
+            made += [(one, (named, self._sides(named, one)), time) for one in changed]
+        self._emit_merged(made)
 
     def _put(self, named: Any, member: Any, value: Any) -> None:
         self._members.put((named, member), value)
@@ -56,12 +62,12 @@ class ForeignJoining(Joining):
             if not naming:
                 del self._naming[named]
 
-    def _row(self, named: Any, member: Any) -> Any:
+    def _sides(self, named: Any, member: Any) -> tuple[Any, Any] | None:
         value = self._members.get((named, member))
         other = None if named is None else self._others.get(named)
         if value is None or (other is None and self._is_inner):
             return None
-        return self._merge(value, other)
+        return value, other
 
 
 class ForeignResulting(Step):

@@ -11,6 +11,7 @@ from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.dead_letters import DeadLetters
+from moldau.streams.engine.loop import FailedAt
 from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.scope import Taken
 from moldau.streams.errors import Trouble
@@ -37,55 +38,77 @@ class Guard:
         try:
             results.extend(map(function, batch.values))  # keeps what there is when one fails
         except Exception as error:
-            return self._one_by_one(function, batch, results, error)
+            good = self._one_by_one(function, batch.values, batch, results, error)
+            return batch.where(good), results
         return batch, results
+
+    def each(
+        self, function: Callable[[int], Any], batch: Batch, failed: FailedAt | None = None
+    ) -> list[bool]:
+        """Calls it with the place of each record, or of each from the one on that has `failed`.
+        Which were not given up. Raises StreamsError to stop."""
+        places = range(len(batch))
+        results: list[Any] = []
+        try:
+            if failed is None:
+                results.extend(map(function, places))
+                return [True] * len(batch)
+            error = failed.reason
+            results = [None] * failed.number
+        except Exception as raised:
+            error = raised
+        return self._one_by_one(function, places, batch, results, error)
 
     def _one_by_one(
         self,
         function: Callable[[Any], Any],
+        items: Sequence[Any],
         batch: Batch,
         results: list[Any],
         error: Exception | None,
-    ) -> tuple[Batch, list[Any]]:
+    ) -> list[bool]:
+        """`items`: of each record, what the function takes."""
         taken = Taken(batch, self._reading())
         good = [True] * len(batch)
         at = len(results)
         left_ms = MOST_WAITS_MS
         while at < len(batch):
-            if isinstance(error, Trouble):
-                raise error
             if error is not None:
                 for tries in range(1, self._policy.tries):
+                    if isinstance(error, Trouble):
+                        break
                     pause = min(self._policy.pause_ms(tries), left_ms)
                     left_ms -= pause
                     if pause:
                         self._wait(pause)
-                    error = _try(function, batch.values[at], results)
+                    error = _try(function, items[at], results)
                     if error is None:
                         break
+                if isinstance(error, Trouble):
+                    raise error
                 if error is not None:
                     self._dead_letters.give_up(taken, at, error, self._policy.tries)
                     good[at] = False
                 at += 1
             before = len(results)
-            error = _try_all(function, batch.values[at:], results)
+            error = _try_all(function, items[at:], results)
             at += len(results) - before
-        return batch.where(good), results
+        return good
 
 
-def _try(function: Callable[[Any], Any], value: Any, results: list[Any]) -> Exception | None:
+def _try(function: Callable[[Any], Any], item: Any, results: list[Any]) -> Exception | None:
     try:
-        results.append(function(value))
+        results.append(function(item))
     except Exception as error:
         return error
     return None
 
 
 def _try_all(
-    function: Callable[[Any], Any], values: Sequence[Any], results: list[Any]
+    function: Callable[[Any], Any], items: Sequence[Any], results: list[Any]
 ) -> Exception | None:
     try:
-        results.extend(map(function, values))
+        results.extend(map(function, items))
     except Exception as error:
         return error
     return None

@@ -14,7 +14,7 @@ from itertools import count, repeat
 from operator import lt
 from typing import Any, NamedTuple
 
-from moldau.streams.batch import Batch
+from moldau.streams.batch import EMPTY, Batch
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ColumnsFormat
@@ -39,6 +39,13 @@ class Row(NamedTuple):
 def since_of(row: Any) -> int:
     since: int = row[0]
     return since
+
+
+def batch_of(rows: Sequence[Any]) -> Batch:
+    if not rows:
+        return EMPTY
+    _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
+    return Batch(keys, values, times, floors, ())
 
 
 class Held:
@@ -135,7 +142,4 @@ class Ordering(Step):
         self._held.add(batch)
 
     def advance(self, watermark: int) -> None:
-        rows = self._held.release(watermark)
-        if rows:
-            _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
-            self._pass(Batch(keys, values, times, floors, ()))
+        self._pass(batch_of(self._held.release(watermark)))

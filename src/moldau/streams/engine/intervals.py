@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.sides import Made, StreamJoining, Taken
+from moldau.streams.engine.results import Made
+from moldau.streams.engine.sides import Paired, StreamJoining, Taken
 from moldau.streams.join_nodes import IntervalJoin
 
 
@@ -63,15 +64,14 @@ class IntervalJoining(StreamJoining):
         watermark: int,
         following: Sequence[Operator],
         late: Sequence[Operator],
+        merged: Made,
     ) -> None:
-        super().__init__(watermark, following, late)
-        self._merge = node.merge
+        super().__init__(watermark, following, late, merged)
         self._left = _Side(node.after, node.how != "inner")
         self._right = _Side(node.before, node.how == "outer")
 
-    def _run(self, taken: list[Taken], watermark: int) -> Made:
-        made: Made = []
-        merge = self._merge
+    def _run(self, taken: list[Taken], watermark: int) -> Paired:
+        made: Paired = []
         for time, rank, row in taken:
             self._expire(time, made)
             key, value = row[4], row[5]
@@ -84,11 +84,11 @@ class IntervalJoining(StreamJoining):
             for other in partners:
                 other.found = True
                 pair = (other.value, value) if rank else (value, other.value)
-                made.append((key, merge(*pair), time))
+                made.append((key, pair, time))
         self._expire(watermark, made)
         return made
 
-    def _expire(self, before: int, made: Made) -> None:
+    def _expire(self, before: int, made: Paired) -> None:
         """What cannot find anybody from that time on; of both sides, in the order of its end."""
         lefts, rights = self._left.queue, self._right.queue
         while True:
@@ -100,4 +100,4 @@ class IntervalJoining(StreamJoining):
             gone = side.pop()
             if side.keeps_missed and not gone.found:
                 pair = (gone.value, None) if side is self._left else (None, gone.value)
-                made.append((gone.key, self._merge(*pair), gone.limit))
+                made.append((gone.key, pair, gone.limit))

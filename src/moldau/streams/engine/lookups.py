@@ -7,6 +7,7 @@ from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.held import batch_of
 from moldau.streams.engine.history import History
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.rows import Rows
@@ -69,8 +70,7 @@ class TableLooking(Joining):
             rows = [row for row, one in zip(rows, found, strict=True) if one is not None]
             found = [one for one in found if one is not None]
         if rows:
-            _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
-            self._pass(self._merged(Batch(keys, values, times, floors, ()), found))
+            self._pass(self._merged(batch_of(rows), found))
 
 
 class LatestTable(Step):
@@ -101,12 +101,15 @@ class NowLooking(Step):
         following: Sequence[Operator],
     ) -> None:
         super().__init__(following)
+        self._guard = guard
         self._merged = _Merging(guard, node.merge).merged
         self._is_inner = node.how == "inner"
         self._key = key
 
     def process(self, batch: Batch) -> None:
-        keys = batch.keys if self._key is None else list(map(self._key, batch.values))
+        keys: Sequence[Any] = batch.keys
+        if self._key is not None:
+            batch, keys = self._guard.map(self._key, batch)
         if self.fetch is not None:
             self.fetch(keys)
         found = list(map(self.get, keys))

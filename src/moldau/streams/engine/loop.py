@@ -7,6 +7,7 @@ Its text is made of our own words and numbers only: what people name comes in as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -26,6 +27,7 @@ Update = Callable[
     [
         Groups,
         Changed,
+        list[int],
         int,
         int,
         Sequence[Any],
@@ -35,62 +37,93 @@ Update = Callable[
         Sequence[int],
         Sequence[int],
     ],
-    list[int],
+    None,
 ]
 
-Together = Callable[[Groups, Changed, int, int, Mapping[Any, Sequence[Any]]], None]
+
+Together = Callable[
+    [Groups, Changed, int, Mapping[int, Mapping[Any, Sequence[Any]]]],
+    None,
+]
+
+
+class FailedAt(Exception):
+    """Of a batch, the record at that place; all before it are done. Raised from what it failed
+    with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def reason(self) -> Exception:
+        assert isinstance(self.__cause__, Exception)
+        return self.__cause__
+
 
 _LOOP = """
 def update(
-    groups, changed, checkpoint, partition, keys, starts, floors, values, times, offsets
+    groups, changed, late, checkpoint, partition, keys, starts, floors, values, times, offsets
 ):
-    late = []
-    for {names} in zip({columns}):
-        if {end} <= floor:
-            late.append({index})
-            continue
-        if key is None:
-            continue
-        group = groups.get(start)
-        if group is None:
-            group = groups[start] = {{}}
-        states = group.get(key)
-        if states is None:
-            states = group[key] = [{initial}, -1]
-        {body}
-        if states[{last}] != checkpoint:
-            states[{last}] = checkpoint
-            changed.append((start, key, states))
-    return late
+    number = 0
+    try:
+        for {names} in zip({columns}):
+            if {end} <= floor:
+                late.append(number)
+                continue
+            if key is None:
+                continue
+            {takes}
+            group = groups.get(start)
+            if group is None:
+                group = groups[start] = {{}}
+            states = group.get(key)
+            if states is None:
+                states = [{initial}, -1]
+            {adds}
+            if states[{last}] != checkpoint:
+                states[{last}] = checkpoint
+                group[key] = states
+                changed.append((start, key, states))
+    except Exception as error:
+        raise FailedAt(number) from error
 """
 
 
 _TOGETHER = """
-def together(groups, changed, checkpoint, start, parts):
-    group = groups.get(start)
-    if group is None:
-        group = groups[start] = {{}}
-    for key, values in parts.items():
-        states = group.get(key)
-        if states is None:
-            states = group[key] = [{initial}, -1]
-        n = len(values)
-        {body}
+def together(groups, changed, checkpoint, parts):
+    made = []
+    for start, by_key in parts.items():
+        group = groups.get(start)
+        if group is None:
+            group = groups[start] = {{}}
+        for key, values in by_key.items():
+            states = group.get(key)
+            if states is None:
+                states = [{initial}, -1]
+            n = len(values)
+            {body}
+            made.append((start, group, key, states, ({new},)))
+    for start, group, key, states, new in made:
+        states[:-1] = new
         if states[{last}] != checkpoint:
             states[{last}] = checkpoint
+            group[key] = states
             changed.append((start, key, states))
 """
 
 
 def compiled_together(aggregates: Mapping[str, Aggregate], type_: Any) -> Together | None:
-    """`together(groups, changed, checkpoint, start, parts)` takes in what is of one window and not
-    late: values by their key. None where an aggregate asks for the places of records."""
-    if any(one.has_place for one in aggregates.values()):
+    """`together(groups, changed, checkpoint, parts)` takes in what is not late: values by window
+    and key. Where it raises, nothing has changed. None where an aggregate asks for the places of
+    records, or changes its state in place."""
+    each = list(aggregates.values())
+    if any(one.has_place or one.in_place or one.kind == "fold" for one in each):
         return None
     names: dict[str, Any] = {"chain": chain, "least": min, "most": max, "total": sum}
     names |= {"reduce": reduce, "add_exactly": add_exactly}
     body = []
-    for number, aggregate in enumerate(aggregates.values()):
+    for number, aggregate in enumerate(each):
         names[f"init{number}"], names[f"add{number}"] = aggregate.init, aggregate.add
         many = aggregate.many or f"reduce(add{number}, xs, s)"
         if _is_exact(aggregate, type_):
@@ -98,9 +131,12 @@ def compiled_together(aggregates: Mapping[str, Aggregate], type_: Any) -> Togeth
         if aggregate.field is not None:
             names[f"get{number}"] = taker(aggregate, type_)
             body.append(f"xs = map(get{number}, values)")
-        body += [f"s = states[{number}]", f"states[{number}] = {many}"]
+        body += [f"s = states[{number}]", f"new{number} = {many}"]
     text = _TOGETHER.format(
-        initial=_initial(aggregates), last=len(aggregates), body="\n        ".join(body)
+        initial=_initial(aggregates),
+        last=len(aggregates),
+        body=("\n" + " " * 12).join(body),
+        new=", ".join(f"new{number}" for number in range(len(each))),
     )
     exec(compile(text, f"<loop of {', '.join(aggregates)}>", "exec"), names)
     together: Together = names["together"]
@@ -117,51 +153,64 @@ def _is_exact(aggregate: Aggregate, type_: Any) -> bool:
 
 
 def compiled(aggregates: Mapping[str, Aggregate], type_: Any, window: Aligned) -> Update:
-    """`update(groups, changed, checkpoint, partition, keys, starts, floors, values, times,
-    offsets)` takes a batch in, and returns which of its records were late."""
-    names: dict[str, Any] = {"add_exactly": add_exactly}
-    body = [
-        line
-        for number, aggregate in enumerate(aggregates.values())
-        for line in _lines(number, aggregate, type_, names)
-    ]
+    """`update(groups, changed, late, checkpoint, partition, keys, starts, floors, values, times,
+    offsets)` takes a batch in; `late` gets the places of its records that were late. Raises
+    FailedAt: that record counts nowhere, all before it do."""
+    names: dict[str, Any] = {"add_exactly": add_exactly, "FailedAt": FailedAt}
+    order = safest_first(list(aggregates.values()))
+    takes = [line for number, one in order for line in _takes(number, one, type_, names)]
+    adds = [line for number, one in order for line in _adds(number, one, type_, names)]
+    adds += [f"states[{number}] = new{number}" for number, _ in order]
     columns = ["key", "start", "floor", "value"]
     if any(one.has_place for one in aggregates.values()):
         columns += ["time", "offset"]
     names["end_of"] = window.end
+    indent = "\n" + " " * 12
     text = _LOOP.format(
         names=", ".join(["number", *columns]),
         columns=", ".join(["range(len(keys))", *(f"{column}s" for column in columns)]),
         end="end_of(start)" if isinstance(window, Calendar) else f"start + {window.size}",
-        index="number",
+        takes=indent.join(takes) or "pass",
+        adds=indent.join(adds),
         initial=_initial(aggregates),
         last=len(aggregates),
-        body="\n        ".join(body),
     )
     exec(compile(text, f"<loop of {', '.join(aggregates)}>", "exec"), names)
     update: Update = names["update"]
     return update
 
 
-def _lines(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any]) -> list[str]:
+def safest_first(aggregates: Sequence[Aggregate]) -> list[tuple[int, Aggregate]]:
+    """With their places, in an order in which nothing fails behind one that has changed its state:
+    a record counts in all of them, or in none."""
+    return sorted(enumerate(aggregates), key=lambda one: (one[1].in_place, one[1].kind == "fold"))
+
+
+def _takes(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any]) -> list[str]:
+    """What is taken of the value."""
+    if aggregate.field is None:
+        return []
+    names[f"get{number}"] = taker(aggregate, type_)
+    if not aggregate.has_place:
+        return [f"x{number} = get{number}(value)"]
+    place = "time, partition, offset"
+    if aggregate.by is not None:
+        names[f"by{number}"] = fields.getter(type_, aggregate.by, "by")
+        place = f"time, by{number}(value), partition, offset"
+    return [f"x{number} = (({place}), get{number}(value))"]
+
+
+def _adds(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any]) -> list[str]:
+    """The next state, beside the present one."""
     names[f"init{number}"], names[f"add{number}"] = aggregate.init, aggregate.add
-    lines = []
-    if aggregate.field is not None:
-        names[f"get{number}"] = taker(aggregate, type_)
-        lines.append(f"x = get{number}(value)")
-    if aggregate.has_place:
-        place = "time, partition, offset"
-        if aggregate.by is not None:
-            names[f"by{number}"] = fields.getter(type_, aggregate.by, "by")
-            place = f"time, by{number}(value), partition, offset"
-        lines.append(f"x = (({place}), x)")
     step = aggregate.step
     if step is None:
-        taken = "None" if aggregate.field is None else "x"
-        return [*lines, f"states[{number}] = add{number}(states[{number}], {taken})"]
+        taken = "None" if aggregate.field is None else f"x{number}"
+        return [f"new{number} = add{number}(states[{number}], {taken})"]
     if _is_exact(aggregate, type_):
         step = "s + x"
-    return [*lines, f"s = states[{number}]", f"states[{number}] = {step}"]
+    step = re.sub(r"\bx\b", f"x{number}", step)
+    return [f"s = states[{number}]", f"new{number} = {step}"]
 
 
 def taker(aggregate: Aggregate, type_: Any) -> fields.Getter:

@@ -25,6 +25,11 @@ class Operator(Protocol):
         all steps before this one; those behind are told next."""
         ...
 
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        """Makes what leaves it of the parts that a dead letter holds. Raises LookupError where it
+        makes nothing of parts."""
+        ...
+
 
 class Step:
     """The part that all operators share: those behind."""
@@ -48,6 +53,9 @@ class Step:
 
     def advance(self, watermark: int) -> None:
         """Nothing here waits for it."""
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        raise LookupError("the step makes nothing of what it keeps any more")
 
 
 class Mapping(Step):

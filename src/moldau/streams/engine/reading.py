@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from moldau.streams.engine.outputs import Header
 
@@ -41,6 +41,11 @@ class Records(NamedTuple):
         )
 
 
+Form = Literal["record", "value", "parts", "text"]
+"""What the value of a dead letter is: the source's; what a step has made; what a step makes its
+results of; or something to be read by people alone."""
+
+
 class Original(NamedTuple):
     topic: str
     partition: int
@@ -52,7 +57,7 @@ class Original(NamedTuple):
     # Of a dead letter that came back.
     redrives: int = 0
     part: int | None = None
-    is_value: bool = False
+    form: Form = "record"
 
 
 class Reading:

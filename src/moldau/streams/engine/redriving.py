@@ -40,7 +40,7 @@ class _Letters(Reading):
             headers=[one for one in letter.headers if not one[0].startswith(PREFIX)],
             redrives=int(told["redrives"]) + 1,
             part=int(told["part"]),
-            is_value=told["form"] == "value",
+            form=told["form"],  # type: ignore[arg-type]
         )
 
 
@@ -105,13 +105,19 @@ class RedriveInput:
 
     def _letter(self, step: str, was: Original, offset: int) -> None:
         node = self._node(step)
+        if was.form == "parts" and node is not None:
+            key = None if was.key is None else decode(was.key)
+            self._built.by_node[node].again(key, was.value or b"", was.timestamp)
+            return
+        if was.form == "text":
+            raise LookupError("a value that could not be written cannot be read")
         value, time, key = self._read(node, step, was)
         way = self._way(node, step, was)
         floors = [self._task_clock.watermark]
         way.process(Batch([key], [value], [time], floors, [offset], was.partition))
 
     def _read(self, node: Node | None, step: str, was: Original) -> tuple[Any, int, Any]:
-        if was.is_value:
+        if was.form == "value":
             assert node is not None
             value = ValueFormat(node.parents[0].type).decode(was.value or b"")
             return value, was.timestamp, None if was.key is None else decode(was.key)
@@ -123,7 +129,7 @@ class RedriveInput:
 
     def _way(self, node: Node | None, step: str, was: Original) -> Operator:
         """What leads to the step. None: it was the topic that could not be read."""
-        source = None if was.is_value else self._source(was.topic)
+        source = None if was.form == "value" else self._source(was.topic)
         if node is None:
             assert source is not None
             return self._built.by_node[source]

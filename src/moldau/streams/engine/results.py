@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moldau.streams import fields
 from moldau.streams.aggregates import Aggregate
-from moldau.streams.engine.loop import taker
+from moldau.streams.batch import Batch
+from moldau.streams.engine.coding import decode
+from moldau.streams.engine.loop import safest_first, taker
+
+if TYPE_CHECKING:
+    from moldau.streams.engine.guard import Guard
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,26 +23,44 @@ def utc(time: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=time)
 
 
-def in_order(keys: Iterable[Any]) -> list[Any]:
-    """An order that does not depend on that of the records."""
-    keys = list(keys)
-    try:
-        return sorted(keys)
-    except TypeError:  # of several types
-        return sorted(keys, key=lambda key: (type(key).__name__, repr(key)))
+Bounds = tuple[int, int] | None
+"""Of a window, in ms since 1970; None: of all time."""
 
 
-class Results:
-    """Rows: the key under its label, the bounds of the window, each aggregate under its name."""
+class Made:
+    """What leaves a step: made, by a function of the user's in part, of what the step has kept.
+    Where that fails, what was kept is the dead letter, and what leaves can be made of it again."""
 
-    def __init__(self, label: str, aggregates: Mapping[str, Aggregate]) -> None:
+    def __init__(
+        self, guard: Guard, function: Callable[[Any], Any], decode: Callable[[bytes], Any]
+    ) -> None:
+        """`guard`: one whose letters are of such parts; `decode` reads them. `function` takes the
+        parts of one record."""
+        self._guard = guard
+        self._function = function
+        self._decode = decode
+
+    def batch(self, parts: Batch) -> Batch:
+        """Raises StreamsError to stop."""
+        batch, values = self._guard.map(self._function, parts)
+        return batch.with_values(values)
+
+    def again(self, key: Any, data: bytes, time: int, floor: int) -> Batch:
+        """Of what a dead letter holds. Raises StreamsError to stop."""
+        return self.batch(Batch([key], [self._decode(data)], [time], [floor], ()))
+
+
+class Results(Made):
+    """Rows: the key under its label, the bounds of the window, each aggregate under its name. They
+    are made of (key, bounds, states)."""
+
+    def __init__(self, label: str, aggregates: Mapping[str, Aggregate], guard: Guard) -> None:
+        super().__init__(guard, self._row, decode)
         self._label = label
         self._aggregates = list(aggregates.items())
 
-    def row(
-        self, key: Any, bounds: tuple[int, int] | None, states: Sequence[Any]
-    ) -> dict[str, Any]:
-        """`bounds` None: of all time."""
+    def _row(self, parts: tuple[Any, Bounds, Sequence[Any]]) -> dict[str, Any]:
+        key, bounds, states = parts
         made = {self._label: key}
         if bounds is not None:
             made["window_start"], made["window_end"] = map(utc, bounds)
@@ -52,6 +75,7 @@ class States:
 
     def __init__(self, aggregates: Mapping[str, Aggregate], type_: Any) -> None:
         self._aggregates = list(aggregates.values())
+        self._adding = safest_first(self._aggregates)
         self._takers = [_taker(one, type_) for one in self._aggregates]
 
     def new(self) -> list[Any]:
@@ -62,12 +86,21 @@ class States:
         return [take(value, place) for take in self._takers]
 
     def add(self, states: list[Any], taken: Sequence[Any]) -> None:
-        for number, one in enumerate(self._aggregates):
-            states[number] = one.add(states[number], taken[number])
+        """To all of them, or to none when one fails."""
+        added = [(number, one.add(states[number], taken[number])) for number, one in self._adding]
+        for number, state in added:
+            states[number] = state
 
-    def merge(self, states: list[Any], others: Sequence[Any]) -> None:
-        for number, one in enumerate(self._aggregates):
-            states[number] = one.merge(states[number], others[number])
+    def sum(self, several: Sequence[Sequence[Any]]) -> list[Any]:
+        """Of states, one; of none, new ones."""
+        if not several:
+            return self.new()
+        first, *others = several
+        states = list(first)
+        for other in others:
+            for number, one in enumerate(self._aggregates):
+                states[number] = one.merge(states[number], other[number])
+        return states
 
 
 def _taker(aggregate: Aggregate, type_: Any) -> Callable[[Any, tuple[Any, ...]], Any]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
-from moldau.streams.engine.held import Held, since_of
+from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.held import Held, batch_of, since_of
 from moldau.streams.engine.operators import Operator, Step
-from moldau.streams.engine.results import Results, States, in_order
+from moldau.streams.engine.results import Results, States
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
 
@@ -20,11 +22,18 @@ class RunningAggregates(Step):
     A row holds the states, and behind them the event time of the newest record."""
 
     def __init__(
-        self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
+        self,
+        node: Aggregated,
+        type_: Any,
+        table: Table,
+        following: Sequence[Operator],
+        guard: Guard,
+        results: Results,
     ) -> None:
         super().__init__(following)
         self._states = States(node.aggregates, type_)
-        self._results = Results(node.label, node.aggregates)
+        self._guard = guard
+        self._results = results
         self._rows = Cached(
             table,
             lambda row: [row[-1], *row[:-1]],
@@ -37,23 +46,30 @@ class RunningAggregates(Step):
         touched: dict[Any, None] = {}
         by_key = self._rows
         by_key.fetch(batch.keys)
-        for key, value, time, offset in zip(
-            batch.keys, batch.values, batch.times, offsets, strict=True
-        ):
+
+        def add(place: int) -> None:
+            key, time = batch.keys[place], batch.times[place]
             if key is None:
-                continue
+                return
             row = by_key[key]
             if row is None:
-                row = by_key[key] = [*self._states.new(), time]
-            self._states.add(row, self._states.taken(value, (time, batch.partition, offset)))
-            if time > row[-1]:
-                row[-1] = time
+                row = [*self._states.new(), time]
+            where = (time, batch.partition, offsets[place])
+            self._states.add(row, self._states.taken(batch.values[place], where))
+            row[-1] = max(row[-1], time)
+            by_key[key] = row
             touched[key] = None
+
+        self._guard.each(add, batch)
         by_key.changed.update(touched)
         keys = in_order(touched)
-        rows = [self._results.row(key, None, by_key[key]) for key in keys]
+        parts = [(key, None, by_key[key][:-1]) for key in keys]
         times = [by_key[key][-1] for key in keys]
-        self._pass(Batch(keys, rows, times, [self._watermark] * len(keys), ()))
+        floors = [self._watermark] * len(keys)
+        self._pass(self._results.batch(Batch(keys, parts, times, floors, ())))
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._results.again(key, data, time, self._watermark))
 
     def advance(self, watermark: int) -> None:
         self._watermark = watermark
@@ -70,11 +86,14 @@ class OrderedAggregates(Step):
         held: Held,
         table: Table,
         following: Sequence[Operator],
+        guard: Guard,
+        results: Results,
     ) -> None:
         super().__init__(following)
         self._held = held
         self._states = States(node.aggregates, type_)
-        self._results = Results(node.label, node.aggregates)
+        self._guard = guard
+        self._results = results
         self._by_key = Cached(table)
 
     def process(self, batch: Batch) -> None:
@@ -85,20 +104,29 @@ class OrderedAggregates(Step):
         released = self._held.release(watermark)
         self._by_key.fetch(row[4] for row in released)
         for since, rows in groupby(released, key=since_of):
-            touched: dict[Any, None] = {}
-            for _, partition, offset, _, key, value, time, _ in rows:
-                if key is not None:
-                    self._add(key, value, (time, partition, offset))
-                    touched[key] = None
-            made += [
-                (key, self._results.row(key, None, self._by_key[key]), since)
-                for key in in_order(touched)
-            ]
+            keys = in_order(self._added([row for row in rows if row[4] is not None]))
+            parts = [(key, None, self._by_key[key]) for key in keys]
+            times = [since] * len(keys)
+            batch = self._results.batch(Batch(keys, parts, times, times, ()))
+            made += zip(batch.keys, batch.values, batch.times, strict=True)
         self._emit(made)
 
-    def _add(self, key: Any, value: Any, place: tuple[int, int, int]) -> None:
-        states = self._by_key[key]
-        if states is None:
-            states = self._by_key[key] = self._states.new()
-        self._states.add(states, self._states.taken(value, place))
-        self._by_key.changed[key] = None
+    def _added(self, rows: list[Any]) -> dict[Any, None]:
+        """Whose states change by these rows of one time."""
+        touched: dict[Any, None] = {}
+
+        def add(number: int) -> None:
+            _, partition, offset, _, key, value, time, _ = rows[number]
+            states = self._by_key[key]
+            if states is None:
+                states = self._states.new()
+            self._states.add(states, self._states.taken(value, (time, partition, offset)))
+            self._by_key[key] = states
+            touched[key] = None
+
+        self._guard.each(add, batch_of(rows))
+        self._by_key.changed.update(touched)
+        return touched
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._results.again(key, data, time, time))

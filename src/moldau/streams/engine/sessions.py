@@ -11,11 +11,13 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
+from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results, States, in_order
+from moldau.streams.engine.results import Results, States
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
 from moldau.streams.windows import Session
@@ -37,13 +39,20 @@ class SessionAggregates(CountsLate):
     at again: when its first session would be over, if nothing more came."""
 
     def __init__(
-        self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
+        self,
+        node: Aggregated,
+        type_: Any,
+        table: Table,
+        following: Sequence[Operator],
+        guard: Guard,
+        results: Results,
     ) -> None:
         super().__init__(following)
         assert isinstance(node.window, Session)
         self._gap = node.window.gap
         self._states = States(node.aggregates, type_)
-        self._results = Results(node.label, node.aggregates)
+        self._guard = guard
+        self._results = results
         self._open = Cached(table, _plain, _sessions)
         self._watermark = table.watermark
         self._numbers = count()  # of keys, which may not be ordered
@@ -57,37 +66,33 @@ class SessionAggregates(CountsLate):
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
-        columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
         late = set()
         self._open.fetch(batch.keys)
-        for number, (key, value, time, floor, offset) in enumerate(columns):
-            if time < floor:
+
+        def add(number: int) -> None:
+            key, time = batch.keys[number], batch.times[number]
+            if time < batch.floors[number]:
                 late.add(number)
             elif key is not None:
-                place = (time, batch.partition, offset)
-                self._add(key, time, self._states.taken(value, place))
+                place = (time, batch.partition, offsets[number])
+                self._add(key, time, self._states.taken(batch.values[number], place))
+
+        self._guard.each(add, batch)
         self._too_late(batch, late)
 
     def _add(self, key: Any, time: int, taken: list[Any]) -> None:
-        """Into the sessions that it touches, which become one by it."""
-        sessions = self._open[key]
-        if sessions is None:
-            sessions = self._open[key] = []
+        """Into the sessions that it touches, which become one by it. Nothing changes where a
+        function of the user's fails."""
         gap = self._gap
+        sessions = self._open[key] or []
         touched = [one for one in sessions if one.first - gap < time < one.last + gap]
-        if touched:
-            one, *others = touched
-        else:
-            one, others = _Open(time, time, self._states.new()), []
-            sessions.append(one)
+        states = self._states.sum([one.states for one in touched])
+        self._states.add(states, taken)
+        first = min([time, *(one.first for one in touched)])
+        made = _Open(first, max([time, *(one.last for one in touched)]), states)
+        if not touched:
             heappush(self._ends, (time + gap, next(self._numbers), key))
-        for other in others:
-            one.first, one.last = min(one.first, other.first), max(one.last, other.last)
-            self._states.merge(one.states, other.states)
-            sessions.remove(other)
-        one.first, one.last = min(one.first, time), max(one.last, time)
-        self._states.add(one.states, taken)
-        self._open.changed[key] = None
+        self._open.put(key, [one for one in sessions if one not in touched] + [made])
 
     def advance(self, watermark: int) -> None:
         over = [
@@ -118,8 +123,11 @@ class SessionAggregates(CountsLate):
         sessions = self._open[key]
         sessions.remove(one)
         self._open.put(key, sessions or None)
-        row = self._results.row(key, (one.first, end), one.states)
-        self._pass(Batch([key], [row], [end - 1], [self._watermark], ()))
+        parts = (key, (one.first, end), one.states)
+        self._pass(self._results.batch(Batch([key], [parts], [end - 1], [self._watermark], ())))
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._results.again(key, data, time, self._watermark))
 
 
 def _plain(sessions: list[_Open]) -> list[Any]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.held import Held
+from moldau.streams.engine.held import Held, batch_of
 from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.results import Made
 
 Taken = tuple[int, int, Any]
 """(since when it counts, its side's rank, the row)."""
-Made = list[tuple[Any, Any, int]]
-"""What leaves: (key, value, time) each."""
+Paired = list[tuple[Any, Any, int]]
+"""What leaves, before it is merged: (key, (left, right) or None for no row, time) each."""
 
 
 class Joining(Step):
@@ -51,9 +52,8 @@ class Joining(Step):
     def _too_late(self, rows: Sequence[Any]) -> None:
         self.late += len(rows)
         if rows and self._late_to:
-            _, _, _, _, keys, values, times, floors = zip(*rows, strict=True)
             for one in self._late_to:
-                one.process(Batch(keys, values, times, floors, ()))
+                one.process(batch_of(rows))
 
 
 def _place(one: Taken) -> tuple[int, int]:
@@ -76,16 +76,38 @@ class WaitingSide(Step):
         self._join.take(self._is_left, self._held.release(watermark))
 
 
-class StreamJoining(Joining):
+class Merging(Joining):
+    """What leaves is made of both sides, and may fail to be."""
+
+    def __init__(
+        self, following: Sequence[Operator], merged: Made, late: Sequence[Operator] = ()
+    ) -> None:
+        super().__init__(following, late)
+        self._merged = merged
+
+    def _emit_merged(self, made: Paired) -> None:
+        if made:
+            keys, pairs, times = zip(*made, strict=True)
+            self._pass(self._merged.batch(Batch(keys, pairs, times, times, ())))
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._merged.again(key, data, time, time))
+
+
+class StreamJoining(Merging):
     """Of two streams. What was taken before a restart and is within reach is worked through again,
     and what comes of it thrown away."""
 
     _right_rank = 1
 
     def __init__(
-        self, watermark: int, following: Sequence[Operator], late: Sequence[Operator]
+        self,
+        watermark: int,
+        following: Sequence[Operator],
+        late: Sequence[Operator],
+        merged: Made,
     ) -> None:
-        super().__init__(following, late)
+        super().__init__(following, merged, late)
         self._restored_to = watermark
         self._again: list[Taken] = []
 
@@ -104,9 +126,9 @@ class StreamJoining(Joining):
         if late:
             self._too_late(late)
             taken = [one for one in taken if not _is_late(one)]
-        self._emit(self._run(taken, watermark))
+        self._emit_merged(self._run(taken, watermark))
 
-    def _run(self, taken: list[Taken], watermark: int) -> Made:
+    def _run(self, taken: list[Taken], watermark: int) -> Paired:
         """What comes of the rows, and of the watermark behind them."""
         raise NotImplementedError
 

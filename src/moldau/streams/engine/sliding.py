@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results, States, in_order
+from moldau.streams.engine.results import Results, States
 from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
 from moldau.streams.windows import Sliding
@@ -31,13 +33,20 @@ class _Kept(NamedTuple):
 
 class SlidingAggregates(CountsLate):
     def __init__(
-        self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
+        self,
+        node: Aggregated,
+        type_: Any,
+        table: Table,
+        following: Sequence[Operator],
+        guard: Guard,
+        results: Results,
     ) -> None:
         super().__init__(following)
         assert isinstance(node.window, Sliding)
         self._size = node.window.size
         self._states = States(node.aggregates, type_)
-        self._results = Results(node.label, node.aggregates)
+        self._guard = guard
+        self._results = results
         self._table = table
         self._kept: dict[Any, list[_Kept]] = {}
         self._new: dict[tuple[Any, ...], _Kept] = {}
@@ -49,16 +58,21 @@ class SlidingAggregates(CountsLate):
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
-        columns = zip(batch.keys, batch.values, batch.times, batch.floors, offsets, strict=True)
         late = set()
-        for number, (key, value, time, floor, offset) in enumerate(columns):
+
+        def keep(number: int) -> None:
+            key, time, floor = batch.keys[number], batch.times[number], batch.floors[number]
             if time + self._size < floor:
                 late.add(number)
             elif key is not None:
-                place = (time, batch.partition, offset)
-                kept = _Kept(*place, floor, self._states.taken(value, place))
+                place = (time, batch.partition, offsets[number])
+                taken = self._states.taken(batch.values[number], place)
+                self._states.add(self._states.new(), taken)  # a record that fails fails here
+                kept = _Kept(*place, floor, taken)
                 self._kept.setdefault(key, []).append(kept)
                 self._new[key, *place] = kept
+
+        self._guard.each(keep, batch)
         self._too_late(batch, late)
 
     def advance(self, watermark: int) -> None:
@@ -83,13 +97,17 @@ class SlidingAggregates(CountsLate):
     def _close(self, key: Any, end: int) -> None:
         start = end - self._size
         states = self._states.new()
-        count = 0
-        for one in self._within(key, start, end):
-            self._states.add(states, one.taken)
-            count += 1
-        if count:
-            row = self._results.row(key, (start, end + 1), states)
-            self._pass(Batch([key], [row], [end], [self._watermark], ()))
+        within = list(self._within(key, start, end))
+        keys = [key] * len(within)
+        times, floors = [one.time for one in within], [self._watermark] * len(within)
+        together = Batch(keys, [one.taken for one in within], times, floors, ())
+        self._guard.each(lambda number: self._states.add(states, within[number].taken), together)
+        if within:
+            parts = (key, (start, end + 1), states)
+            self._pass(self._results.batch(Batch([key], [parts], [end], [self._watermark], ())))
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._results.again(key, data, time, self._watermark))
 
     def _within(self, key: Any, start: int, end: int) -> Iterator[_Kept]:
         return (one for one in self._kept[key] if start <= one.time <= end and end >= one.floor)

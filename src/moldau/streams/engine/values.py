@@ -8,7 +8,7 @@ from typing import Any, Optional
 from moldau.streams.engine import coding
 from moldau.streams.formats.models import decode_hook, encode_hook
 
-_UNDECLARED = (Any, dict, list)
+UNDECLARED = (Any, dict, list)
 _PLAIN = {str, int, bytes, bool, float, type(None)}
 
 
@@ -20,7 +20,7 @@ class ValueFormat:
 
         self.encode: Callable[[Any], bytes] = coding.encode
         self.decode: Callable[[bytes], Any] = coding.decode
-        if type_ not in _UNDECLARED:
+        if type_ not in UNDECLARED:
             self.encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
             self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
 
@@ -32,7 +32,7 @@ class ColumnsFormat:
         """`beside`: the types of what else is in it, in order."""
         import msgspec
 
-        self._is_declared = type_ not in _UNDECLARED
+        self._is_declared = type_ not in UNDECLARED
         values: Any = list[Optional[type_]] if self._is_declared else bytes  # noqa: UP045
         shape: Any = (list[Any] | bytes, values, *beside)
         self._encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode

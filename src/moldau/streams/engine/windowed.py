@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from operator import sub
 from typing import Any
 
+from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.clock import highest
+from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.loop import Changed, Groups, compiled, compiled_together
+from moldau.streams.engine.loop import Changed, FailedAt, Groups, compiled, compiled_together
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results, in_order
+from moldau.streams.engine.results import Results
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.updates import Updates
 from moldau.streams.program import Aggregated
@@ -28,12 +31,19 @@ _Parts = Mapping[int, Mapping[Any, list[Any]]]
 
 class WindowedAggregates(CountsLate):
     def __init__(
-        self, node: Aggregated, type_: Any, table: Table, following: Sequence[Operator]
+        self,
+        node: Aggregated,
+        type_: Any,
+        table: Table,
+        following: Sequence[Operator],
+        guard: Guard,
+        results: Results,
     ) -> None:
         super().__init__(following)
         assert isinstance(node.window, Aligned)
         self._window = node.window
-        self._results = Results(node.label, node.aggregates)
+        self._guard = guard
+        self._results = results
         self._table = table
         self._open: Groups = {}
         self._changed: Changed = []
@@ -50,41 +60,58 @@ class WindowedAggregates(CountsLate):
         if not isinstance(window, Hopping):
             first, last = window.starts((min(batch.times), max(batch.times)))
             starts = [first] * len(batch) if first == last else window.starts(batch.times)
-            self._too_late(batch, self._add(batch, starts))
+            late: list[int] = []
+            self._add(batch, starts, late)
+            self._too_late(batch, set(late))
             return
         spread = [list(window.starts_of(time)) for time in batch.times]
-        for turn in range(max(map(len, spread))):
-            chosen = [len(starts) > turn for starts in spread]
-            starts = [starts[turn] for starts in spread if len(starts) > turn]
-            late = self._add(batch if all(chosen) else batch.where(chosen), starts)
+        turn = 0
+        while len(batch):
+            late = []
+            good = self._add(batch, [starts[turn] for starts in spread], late)
             if turn == 0:  # of a record's windows the last to close
-                self._too_late(batch, late)
+                self._too_late(batch, set(late))
+            turn += 1
+            go_on = [one and len(starts) > turn for one, starts in zip(good, spread, strict=True)]
+            if not all(go_on):
+                batch, spread = batch.where(go_on), list(compress(spread, go_on))
 
-    def _add(self, batch: Batch, starts: list[int]) -> set[int]:
-        """Which of them were late."""
+    def _add(self, batch: Batch, starts: list[int], late: list[int]) -> list[bool]:
+        """To one window each. `late` gets the places of those for which it has closed. Which were
+        not given up."""
         changed, number = self._changed, self._table.checkpoint
         if self.updates.are_wanted:
             changed, number = [], self.updates.number()
-        late: Sequence[int] = ()
-        parts = self._parts(batch, starts)
-        if parts is None:
-            late = self._one_by_one(batch, starts, changed, number)
-        else:
-            assert self._together is not None
-            for start, by_key in parts.items():
-                self._together(self._open, changed, number, start, by_key)
+        good = [True] * len(batch)
+        if not self._all_together(batch, starts, changed, number):
+            try:
+                self._each(batch, starts, late, changed, number)
+            except FailedAt as failed:
+                good = self._one_by_one(batch, starts, late, changed, number, failed)
         if self.updates.are_wanted:
             self._changed += changed
             self.updates.changed((start, key) for start, key, _ in changed)
             self._tell(self.updates.due())
-        return set(late)
+        return good
 
-    def _one_by_one(
-        self, batch: Batch, starts: list[int], changed: Changed, number: int
-    ) -> list[int]:
-        return self._update(
+    def _all_together(self, batch: Batch, starts: list[int], changed: Changed, number: int) -> bool:
+        """False: nothing has changed."""
+        try:
+            parts = self._parts(batch, starts)
+            if parts is None or self._together is None:
+                return False
+            self._together(self._open, changed, number, parts)
+        except Exception:  # of one record, which is found one by one
+            return False
+        return True
+
+    def _each(
+        self, batch: Batch, starts: list[int], late: list[int], changed: Changed, number: int
+    ) -> None:
+        self._update(
             self._open,
             changed,
+            late,
             number,
             batch.partition,
             batch.keys,
@@ -94,6 +121,30 @@ class WindowedAggregates(CountsLate):
             batch.times,
             batch.offsets or range(len(batch)),
         )
+
+    def _one_by_one(
+        self,
+        batch: Batch,
+        starts: list[int],
+        late: list[int],
+        changed: Changed,
+        number: int,
+        failed: FailedAt,
+    ) -> list[bool]:
+        offsets = batch.offsets or range(len(batch))
+
+        def add(place: int) -> None:
+            its_late: list[int] = []
+            at = slice(place, place + 1)
+            columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
+            taken = [column[at] for column in columns]
+            try:
+                self._update(self._open, changed, its_late, number, batch.partition, *taken)
+            except FailedAt as error:
+                raise error.reason from None
+            late.extend(place for _ in its_late)
+
+        return self._guard.each(add, batch, failed)
 
     def _parts(self, batch: Batch, starts: list[int]) -> _Parts | None:
         """The values by window and key, if that is worth it and none of them is late."""
@@ -131,13 +182,17 @@ class WindowedAggregates(CountsLate):
         for to, places in due:
             there = [(s, key) for s, key in places if key in self._open.get(s, ())]
             if there:
-                ends = [self._window.end(start) for start, _ in there]
-                rows = [
-                    self._results.row(key, (start, end), self._open[start][key])
-                    for (start, key), end in zip(there, ends, strict=True)
-                ]
-                times, floors = [end - 1 for end in ends], [self._watermark] * len(there)
-                to.process(Batch([key for _, key in there], rows, times, floors, ()))
+                to.process(self._rows([(key, s, self._open[s][key]) for s, key in there]))
+
+    def _rows(self, windows: Sequence[tuple[Any, int, list[Any]]]) -> Batch:
+        """Of (key, start, states and what is behind them) each."""
+        ends = [self._window.end(start) for _, start, _ in windows]
+        parts = [
+            (key, (start, end), states[:-1])
+            for (key, start, states), end in zip(windows, ends, strict=True)
+        ]
+        keys, times = [key for key, _, _ in windows], [end - 1 for end in ends]
+        return self._results.batch(Batch(keys, parts, times, [self._watermark] * len(keys), ()))
 
     def advance(self, watermark: int) -> None:
         end = self._window.end
@@ -151,11 +206,11 @@ class WindowedAggregates(CountsLate):
         """Their order does not depend on that of the records: by the end of the window, by key."""
         group = self._open.pop(start)
         keys = in_order(group)
-        end = self._window.end(start)
-        values = [self._results.row(key, (start, end), group[key]) for key in keys]
         self._table.drop((start, key) for key in keys)
-        count = len(keys)
-        self._pass(Batch(keys, values, [end - 1] * count, [self._watermark] * count, ()))
+        self._pass(self._rows([(key, start, group[key]) for key in keys]))
+
+    def again(self, key: Any, data: bytes, time: int) -> None:
+        self._pass(self._results.again(key, data, time, self._watermark))
 
     def _save(self) -> list[tuple[Any, Any]]:
         """What has changed since the last checkpoint, and is still open."""
