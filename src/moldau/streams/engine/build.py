@@ -139,6 +139,7 @@ class Built:
             FrameFormat(cut.type),
             Key(),
             self.outputs,
+            self.guard(cut.node),
             keeps_no_key=isinstance(cut.target, Keyed) and cut.target.keeps_no_key,
             partitioner=self.partitioners[cut.name],
         )

@@ -63,5 +63,12 @@ class Keys(dict[bytes | None, Any]):
         if len(self) > _MOST_KEYS:
             self.clear()
             self[None] = None
-        key = self[data] = self._decode(data)
+        key = self._decode(data)
+        try:
+            hash(key)
+        except TypeError:
+            raise BadRecord(
+                f"its key {key!r} can be no key: give one that is not changed"
+            ) from None
+        self[data] = key
         return key

@@ -78,6 +78,8 @@ class SourceInput:
             batch = batch.where([value is not None for value in values])
         for root in self.roots:
             root.process(batch)
+        for made in self._built.repartitionings:
+            made.flush()
 
     def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
         keys, read = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time

@@ -4,7 +4,8 @@ task, with those behind it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain, repeat
+from functools import partial
+from itertools import chain, compress, repeat
 from typing import Any, Protocol
 
 from moldau.streams.batch import EMPTY, Batch
@@ -105,8 +106,18 @@ class FlatMapping(Mapping):
 
 
 class Keying(Mapping):
-    def _take(self, batch: Batch, results: list[Any]) -> None:
-        self._pass(batch.with_keys(results))
+    def process(self, batch: Batch) -> None:
+        batch, keys = self._guard.map(self._function, batch)
+        try:
+            hash(tuple(keys))
+        except TypeError:  # one of them can be no key
+            batch, keys = self._guard.map(self._hashable, batch)
+        self._pass(batch.with_keys(keys))
+
+    def _hashable(self, value: Any) -> Any:
+        key = self._function(value)
+        hash(key)
+        return key
 
 
 class Sending(Step):
@@ -139,7 +150,14 @@ class Sending(Step):
             self._writable(batch)
 
     def _writable(self, batch: Batch) -> None:
-        batch, _ = self._guard.map(self._encode, batch)
+        def write(place: int) -> None:
+            key, value = batch.keys[place], batch.values[place]
+            if key is not None:
+                self._key(key)
+            if value is not None:
+                self._encode(value)
+
+        batch = batch.where(self._guard.each(write, batch))
         if len(batch):
             self.process(batch)
 
@@ -172,6 +190,7 @@ class Repartitioning(Step):
         frames: FrameFormat,
         key: Format,
         outputs: list[Output],
+        guard: Guard,
         *,
         keeps_no_key: bool = False,
         partitioner: Partitioner = "murmur2",
@@ -181,24 +200,56 @@ class Repartitioning(Step):
         self._partitions = partitions
         self._frames = frames
         self._outputs = outputs
+        self._guard = guard
         self._places = Places(PLACES[partitioner], key, partitions)
         self._announced: dict[Origin, tuple[int, bool]] = {}
         self._keeps_no_key = keeps_no_key
+        self._waiting: list[Batch] = []
         self.origin: Origin | None = None
         self.sent = 0  # of the task's own records
 
     def process(self, batch: Batch) -> None:
+        if batch.offsets:
+            self._waiting.append(batch)
+            return
+        offsets = range(self.sent, self.sent + len(batch))
+        self.sent += len(batch)
+        self._frame(batch, offsets)
+
+    def flush(self) -> None:
+        """All that comes of some source records has come, by whatever ways: it goes out together,
+        because who has seen one of an offset takes no other."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            batch = waiting[0] if len(waiting) == 1 else _by_offset(waiting)
+            self._frame(batch, batch.offsets)
+
+    def _frame(self, batch: Batch, offsets: Sequence[int]) -> None:
         """As frames, one for each partition that it has records for."""
-        origin, offsets = self.origin, batch.offsets
+        origin = self.origin
         assert origin is not None
-        if not offsets:
-            offsets = range(self.sent, self.sent + len(batch))
-            self.sent += len(batch)
         self._places[None] = origin.partition % self._partitions if self._keeps_no_key else NOWHERE
+        sent = len(self._outputs)
+        try:
+            self._send_all(batch, offsets, origin)
+        except Exception:  # one of them cannot be written
+            del self._outputs[sent:]
+            good = self._guard.each(partial(self._write, batch), batch)
+            self._send_all(batch.where(good), list(compress(offsets, good)), origin)
+
+    def _send_all(self, batch: Batch, offsets: Sequence[int], origin: Origin) -> None:
         batch = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets)
         for place, part in batch.split(list(map(self._places.__getitem__, batch.keys))):
             if place != NOWHERE:
                 self._send(place, origin, origin.watermark, part)
+
+    def _write(self, batch: Batch, place: int) -> None:
+        """Raises what writing that record does."""
+        chosen = [at == place for at in range(len(batch))]
+        one = batch.where(chosen)
+        self._places[one.keys[0]]
+        columns = list(one.keys), list(one.values), [0], [0], [0]
+        self._frames.encode(Frame("", 0, 0, False, *columns))
 
     def announce(self, origin: Origin) -> None:
         """Tells every partition how far the origin is, if it is farther than was said."""
@@ -220,11 +271,39 @@ class Repartitioning(Step):
             list(batch.floors),
             list(batch.offsets),
         )
-        self._outputs.append(Output(self.topic, place, None, self._frames.encode(frame), None))
+        data = self._frames.encode(frame)
+        middle = _middle(batch.offsets) if len(data) > MOST_BYTES else 0
+        if not middle:
+            self._outputs.append(Output(self.topic, place, None, data, None))
+            return
+        first = [at < middle for at in range(len(batch))]
+        until = min(watermark, batch.floors[middle])  # more comes behind it
+        self._send(place, origin, until, batch.where(first))
+        self._send(place, origin, watermark, batch.where([not one for one in first]))
 
 
 NOWHERE = -1
 _MOST_PLACES = 100_000
+MOST_BYTES = 500_000  # of a frame that can be cut
+
+
+def _by_offset(batches: Sequence[Batch]) -> Batch:
+    """One of several that were made of the same source records."""
+
+    def column(name: str) -> list[Any]:
+        return [one for batch in batches for one in getattr(batch, name)]
+
+    offsets = column("offsets")
+    order = sorted(range(len(offsets)), key=offsets.__getitem__)
+    columns = [column(name) for name in ("keys", "values", "times", "floors", "offsets")]
+    return Batch(*([one[at] for at in order] for one in columns), batches[0].partition)
+
+
+def _middle(offsets: Sequence[int]) -> int:
+    """Where to cut, so that what was made of one record stays together; 0: nowhere."""
+    half = len(offsets) // 2
+    cuts = (at for at in range(1, len(offsets)) if offsets[at] != offsets[at - 1])
+    return min(cuts, key=lambda at: abs(at - half), default=0)
 
 
 class Places(dict[Any, int]):

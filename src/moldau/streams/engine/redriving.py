@@ -97,6 +97,8 @@ class RedriveInput:
             step = told_by(headers or ())["step"]
             try:
                 self._letter(step, reading.original(offset), offset)
+                for made in self._built.repartitionings:
+                    made.flush()
             except StreamsError:
                 raise
             except Exception as error:  # it still cannot be read, or its step is gone

@@ -137,9 +137,10 @@ class Task:
             return
         for made in self._repartitionings:
             made.origin = self._own
-        self._own.watermark = watermark
         for operator in self._in_order:  # each has all that belongs before the watermark then
             operator.advance(watermark)
+        # Not before: of what they send, none is the last, and who takes it must wait for the rest.
+        self._own.watermark = watermark
 
     @property
     def agents(self) -> list[Agents]:
