@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+import moldau
 from moldau.streams.handlers import form_of
 
 db: Any = None  # no handler here is called
@@ -92,3 +94,47 @@ def test_what_iterates_over_its_parameter_takes_the_stream(handler: Callable[...
 )
 def test_what_reads_a_field_of_its_parameter_takes_records(handler: Callable[..., Any]) -> None:
     assert form_of(handler, None) == "async"
+
+
+class Shipping:
+    """A callable object."""
+
+    async def __call__(self, orders: Any) -> None:
+        async for order in orders:
+            SEEN.extend([order])
+
+    async def one(self, order: Any) -> None:
+        SEEN.append(order["id"])
+
+
+async def ship(to: list[Any], orders: Any, often: int = 1) -> None:
+    async for order in orders:
+        to += [order] * often
+
+
+async def ship_one(order: Any, *, to: list[Any]) -> None:
+    to.append(order)
+
+
+SEEN: list[Any] = []
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        Shipping(),
+        Shipping().one,
+        partial(ship, SEEN),
+        partial(ship, SEEN, often=2),
+        partial(partial(ship_one), to=SEEN),
+        lambda order: ship_one(order, to=SEEN),
+    ],
+)
+def test_what_can_be_called_can_be_a_handler(handler: Callable[..., Any]) -> None:
+    SEEN.clear()
+    app = moldau.App("shop")
+    app.agent(app.topic("orders", dict))(handler)
+    with moldau.testing.run(app) as t:
+        t["orders"].send({"id": 1})
+        assert SEEN
+        assert t["shop-dlq"].records() == []

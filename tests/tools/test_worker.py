@@ -107,3 +107,46 @@ def test_exactly_once_says_what_a_broker_without_transactions_lacks() -> None:
         admin.create_topics([NewTopic("sales", 1, 1)])["sales"].result(10)
         with pytest.raises(StreamsError, match=r"needs Kafka transactions.*take 'at_least_once'"):
             Worker(revenue(broker.bootstrap_servers, guarantee="exactly_once")).run()
+
+
+SHOPS = {
+    "one_shop.py": "import moldau\nshop = moldau.App('x')\nnumber = 1\n",
+    "stalls/__init__.py": "",
+    "stalls/fruit.py": "import moldau\napp = moldau.App('x')\n",
+    "stalls/broken.py": "def price():\n    return 1 / 0\n\nprice()\n",
+    "stalls/needs.py": "import no_such_library\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("stalls.friut:app", "no module 'stalls.friut' in .*did you mean stalls.fruit"),
+        ("stals.fruit:app", "no module 'stals' in .*did you mean stalls"),
+        ("stalls/fruit.py:app", "is a file, and a module is wanted: stalls.fruit"),
+        (":app", "no name of a module"),
+        ("one_shop:shpo", "no App called 'shpo'; did you mean shop"),
+        ("one_shop:number", "number of one_shop is no App, but a int"),
+        (
+            "stalls.broken:app",
+            r"(?s)fails when it is imported:\nTraceback \(most recent call last\):\n"
+            r'  File "[^"]*broken.py", line 4, .*ZeroDivisionError',
+        ),
+        ("stalls.needs:app", "(?s)needs.py.*No module named 'no_such_library'"),
+    ],
+)
+def test_what_a_cannot_name_is_said_with_what_is_near(
+    where: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in SHOPS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    before = set(sys.modules)
+    try:
+        with pytest.raises(StreamsError, match=said):
+            worker.load(where)
+    finally:
+        for name in set(sys.modules) - before:
+            del sys.modules[name]

@@ -15,7 +15,7 @@ from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
-from moldau.streams.handlers import BatchForm, form_of
+from moldau.streams.handlers import BatchForm, form_of, name_of
 from moldau.streams.join_nodes import Tabled, TableSource
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic
@@ -198,7 +198,7 @@ class App:
 
         def declare(function: Handler) -> Handler:
             made = Agent(
-                name or str(getattr(function, "__name__", "agent")),
+                name or name_of(function),
                 (parent,),
                 function=function,
                 form=form_of(function, batch),
@@ -247,7 +247,7 @@ class App:
         interval_ms = milliseconds(interval, "interval")
 
         def declare(function: Handler) -> Handler:
-            called = name or str(getattr(function, "__name__", "punctuate"))
+            called = name or name_of(function)
             if iscoroutinefunction(function) or interval_ms <= 0:
                 raise DefinitionError(
                     f"punctuate {called}: it needs a plain function, and an interval above 0"

@@ -6,6 +6,7 @@ import dis
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from types import CodeType
 from typing import Any, Literal, NamedTuple
 
@@ -20,13 +21,43 @@ def form_of(function: Callable[..., Any], batch: BatchForm | None) -> str:
         if batch not in ("list", "arrow", "polars"):
             raise DefinitionError(f"agent: batch={batch!r} is not one of list, arrow, polars")
         return batch
-    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+    called = _called(function)
+    if inspect.isasyncgenfunction(called) or inspect.isgeneratorfunction(called):
         raise DefinitionError(
-            f"agent {function.__name__}: it yields, but nobody takes that: `await topic.send(...)`"
+            f"agent {name_of(function)}: it yields, but nobody takes that: `await topic.send(...)`"
         )
-    if not inspect.iscoroutinefunction(function):
+    if not inspect.iscoroutinefunction(called):
         return "sync"
-    return "stream" if _iterates(function) else "async"
+    return "stream" if _iterates(called, _parameter(function)) else "async"
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Of a function; of a callable object, that of its class."""
+    inner = _unbound(function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def _unbound(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without what functools.partial and decorators put around it."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.unwrap(function)
+
+
+def _called(function: Callable[..., Any]) -> Any:
+    """Whose code runs: of a callable object, its `__call__`."""
+    inner = _unbound(function)
+    return inner if inspect.isroutine(inner) else type(inner).__call__
+
+
+def _parameter(function: Callable[..., Any]) -> str | None:
+    """What it calls the records that it is given."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # it does not say
+        return None
+    needed = [one.name for one in parameters if one.default is one.empty]
+    return needed[-1] if needed else None
 
 
 class _Step(NamedTuple):
@@ -52,12 +83,10 @@ class _Step(NamedTuple):
         return self.name.startswith("LOAD_") and self.value == parameter
 
 
-def _iterates(function: Callable[..., Any]) -> bool:
+def _iterates(function: Any, parameter: str | None) -> bool:
     """Does it say `async for … in` its parameter, or pass it to what it iterates over?"""
-    code = inspect.unwrap(function).__code__
-    names = code.co_varnames[: code.co_argcount]
-    parameter = names[-1] if names else None
-    steps = _Step.of(code)
+    code = getattr(function, "__code__", None)
+    steps = [] if code is None else _Step.of(code)
     for at, one in enumerate(steps):
         if one.name == "GET_AITER":
             before = steps[max(at - 8, 0) : at]

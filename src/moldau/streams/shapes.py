@@ -9,7 +9,7 @@ from typing import Any
 
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.errors import StreamsError
-from moldau.streams.program import Agent, Keyed, Node
+from moldau.streams.program import Agent, Kept, Keyed, Node
 from moldau.streams.topology import Stage
 
 # Nor is state made of how many handlers run.
@@ -17,8 +17,15 @@ _OF_EVERY_NODE = {field.name for kind in (Node, Agent) for field in fields(kind)
 
 
 def shapes(stage: Stage) -> dict[str, str]:
-    """Of each of its steps that keep state."""
-    return {node.name: _shape(node) for node in stage.nodes if isinstance(node, Keyed)}
+    """Of each of its steps that keep state, and of what its handlers keep."""
+    shapes = {node.name: _shape(node) for node in stage.nodes if isinstance(node, Keyed | Kept)}
+    agents = (node for node in stage.nodes if isinstance(node, Agent))
+    return {**shapes, **{state_of(name): "values by key" for one in agents for name in one.states}}
+
+
+def state_of(name: str) -> str:
+    """What the values of `app.state(name)` are called among those of steps."""
+    return f"state {name}"
 
 
 def refuse_misfits(
@@ -36,8 +43,8 @@ def refuse_misfits(
     for name, shape in kept.items():
         if name not in expected:
             raise StreamsError(
-                f"partition {partition} keeps state of step {name!r} ({shape}), which the program "
-                f"no longer has: give the step its name= again, or reset (moldau streams reset)"
+                f"partition {partition} keeps {_named(name)} ({shape}), which the program no "
+                f"longer has: give it its name again, or reset (moldau streams reset)"
             )
         if shape != expected[name]:
             raise StreamsError(
@@ -46,7 +53,12 @@ def refuse_misfits(
             )
 
 
-def _shape(node: Keyed) -> str:
+def _named(name: str) -> str:
+    state = name.removeprefix(state_of(""))
+    return f"state of step {name!r}" if state == name else f"app.state({state!r})"
+
+
+def _shape(node: Keyed | Kept) -> str:
     told = [
         f"{field.name} {_told(getattr(node, field.name))}"
         for field in fields(node)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from moldau.streams.errors import StreamsError
-from moldau.tools.worker import Supervisor, module_at
+from moldau.tools.worker import NoModule, Supervisor, module_at
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
@@ -59,11 +58,11 @@ def load(where: str) -> App:
     module_name, _, name = where.partition(":")
     try:
         module = module_at(where, module_name)
-    except ModuleNotFoundError as error:
+    except NoModule:
         parent, _, last = module_name.rpartition(".")
-        if name or not parent or error.name != module_name:
+        if name or not parent:
             raise
-        module, name = import_module(parent), last
+        module, name = module_at(where, parent), last
     found = getattr(module, name or "app", None)
     if isinstance(found, App):
         return found

@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+from difflib import get_close_matches
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +66,7 @@ def load(where: str) -> App:
     from moldau.streams.app import App
 
     module_name, _, name = where.partition(":")
-    module = module_at(where, module_name, "; write MODULE:APP, as in -A shop:app")
+    module = module_at(where, module_name, "write MODULE:APP, as in -A shop:app")
     found: Any = module
     for part in (name or "app").split("."):
         found = getattr(found, part, None)
@@ -71,22 +74,58 @@ def load(where: str) -> App:
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
     hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = moldau.App(...)"
-    raise StreamsError(f"-A {where}: {module_name} has no App called {name or 'app'!r}; {hint}")
+    near = get_close_matches(name or "app", apps, 1)
+    if near:
+        hint = f"did you mean {near[0]}?"
+    said = f"{module_name} has no App called {name or 'app'!r}"
+    if found is not None:
+        said = f"{name or 'app'} of {module_name} is no App, but a {type(found).__name__}"
+    raise StreamsError(f"-A {where}: {said}; {hint}")
+
+
+class NoModule(StreamsError):
+    """There is no module of that name."""
 
 
 def module_at(where: str, name: str, advice: str = "") -> ModuleType:
     """The module that `-A where` names, looked for in the current folder too. Raises StreamsError
-    when there is none; ModuleNotFoundError when a part of it, or what it imports, is missing."""
+    when there is none (NoModule), or when it fails; the text has its own traceback then."""
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name.partition(".")[0]:
-            raise
-        raise StreamsError(
-            f"-A {where}: there is no module {name!r} here or on PYTHONPATH{advice}"
-        ) from None
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            said = f"-A {where}: {_not_found(name, error.name)}"
+            raise NoModule("; ".join([said, advice] if advice else [said])) from None
+        raise StreamsError(_failed(where, name, error)) from None
+    except (ValueError, TypeError):  # no name, or one that begins with a dot
+        raise NoModule(f"-A {where}: {name!r} is no name of a module; {advice}") from None
+    except Exception as error:
+        raise StreamsError(_failed(where, name, error)) from None
+
+
+def _not_found(name: str, missing: str) -> str:
+    """Where it was looked for, and what is there that is called much the same."""
+    if name.endswith(".py") or "/" in name:
+        written = name.removesuffix(".py").strip("./").replace("/", ".")
+        return f"{name} is a file, and a module is wanted: {written}"
+    package = missing.rpartition(".")[0]
+    path = sys.modules[package].__path__ if package in sys.modules else [os.getcwd()]
+    there = [f"{package}.{one.name}".strip(".") for one in iter_modules(path)]
+    near = get_close_matches(missing, there, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no module {missing!r} in {os.getcwd()} or on PYTHONPATH{hint}"
+
+
+def _failed(where: str, name: str, error: Exception) -> str:
+    """With the traceback from the module on: the rest is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = ("importlib" in one.filename or one.filename == __file__ for one in frames)
+    behind = frames[max((at + 1 for at, is_ours in enumerate(ours) if is_ours), default=0) :]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(behind)]
+    lines += traceback.format_exception_only(error)
+    return f"-A {where}: {name} fails when it is imported:\n{''.join(lines).rstrip()}"
 
 
 class Supervisor:

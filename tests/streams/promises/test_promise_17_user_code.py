@@ -9,6 +9,7 @@ import pytest
 
 import moldau
 from moldau.streams.aggregates import Aggregate
+from moldau.streams.engine.outputs import Output
 from moldau.streams.stream import Stream
 
 BAD = 13
@@ -193,3 +194,15 @@ def test_promise_07_none_counts_for_nothing_in_any_order(aggregate: Aggregate) -
             t["in"].send(*({"n": one} for one in order))
             t.end()
             assert [row["n"] for row in t["out"].values()] == [5]
+
+
+@pytest.mark.parametrize("headers", [None, [], [("moldau-dlq-step", b"source-1")]])
+def test_promise_17_what_is_no_dead_letter_in_a_redrive_topic_is_one_then(headers: Any) -> None:
+    app = moldau.App("shop")
+    app.stream(app.topic("in", dict)).map(lambda row: row).to("out")
+    with moldau.testing.run(app) as t:
+        t.deliver(Output("shop-source-1-redrive", 0, b"key", b"value", 0, headers))
+        t["in"].send({"n": 1})
+        (letter,) = t["shop-dlq"].records()
+        assert (letter.key, letter.value) == (b"key", b"value")
+        assert t["out"].values() == [{"n": 1}]

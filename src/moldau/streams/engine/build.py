@@ -56,6 +56,7 @@ from moldau.streams.program import (
     Source,
     Spread,
 )
+from moldau.streams.shapes import state_of
 from moldau.streams.topology import Repartition, Stage
 from moldau.streams.windows import Session, Sliding
 
@@ -201,7 +202,7 @@ def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
     assert built.host is not None
     for name in node.states:
         if name not in built.stores:
-            built.stores[name] = Store(built.state.table(f"state {name}"))
+            built.stores[name] = Store(built.state.table(state_of(name)))
     stores = {name: built.stores[name] for name in node.states}
     return Agents(node, built.host, lambda: built.reading, letters, built.outputs, stores)
 

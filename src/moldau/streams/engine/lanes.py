@@ -161,7 +161,7 @@ class CallLane(Lane):
             while pending:
                 try:
                     made = function(self._begin())
-                    if awaits:
+                    if awaits or (made is not None and hasattr(made, "__await__")):
                         await made
                 except Exception as error:
                     await self._failed(error)

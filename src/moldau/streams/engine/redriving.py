@@ -19,7 +19,7 @@ from moldau.streams.engine.operators import Operator, Origin, Step
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original, Reading, Records
 from moldau.streams.engine.values import ValueFormat
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import BadRecord, StreamsError
 from moldau.streams.program import Node, Source
 from moldau.streams.topology import redrive_topic
 
@@ -57,18 +57,22 @@ def back(
     key: bytes | None, value: bytes | None, timestamp: int, headers: Sequence[Header]
 ) -> Output:
     """The dead letter on its way back. Raises StreamsError for a record that is none."""
-    told = told_by(headers)
-    if not told.keys() >= {*_NUMBERS, "app", "stage", "step", "topic", "form"}:
-        raise StreamsError(
-            "it is no dead letter of a program: the headers moldau-dlq-… are missing"
-        )
-    for name in _NUMBERS:
-        if not told[name].removeprefix("-").isdecimal():
-            raise StreamsError(
-                f"it is no dead letter of a program: its header {PREFIX}{name} is no number"
-            )
+    told = _checked(headers)
     topic = redrive_topic(told["app"], told["stage"])
     return Output(topic, int(told["task"]), key, value, timestamp, list(headers))
+
+
+def _checked(headers: Sequence[Header]) -> dict[str, str]:
+    """What the headers of a dead letter say. Raises StreamsError for a record that is none."""
+    told = told_by(headers)
+    if not told.keys() >= {*_NUMBERS, "app", "stage", "step", "topic", "form"}:
+        raise BadRecord("it is no dead letter of a program: the headers moldau-dlq-… are missing")
+    for name in _NUMBERS:
+        if not told[name].removeprefix("-").isdecimal():
+            raise BadRecord(
+                f"it is no dead letter of a program: its header {PREFIX}{name} is no number"
+            )
+    return told
 
 
 class RedriveInput:
@@ -94,7 +98,11 @@ class RedriveInput:
         for made in self._built.repartitionings:
             made.origin = self._origin
         for offset, headers in zip(records.offsets, records.headers, strict=False):
-            step = told_by(headers or ())["step"]
+            try:
+                step = _checked(headers or ())["step"]
+            except BadRecord as error:
+                self._refuse(records, offset, error)
+                continue
             try:
                 self._letter(step, reading.original(offset), offset)
                 for made in self._built.repartitionings:
@@ -104,6 +112,12 @@ class RedriveInput:
             except Exception as error:  # it still cannot be read, or its step is gone
                 letters = self._built.dead_letters(step, self._policy(step))
                 self._built.outputs += letters.original(reading.original(offset), error, 1)
+
+    def _refuse(self, records: Records, offset: int, error: BadRecord) -> None:
+        """Somebody else wrote into the program's own topic: what it was is kept."""
+        was = Reading(self._topic, self._origin.partition, records).original(offset)
+        letters = self._built.dead_letters(self._topic, self._built.stage.nodes[0].policy)
+        self._built.outputs += letters.original(was, error, 1)
 
     def _letter(self, step: str, was: Original, offset: int) -> None:
         node = self._node(step)

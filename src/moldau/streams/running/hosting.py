@@ -24,7 +24,8 @@ def task_of(task: Task, host: AsyncHost) -> AnyTask:
     return PacedTask(task, host) if task.agents else task
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Since 1970, by the wall clock."""
     return time.time_ns() // 1_000_000
 
 
@@ -34,7 +35,7 @@ class Hosting:
     ) -> None:
         """`leads`: is this the one worker of its group that does what one should?"""
         self.host = AsyncHost()
-        self.chores = RunningChores(app.chores, self.host, _now_ms, say, leads)
+        self.chores = RunningChores(app.chores, self.host, now_ms, say, leads)
         self._paused: set[Place] = set()
         self._is_busy = False
 

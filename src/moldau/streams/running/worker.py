@@ -25,7 +25,7 @@ from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, Ends
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
-from moldau.streams.running.hosting import AnyTask, Hosting, task_of
+from moldau.streams.running.hosting import AnyTask, Hosting, now_ms, task_of
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.polled import Place, by_place, records, without_ends
@@ -37,10 +37,6 @@ from moldau.streams.topology import Stage, topology
 BATCH = 5000
 POLL_S = 0.1
 TICK_MS = 200
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Worker:
@@ -169,7 +165,7 @@ class Worker:
         messages, end = without_ends(messages)
         if messages:
             self._at_end.discard(place)
-            task.feed(place[0], records(messages), _now_ms())
+            task.feed(place[0], records(messages), now_ms())
         if end is not None:
             self._at_end.add(place)
             task.passed(place[0], end)  # control records too
@@ -193,7 +189,7 @@ class Worker:
 
     def _tick(self) -> None:
         """Partitions that are read to their end: what silence closes, closes."""
-        now = _now_ms()
+        now = now_ms()
         if now < self._next_tick:
             return
         self._next_tick = now + TICK_MS
