@@ -37,7 +37,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(inner, "__name__", type(inner).__name__))
 
 
-def _unbound(function: Callable[..., Any]) -> Callable[..., Any]:
+def _unbound(function: Any) -> Any:
     """Without what functools.partial and decorators put around it."""
     while isinstance(function, partial):
         function = function.func

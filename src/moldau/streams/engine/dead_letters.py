@@ -23,6 +23,7 @@ _OF = {
     "value": "a result of the step before it",
     "parts": "what it has kept",
     "text": "a value that cannot be written",
+    "output": "what it sends",
 }
 MOST_TRACE = 4000
 

@@ -295,8 +295,19 @@ def _by_offset(batches: Sequence[Batch]) -> Batch:
 
     offsets = column("offsets")
     order = sorted(range(len(offsets)), key=offsets.__getitem__)
-    columns = [column(name) for name in ("keys", "values", "times", "floors", "offsets")]
-    return Batch(*([one[at] for at in order] for one in columns), batches[0].partition)
+
+    def ordered(name: str) -> list[Any]:
+        found = column(name)
+        return [found[at] for at in order]
+
+    return Batch(
+        ordered("keys"),
+        ordered("values"),
+        ordered("times"),
+        ordered("floors"),
+        [offsets[at] for at in order],
+        batches[0].partition,
+    )
 
 
 def _middle(offsets: Sequence[int]) -> int:

@@ -41,9 +41,9 @@ class Records(NamedTuple):
         )
 
 
-Form = Literal["record", "value", "parts", "text"]
+Form = Literal["record", "value", "parts", "text", "output"]
 """What the value of a dead letter is: the source's; what a step has made; what a step makes its
-results of; or something to be read by people alone."""
+results of; something to be read by people alone; or what the broker refused to take."""
 
 
 class Original(NamedTuple):

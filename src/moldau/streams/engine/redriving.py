@@ -120,6 +120,12 @@ class RedriveInput:
         self._built.outputs += letters.original(was, error, 1)
 
     def _letter(self, step: str, was: Original, offset: int) -> None:
+        if was.form == "output":
+            headers = was.headers or None
+            self._built.outputs.append(
+                Output(was.topic, None, was.key, was.value, was.timestamp or None, headers)
+            )
+            return
         node = self._node(step)
         if was.form == "parts" and node is not None:
             key = None if was.key is None else decode(was.key)

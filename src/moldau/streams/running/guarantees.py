@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import groupby
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -18,6 +19,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from moldau.streams.app import App
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.internal_topics import MOST_BYTES
+from moldau.streams.running.refusals import Refusals, output_of
 
 TIMEOUT_S = 60.0
 # A transaction is open for a checkpoint's interval, and for what the commit takes.
@@ -25,6 +28,8 @@ TO_COMMIT_MS = 10_000
 TRIES = 3
 SESSION_MS = 45_000  # librdkafka's default
 MOST_ABORTS = 3  # in a row
+MOST_REFUSALS = 100  # likewise, where each time another output was refused
+QUEUE_KB = 64 * 1024  # what waits to be sent; a worker that has more waits with reading
 # The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
 # the partitions then. Until then the changelogs say where to go on.
 _REARRANGING = (
@@ -65,11 +70,15 @@ class AtLeastOnce:
         self.accepted: bool | None = None
         self._app = app
         self._failures: list[str] = []
+        self._refused: list[tuple[Output, KafkaError]] = []
+        self._refusals = Refusals(app)
         self._committed: list[tuple[str, int, int, str | None]] = []
         self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
         self._heard = time.monotonic()
         self._producer = Producer(
             {
+                "message.max.bytes": MOST_BYTES,
+                "queue.buffering.max.kbytes": QUEUE_KB,
                 **app.client_settings,
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
@@ -95,6 +104,13 @@ class AtLeastOnce:
                     break
                 except BufferError:
                     _served(self._producer.poll, 0.05)
+                except KafkaException as raised:
+                    error = raised.args[0]
+                    if not self._refusals.is_fault(topic, error):
+                        raise
+                    refused = Output(topic, partition, key, value, timestamp, headers)
+                    AtLeastOnce.send(self, self._refusals.letters(refused, error))
+                    break
         _served(self._producer.poll, 0)
 
     def commit(
@@ -152,13 +168,29 @@ class AtLeastOnce:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() not in _PURGED:
-            self._failures.append(f"{message.topic()}: {error.str()}")
+            if self._refusals.is_fault(message.topic() or "", error):
+                self._refused.append((output_of(message), error))
+            else:
+                self._failures.append(f"{message.topic()}: {error.str()}")
 
     def _flush(self) -> None:
         left = _served(self._producer.flush, TIMEOUT_S)
+        while self._refused and not left:
+            self._take_back()
+            left = _served(self._producer.flush, TIMEOUT_S)
         if left or self._failures:
             why = self._failures[0] if self._failures else f"no answer in {TIMEOUT_S:.0f} s"
             raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
+
+    def _take_back(self) -> None:
+        """Dead letters in the place of what was refused. Raises StreamsError to stop."""
+        refused, self._refused = self._refused, []
+        for output, error in refused:
+            if self._refusals.is_alone_now(output, error):
+                AtLeastOnce.send(self, self._refusals.letters(output, error))
+            else:
+                AtLeastOnce.send(self, [output])
+                _served(self._producer.flush, TIMEOUT_S)
 
 
 class ExactlyOnce(AtLeastOnce):
@@ -196,14 +228,20 @@ class ExactlyOnce(AtLeastOnce):
         )
 
     def send(self, outputs: Iterable[Output]) -> None:
-        outputs = list(outputs)
-        if self.aborted or not outputs:
+        if self.aborted:
+            return
+        outputs = self._refusals.instead(list(outputs))
+        if not outputs:
             return
         try:
             if not self._is_open:
                 self._producer.begin_transaction()
                 self._is_open = True
-            super().send(outputs)
+            for alone, part in groupby(outputs, key=self._refusals.must_be_alone):
+                for one in [[each] for each in part] if alone else [part]:
+                    super().send(one)
+                    if alone:  # no batch with others
+                        _served(self._producer.flush, TIMEOUT_S)
         except KafkaException as error:
             self._abort(error.args[0].str())
 
@@ -226,6 +264,7 @@ class ExactlyOnce(AtLeastOnce):
             self._is_open = False
             self._aborts = 0
             self.accepted = True
+            self._refusals.committed()
 
     def _done(self, step: Callable[[], object]) -> bool:
         """False: the transaction had to be aborted."""
@@ -246,7 +285,7 @@ class ExactlyOnce(AtLeastOnce):
     def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
         self._aborts += 1
-        if self._aborts > MOST_ABORTS:
+        if self._aborts > (MOST_REFUSALS if self._refused else MOST_ABORTS):
             self.give_up()
             raise StreamsError(
                 f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: "
@@ -258,6 +297,9 @@ class ExactlyOnce(AtLeastOnce):
             self.aborted = True
             raise StreamsError(self._ended(raised.args[0])) from None
         why = self._reason(why)
+        for output, refused in self._refused:
+            self._refusals.remember(output, refused)
+        self._refused.clear()
         self._failures.clear()
         self._is_open = False
         self.aborted = True
@@ -268,6 +310,9 @@ class ExactlyOnce(AtLeastOnce):
     def _reason(self, why: str) -> str:
         """Once the transaction has ended: a call may be refused before the report has come of the
         record that failed it."""
+        if self._refused:
+            output, error = self._refused[0]
+            return f"{output.topic}: {error.str()}"
         return self._failures[0] if self._failures else why
 
     def _ended(self, error: KafkaError) -> str:
@@ -278,6 +323,10 @@ class ExactlyOnce(AtLeastOnce):
                 f"one machine together, with -w"
             )
         return f"{self._app.id}: a transaction could not be ended: {error.str()}"
+
+    def _take_back(self) -> None:
+        """Not in the transaction that it was refused in. Raises StreamsError."""
+        raise StreamsError(self._reason("an output was refused"))
 
     def lost(self) -> None:
         if self._is_open:

@@ -13,7 +13,9 @@ from moldau.streams.topology import Stage, Topology
 
 TIMEOUT_S = 30.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
-_KEPT = {"retention.ms": "-1"}
+# A frame or a value of state is larger than the records that it was made of.
+MOST_BYTES = 8 * 1024 * 1024
+_KEPT = {"retention.ms": "-1", "max.message.bytes": str(MOST_BYTES)}
 
 _A_DAY_MS = 86_400_000
 _LEAST_LAG_MS = 60_000
@@ -28,6 +30,7 @@ def _compacted(app: App) -> dict[str, str]:
         lag = max(_LEAST_LAG_MS, 10 * app.checkpoint_ms)
     return {
         "cleanup.policy": "compact",
+        "max.message.bytes": str(MOST_BYTES),
         "min.compaction.lag.ms": str(lag),
         # For so long a state that a machine has kept is brought up to date; an older one may hold
         # what was deleted since, and is thrown away.

@@ -1,0 +1,144 @@
+"""Outputs that the broker refuses are dead letters; trouble with the broker is never a record's
+fault (promise 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, Message
+
+from moldau.streams.app import App
+from moldau.streams.engine.dead_letters import PREFIX, DeadLetters
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.reading import Original
+from moldau.streams.errors import StreamsError
+from moldau.streams.policies import Policy
+from moldau.streams.program import Sink
+from moldau.streams.topology import Stage, topology
+from moldau.streams.upkeep.progress import internal_topics
+
+_NO_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+}
+_FAULTS = _NO_TOPIC | {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.INVALID_RECORD,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError._UNKNOWN_PARTITION,
+}
+_LEFT_OUT = f"{PREFIX}left-out"
+
+
+class Refused(StreamsError):
+    """Of one output, by the broker."""
+
+
+class Refusals:
+    """Remembers what was refused in a transaction, which is aborted for it: when it is tried again,
+    the dead letter goes in its place."""
+
+    def __init__(self, app: App) -> None:
+        made = topology(app.id, app.nodes)
+        self._app = app
+        self._stages = made.stages
+        self._internal = set(internal_topics(made))
+        self._letter_topics = set(app.dead_letter_topics)
+        self._topics: dict[str, KafkaError] = {}
+        self._known: dict[tuple[object, ...], KafkaError] = {}
+        self._suspects: set[tuple[object, ...]] = set()
+
+    def is_fault(self, topic: str, error: KafkaError) -> bool:
+        """Of the output, or of the topic that it was for; never of an internal topic's."""
+        return error.code() in _FAULTS and topic not in self._internal
+
+    def remember(self, output: Output, error: KafkaError) -> None:
+        if error.code() in _NO_TOPIC:
+            self._topics[output.topic] = error
+        elif self.is_alone_now(output, error):
+            self._known[_identity(output)] = error
+
+    def is_alone_now(self, output: Output, error: KafkaError) -> bool:
+        """Is it the fault of this one? What is too large may be the batch that it was sent in: it
+        is a suspect then, and must be sent alone."""
+        one = _identity(output)
+        if error.code() != KafkaError.MSG_SIZE_TOO_LARGE or one in self._suspects:
+            return True
+        self._suspects.add(one)
+        return False
+
+    def must_be_alone(self, output: Output) -> bool:
+        return bool(self._suspects) and _identity(output) in self._suspects
+
+    def committed(self) -> None:
+        """What was remembered has been dealt with. Topics may be there again."""
+        self._known.clear()
+        self._topics.clear()
+        self._suspects.clear()
+
+    def instead(self, outputs: list[Output]) -> list[Output]:
+        """With letters in the place of what was refused before. Raises StreamsError to stop."""
+        if not self._known and not self._topics:
+            return outputs
+        made: list[Output] = []
+        for one in outputs:
+            error = self._topics.get(one.topic) or self._known.get(_identity(one))
+            made += [one] if error is None else self.letters(one, error)
+        return made
+
+    def letters(self, output: Output, error: KafkaError) -> Sequence[Output]:
+        """What is sent for it. Raises StreamsError to stop."""
+        refused = Refused(f"{output.topic}: {error.str()}")
+        if output.topic in self._letter_topics:
+            return [self._shortened(output, refused)]
+        stage, step, policy = self._from(output.topic)
+        letters = DeadLetters(self._app.id, stage.name, 0, step, policy, [])
+        was = Original(
+            output.topic,
+            -1 if output.partition is None else output.partition,
+            -1,
+            output.timestamp or 0,
+            output.key,
+            output.value,
+            list(output.headers or ()),
+            form="output",
+        )
+        return letters.original(was, refused, 1)
+
+    def _shortened(self, letter: Output, refused: Refused) -> Output:
+        """A letter that is refused too goes without its value: the source still has it."""
+        headers = list(letter.headers or ())
+        if any(name == _LEFT_OUT for name, _ in headers):
+            raise StreamsError(f"a dead letter was refused: {refused}") from refused
+        said = f"{len(letter.value or b'')} bytes".encode()
+        return letter._replace(value=None, headers=[*headers, (_LEFT_OUT, said)])
+
+    def _from(self, topic: str) -> tuple[Stage, str, Policy]:
+        for stage in self._stages:
+            for node in stage.nodes:
+                if isinstance(node, Sink) and node.topic.name == topic:
+                    return stage, node.name, node.policy
+        return self._stages[0], topic, self._app.policy
+
+
+def output_of(message: Message) -> Output:
+    """What a report of delivery is of."""
+    timestamp = message.timestamp()[1]
+    headers = message.headers()
+    return Output(
+        message.topic() or "",
+        None,
+        message.key(),
+        message.value(),
+        timestamp if timestamp > 0 else None,
+        None if headers is None else list(headers),
+    )
+
+
+def _identity(output: Output) -> tuple[object, ...]:
+    value = output.value
+    return output.topic, output.key, None if value is None else (len(value), hash(value))
