@@ -21,6 +21,7 @@ from moldau.streams.running.worker import Worker
 from moldau.streams.topology import topology
 from moldau.streams.upkeep.describing import as_text, described
 from moldau.streams.upkeep.picture import svg
+from moldau.streams.upkeep.progress import Upkeep
 from moldau.tools import cli_streams
 from tests.streams.priced import priced
 from tests.streams.sales import revenue, row, sale
@@ -186,3 +187,21 @@ def test_after_a_reset_everything_is_read_again(
         assert told("reset", "--execute")["topics"] == []
         Worker(revenue(address, until="end")).run()
         assert read(address, "revenue-per-minute") == [row(0, "books", "1.10", 1)] * 2
+
+
+@pytest.mark.slow
+def test_a_reset_takes_what_the_program_had_under_other_names_and_nothing_of_others() -> None:
+    with moldau.Broker() as broker:
+        address = broker.bootstrap_servers
+        admin = AdminClient({"bootstrap.servers": address})
+        others = "revenue-eu-agg-1-changelog"  # of the program revenue-eu
+        for future in admin.create_topics([NewTopic(n, 1, 1) for n in ("sales", others)]).values():
+            future.result(10)
+        Worker(revenue(address, until="end")).run()
+        now = moldau.App("revenue", address)
+        sales = now.stream(now.topic("sales", dict, event_time="timestamp"))
+        sales.group_by("category").agg(name="renamed", n=moldau.count()).to("out")
+        kinds = ("repartition", "changelog", "redrive")
+        found = Upkeep(now).to_reset()
+        assert {f"revenue-agg-1-{kind}" for kind in kinds} <= set(found)
+        assert not {"sales", "revenue-per-minute", others} & set(found)

@@ -119,7 +119,7 @@ class Topology:
         return max(self.partitions(one, known) for one in writers)
 
     def changelog(self, stage: Stage) -> str:
-        return f"{self.app}-{stage.name}-changelog"
+        return changelog_topic(self.app, stage.name)
 
 
 def topology(app: str, nodes: list[Node]) -> Topology:
@@ -164,6 +164,10 @@ def _sources(node: Node) -> list[Source]:
     if isinstance(node, Source):
         return [node]
     return [] if isinstance(node, Keyed) else [s for one in node.parents for s in _sources(one)]
+
+
+def changelog_topic(app: str, stage: str) -> str:
+    return f"{app}-{stage}-changelog"
 
 
 def redrive_topic(app: str, stage: str) -> str:

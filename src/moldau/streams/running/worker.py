@@ -30,6 +30,7 @@ from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.polled import Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
+from moldau.streams.running.retentions import Retentions
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.task_state import TaskState
 from moldau.streams.topology import Stage, topology
@@ -78,6 +79,7 @@ class Worker:
         self._emptying = Emptying(app, self._topology)
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
         self._guarantee = guarantee(app, slot, say)
+        self._retentions = Retentions(app, self._topology.sink_topics, say)
 
     # --- life -------------------------------------------------------------------------------
 
@@ -200,6 +202,7 @@ class Worker:
 
     def _send(self, task: AnyTask) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
+        self._retentions.look(outputs, now_ms())
         self._guarantee.send(outputs)
 
     # --- checkpoints ------------------------------------------------------------------------

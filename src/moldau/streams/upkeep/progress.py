@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.state_folders import remove_all
-from moldau.streams.topology import Topology, redrive_topic, topology
+from moldau.streams.topology import Topology, changelog_topic, redrive_topic, topology
 
 TIMEOUT_S = 30.0
 _Place = tuple[str, int]
@@ -78,9 +78,24 @@ class Upkeep:
         return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
 
     def to_reset(self) -> list[str]:
-        """The internal topics that a reset deletes: changelogs, repartition and redrive topics."""
+        """The internal topics that a reset deletes: changelogs, repartition and redrive topics,
+        those of steps too that the program had under another name."""
         known = self._admin.list_topics(timeout=TIMEOUT_S).topics
-        return [name for name in internal_topics(self._topology) if name in known]
+        own = dict.fromkeys([*internal_topics(self._topology), *self._of_before()])
+        return [name for name in own if name in known and name not in self._topology.source_topics]
+
+    def _of_before(self) -> list[str]:
+        """By what the group has read: a prefix would be that of another program's topics too (shop,
+        and shop-eu). Of each stage it has read the redrive topic, whose name tells the stage's."""
+        app = self._app.id
+        read = sorted({topic for topic, _ in self._committed() if topic.startswith(f"{app}-")})
+        begin, end = redrive_topic(app, "\0").split("\0")
+        stages = [one.removeprefix(begin).removesuffix(end) for one in read if one.endswith(end)]
+        return [
+            *(one for one in read if one.endswith("-repartition")),
+            *(changelog_topic(app, stage) for stage in stages),
+            *(redrive_topic(app, stage) for stage in stages),
+        ]
 
     def reset(self) -> None:
         """Deletes the group's positions and the internal topics: the program begins at the earliest

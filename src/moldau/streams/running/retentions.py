@@ -1,0 +1,56 @@
+"""Results have the time of what they are of: a topic that keeps records for a week deletes those of
+years ago at once. That is said (promise 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from moldau.streams.app import App
+from moldau.streams.engine.outputs import Output
+
+TIMEOUT_S = 10.0
+_A_DAY_MS = 86_400_000
+
+
+class Retentions:
+    """Looks at the first of the outputs that are sent together: one that is too old is seldom
+    alone."""
+
+    def __init__(self, app: App, topics: Iterable[str], say: Callable[[str], None]) -> None:
+        """`topics`: those that it writes to."""
+        self._id = app.id
+        self._say = say
+        self._kept_ms = _asked(AdminClient(app.client_settings), topics)
+
+    def look(self, outputs: Sequence[Output], now_ms: int) -> None:
+        if not outputs or not self._kept_ms:
+            return
+        topic, timestamp = outputs[0].topic, outputs[0].timestamp
+        kept = self._kept_ms.get(topic)
+        if kept is None or not timestamp or timestamp >= now_ms - kept:
+            return
+        del self._kept_ms[topic]
+        self._say(
+            f"{self._id}: results for {topic} are {(now_ms - timestamp) // _A_DAY_MS} days old, "
+            f"and it keeps records for {kept / _A_DAY_MS:g} days: they will be deleted; to keep "
+            f"them, set its retention.ms to -1 (moldau configs set)"
+        )
+
+
+def _asked(admin: AdminClient, topics: Iterable[str]) -> dict[str, int]:
+    """How long each keeps records, in ms; without those that keep them for good, and those that
+    may not be asked."""
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+    kept: dict[str, int] = {}
+    for resource, future in (admin.describe_configs(resources) if resources else {}).items():
+        try:
+            config = future.result(TIMEOUT_S)
+        except KafkaException:
+            continue
+        retention = int(config["retention.ms"].value)
+        if retention >= 0 and "delete" in config["cleanup.policy"].value:
+            kept[resource.name] = retention
+    return kept
