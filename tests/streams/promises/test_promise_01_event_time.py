@@ -30,7 +30,7 @@ def test_promise_01_a_time_that_cannot_be_read_is_a_bad_record_and_not_now() -> 
     app = moldau.App("shop")
     rows = app.stream(app.topic("in", dict, event_time="at"))
     rows.group_by(lambda row: "all").tumbling("1m").agg(n=moldau.count()).to("out")
-    bad = [None, "soon", True, 1.5, [], 10**30]
+    bad: list[Any] = [None, "soon", True, 1.5, [], 10**30]
     with moldau.testing.run(app) as t:
         t["in"].send({}, *({"at": one} for one in bad), {"at": 0})
         t.end()

@@ -13,11 +13,12 @@ def test_promise_04_lag_is_never_idleness() -> None:
     rows.group_by(lambda row: "all").tumbling("1s").agg(n=moldau.count()).to("out")
     with moldau.testing.run(app, partitions=2) as t:
         t["in"].send({"at": 0}, {"at": 60_000}, partition=0)
-        assert t["out"].values() == []  # of the other partition nothing is known
+        t.advance("1s")  # of the other partition nothing is known, since now
         t.advance("9s")
+        t["in"].send({"at": 120_000}, partition=0)
         assert t["out"].values() == []
-        t.advance("2s")
-        assert [row["n"] for row in t["out"].values()] == [1]
+        t.advance("1s")
+        assert [row["n"] for row in t["out"].values()] == [1, 1]
 
 
 def test_promise_05_silence_closes_only_windows_whose_end_has_passed() -> None:
@@ -26,8 +27,7 @@ def test_promise_05_silence_closes_only_windows_whose_end_has_passed() -> None:
         t["sales"].send(sale(30))
         t.advance("10s")  # 30 s + 10 s - 10 s of lateness
         assert t["revenue-per-minute"].values() == []
-        t["sales"].send(sale(31))
-        t.advance("38s")  # 31 s + 38 s - 10 s
+        t.advance("29s")  # 30 s + 39 s - 10 s
         assert t["revenue-per-minute"].values() == []
-        t.advance("2s")
-        assert [row["orders"] for row in t["revenue-per-minute"].values()] == [2]
+        t.advance("1s")
+        assert [row["orders"] for row in t["revenue-per-minute"].values()] == [1]

@@ -42,7 +42,8 @@ class Run:
         values: list[bytes | None] = [msgspec.json.encode(row) for row in rows]
         count = len(rows)
         offsets = range(begin, begin + count)
-        self.task.feed(topic, Records(offsets, [0] * count, [b"a"] * count, values), 0)
+        keys: list[bytes | None] = [row["k"].encode() for row in rows]
+        self.task.feed(topic, Records(offsets, [0] * count, keys, values), 0)
 
     def checkpoint(self) -> None:
         self.changelog += [(one.key or b"", one.value) for one in self.task.checkpoint()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,20 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.running.host import AsyncHost
 from moldau.streams.topology import topology
 
+HOSTS: list[AsyncHost] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while HOSTS:
+        HOSTS.pop().close()
+
+
+def host() -> AsyncHost:
+    HOSTS.append(AsyncHost())
+    return HOSTS[-1]
+
 
 def task(app: moldau.App, changelog: list[tuple[bytes, bytes | None]] | None = None) -> Task:
     made = topology(app.id, app.nodes)
@@ -20,7 +35,7 @@ def task(app: moldau.App, changelog: list[tuple[bytes, bytes | None]] | None = N
     marker = state.restore(changelog or [])
     stage = made.stages[0]
     counts = dict.fromkeys([*stage.topics, "out"], 1)
-    return Task(made, stage, 0, counts, state, marker, AsyncHost())
+    return Task(made, stage, 0, counts, state, marker, host())
 
 
 def kept(app: moldau.App) -> list[tuple[bytes, bytes | None]]:
@@ -81,7 +96,7 @@ def test_promise_11_a_faust_table_under_another_name_is_refused() -> None:
         marker = state.restore(changelog)
         (keeps,) = (one for one in made.stages if one.is_stateful)
         counts = {topic: 1 for one in made.stages for topic in one.topics}
-        return Task(made, keeps, 0, counts, state, marker, AsyncHost())
+        return Task(made, keeps, 0, counts, state, marker, host())
 
     first = stage(counting("orders"), [])
     first.passed("in", 1)

@@ -70,7 +70,7 @@ class AtLeastOnce:
         self.accepted: bool | None = None
         self._app = app
         self._failures: list[str] = []
-        self._refused: list[tuple[Output, KafkaError]] = []
+        self._not_taken: list[tuple[Output, KafkaError]] = []
         self._refusals = Refusals(app)
         self._committed: list[tuple[str, int, int, str | None]] = []
         self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
@@ -169,13 +169,13 @@ class AtLeastOnce:
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() not in _PURGED:
             if self._refusals.is_fault(message.topic() or "", error):
-                self._refused.append((output_of(message), error))
+                self._not_taken.append((output_of(message), error))
             else:
                 self._failures.append(f"{message.topic()}: {error.str()}")
 
     def _flush(self) -> None:
         left = _served(self._producer.flush, TIMEOUT_S)
-        while self._refused and not left:
+        while self._not_taken and not left:
             self._take_back()
             left = _served(self._producer.flush, TIMEOUT_S)
         if left or self._failures:
@@ -184,7 +184,7 @@ class AtLeastOnce:
 
     def _take_back(self) -> None:
         """Dead letters in the place of what was refused. Raises StreamsError to stop."""
-        refused, self._refused = self._refused, []
+        refused, self._not_taken = self._not_taken, []
         for output, error in refused:
             if self._refusals.is_alone_now(output, error):
                 AtLeastOnce.send(self, self._refusals.letters(output, error))
@@ -237,13 +237,23 @@ class ExactlyOnce(AtLeastOnce):
             if not self._is_open:
                 self._producer.begin_transaction()
                 self._is_open = True
-            for alone, part in groupby(outputs, key=self._refusals.must_be_alone):
-                for one in [[each] for each in part] if alone else [part]:
-                    super().send(one)
-                    if alone:  # no batch with others
-                        _served(self._producer.flush, TIMEOUT_S)
+            if not self._refusals.has_suspects:
+                super().send(outputs)
+            else:
+                self._send_suspects(outputs)
         except KafkaException as error:
             self._abort(error.args[0].str())
+
+    def _send_suspects(self, outputs: list[Output]) -> None:
+        """In no batch with others."""
+        for alone, part in groupby(outputs, key=self._refusals.must_be_alone):
+            if not alone:
+                super().send(part)
+                continue
+            for one in part:
+                _served(self._producer.flush, TIMEOUT_S)
+                super().send([one])
+                _served(self._producer.flush, TIMEOUT_S)
 
     def commit(
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
@@ -285,7 +295,7 @@ class ExactlyOnce(AtLeastOnce):
     def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
         self._aborts += 1
-        if self._aborts > (MOST_REFUSALS if self._refused else MOST_ABORTS):
+        if self._aborts > (MOST_REFUSALS if self._not_taken else MOST_ABORTS):
             self.give_up()
             raise StreamsError(
                 f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: "
@@ -297,9 +307,9 @@ class ExactlyOnce(AtLeastOnce):
             self.aborted = True
             raise StreamsError(self._ended(raised.args[0])) from None
         why = self._reason(why)
-        for output, refused in self._refused:
+        for output, refused in self._not_taken:
             self._refusals.remember(output, refused)
-        self._refused.clear()
+        self._not_taken.clear()
         self._failures.clear()
         self._is_open = False
         self.aborted = True
@@ -310,8 +320,8 @@ class ExactlyOnce(AtLeastOnce):
     def _reason(self, why: str) -> str:
         """Once the transaction has ended: a call may be refused before the report has come of the
         record that failed it."""
-        if self._refused:
-            output, error = self._refused[0]
+        if self._not_taken:
+            output, error = self._not_taken[0]
             return f"{output.topic}: {error.str()}"
         return self._failures[0] if self._failures else why
 

@@ -71,8 +71,12 @@ class Refusals:
         self._suspects.add(one)
         return False
 
+    @property
+    def has_suspects(self) -> bool:
+        return bool(self._suspects)
+
     def must_be_alone(self, output: Output) -> bool:
-        return bool(self._suspects) and _identity(output) in self._suspects
+        return _identity(output) in self._suspects
 
     def committed(self) -> None:
         """What was remembered has been dealt with. Topics may be there again."""
