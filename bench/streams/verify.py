@@ -38,12 +38,11 @@ class Results:
         self._consumer.assign(places)
 
     def more(self, timeout_s: float = 0.0) -> Iterator[dict[str, Any]]:
-        """What has come meanwhile, as JSON."""
-        while messages := self._consumer.consume(10_000, timeout_s):
-            for message in messages:
-                value = message.value()
-                if message.error() is None and value is not None:
-                    yield msgspec.json.decode(value)
+        """Some of what has come meanwhile, as JSON."""
+        for message in self._consumer.consume(10_000, timeout_s):
+            value = message.value()
+            if message.error() is None and value is not None:
+                yield msgspec.json.decode(value)
 
     def close(self) -> None:
         self._consumer.close()

@@ -55,12 +55,16 @@ class Loop:
         self.consumer.subscribe([self.job["input"]])
         commit_s = self.job["checkpoint_ms"] / 1000
         next_commit = time.monotonic() + commit_s
+        has_new = False
         while self.is_running:
-            take(self.consumer.consume(BATCH, 0.1))
+            messages = self.consumer.consume(BATCH, 0.1)
+            has_new |= bool(messages)
+            take(messages)
             if time.monotonic() > next_commit:
                 self.producer.flush(10)
-                if self.consumer.assignment():
+                if has_new:  # else there is no position to commit, which is an error
                     self.consumer.commit(asynchronous=False)
+                    has_new = False
                 next_commit = time.monotonic() + commit_s
         self.consumer.close()
 
