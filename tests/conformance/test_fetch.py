@@ -74,6 +74,9 @@ def test_what_is_unknown(both: Both) -> None:
     for topic_id in (UNKNOWN_ID, bytes(16)):
         parts = [{"partition": 0}]
         both.ask("Fetch", 13, topics=[{"topic_id": topic_id, "partitions": parts}])
+    unknown_part = {"topic_id": both.topic_id(topic), "partitions": [{"partition": 5}]}
+    unknown_id = {"topic_id": UNKNOWN_ID, "partitions": [{"partition": 0}]}
+    both.ask("Fetch", 13, topics=[unknown_part, unknown_id])
 
 
 def test_leader_epochs(both: Both) -> None:

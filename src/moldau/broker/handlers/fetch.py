@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 READ_COMMITTED = 1
 _FRAME_LENGTH = 4  # counts as a part of an answer for the quota of its consumer
-# They come last in an answer, as in Kafka.
-_UNKNOWN = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
+# They come last in an answer, in this order, as in Kafka (KafkaApis.handleFetchRequest).
+_UNKNOWN = (ErrorCode.UNKNOWN_TOPIC_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
 Read = list[tuple[Key, PartitionData]]
 
@@ -79,13 +79,13 @@ class Fetch:
         room = self.room
         size, failed = 0, False
         read: Read = []
-        unknown: Read = []
+        unknown: dict[int, Read] = {code: [] for code in _UNKNOWN}
         for key, wanted in self._asked:
             data = self._read_partition(key, wanted, max(room - size, 0), size == 0)
             size += data.records.size
             failed = failed or data.error_code != 0 or data.diverging_epoch.epoch >= 0
-            (unknown if data.error_code in _UNKNOWN else read).append((key, data))
-        return read + unknown, size, failed
+            unknown.get(data.error_code, read).append((key, data))
+        return sum(unknown.values(), read), size, failed
 
     def _read_partition(
         self, key: Key, wanted: FetchPartition, room: int, at_least_one: bool
