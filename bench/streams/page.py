@@ -10,7 +10,7 @@ from bench.streams import sales
 from bench.streams.cases import CASES
 from bench.streams.engines import ENGINES
 from bench.streams.run import FULL, rows
-from bench.unit import ROOT
+from bench.unit import ROOT, count_text
 
 PAGE = ROOT / "docs" / "streams" / "performance.md"
 
@@ -43,8 +43,8 @@ def _page(result: Mapping[str, Any]) -> Iterator[str]:
 def _head(result: Mapping[str, Any]) -> Iterator[str]:
     machine = result["machine"]
     runs = "; ".join(
-        f"{part['date'][:10]}, commit {part['commit']}, {part['repeats']} repeats in "
-        f"{part['seconds'] // 60} minutes"
+        f"{part['date'][:10]}, commit {part['commit']}, {count_text(part['repeats'], 'repeat')}, "
+        f"load before it {part['machine']['load_before']:.1f}"
         for part in result["parts"]
     )
     yield f"`make bench ARGS='--rows streams'` measures this: {runs}.\n"
@@ -52,7 +52,8 @@ def _head(result: Mapping[str, Any]) -> Iterator[str]:
         f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, "
         f"Linux {machine['kernel']}, Python {machine['python']}, confluent-kafka "
         f"{machine['confluent_kafka']} (librdkafka {machine['librdkafka']}). The broker runs "
-        "beside on the same cores.\n"
+        "beside on the same cores. Where the load before a run is more than there are cores, "
+        "others had their share of caches and cores: the ratios say more than the figures.\n"
     )
 
 

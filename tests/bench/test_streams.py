@@ -91,7 +91,7 @@ def test_runs_of_parts_are_one_and_the_latest_counts() -> None:
 def result(engine: str, figure: float, verdict: str) -> dict[str, Any]:
     row = {"key": "streams-map-cpu", "title": "map, topic to topic", "unit": "CPU µs/record"}
     machine = {"cores": 2, "processor": "p", "memory_gb": 1, "kernel": "k", "python": "3"}
-    machine |= {"confluent_kafka": "2", "librdkafka": "2"}
+    machine |= {"confluent_kafka": "2", "librdkafka": "2", "load_before": 0.5}
     return {
         "date": "2026-11-27T12:00:00",
         "seconds": 60,
