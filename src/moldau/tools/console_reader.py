@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -23,6 +22,7 @@ _BATCH = 500
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 _REFRESH_S = 5.0
 _ANSWER_S = 10.0
+_SOON_S = 0.005
 # As long as librdkafka would wait; a topic that is not there is told of only then.
 _LOOKING_S = 0.5
 _CREATES = "allow.auto.create.topics"
@@ -112,9 +112,15 @@ class ConsoleReader:
         does not know yet, wait for half a second, and ask it then."""
         from confluent_kafka import OFFSET_BEGINNING, KafkaException
 
-        with suppress(KafkaException):
-            begin, end = self._consumer.get_watermark_offsets(place, _LOOKING_S)
-            place.offset = begin if place.offset == OFFSET_BEGINNING else end
+        deadline = time.monotonic() + _LOOKING_S
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                begin, end = self._consumer.get_watermark_offsets(place, left)
+            except KafkaException:  # perhaps by a connection that was just being given up
+                time.sleep(_SOON_S)
+            else:
+                place.offset = begin if place.offset == OFFSET_BEGINNING else end
+                return
 
     def _subscribe(self, topics: list[str]) -> None:
         self._topics = topics

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moldau.client.errors import BadSettings
@@ -23,6 +22,7 @@ OnDelivery = Callable[[str | None, Any], None]
 _OURS = {"max.block.ms": "60000", "max.request.size": "1048576"}
 _DEFAULTS = {**_OURS, "buffer.memory": "33554432", "batch.size": "16384"}
 _PAUSE_S = 0.1
+_SOON_S = 0.005
 _FIRST_ANSWER_S = 0.5
 _LONGEST_ANSWER_S = 4.0
 
@@ -163,10 +163,14 @@ class JavaProducer:
         the bootstrap server, and had no other yet."""
         from confluent_kafka import KafkaException
 
-        if self._wants_id:
-            self._wants_id = False
-            with suppress(KafkaException):
+        wants_id, self._wants_id = self._wants_id, False
+        deadline = time.monotonic() + _FIRST_ANSWER_S
+        while wants_id and time.monotonic() < deadline:
+            try:
                 self.handle.list_topics(topic, patience)
+                return
+            except KafkaException:  # asked by the connection that was just being given up
+                time.sleep(_SOON_S)
 
     def flush(self) -> None:
         self.handle.flush()
