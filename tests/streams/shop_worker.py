@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,18 @@ def worker(folder: Path, *words: str, until: str | None = None) -> Iterator[subp
         try:
             yield process
         except BaseException:
-            process.kill()
+            _kill(process)
             print(f"worker {' '.join(words)}: {process.communicate()[0]}")
             raise
         finally:
-            process.kill()
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """And those that it has started: they hold its output open."""
+    of_it = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    others = of_it.read_text().split() if process.poll() is None else []
+    process.kill()
+    for one in others:
+        with suppress(ProcessLookupError):
+            os.kill(int(one), signal.SIGKILL)

@@ -257,12 +257,13 @@ class App:
 
         return declare
 
-    def run(self) -> None:
+    def run(self, *, http: str | None = None) -> None:
         """One worker in this process, until SIGINT or SIGTERM, or until the end of the input with
-        until="end". `moldau worker` runs several. Raises StreamsError."""
-        from moldau.streams.running.worker import run
+        until="end". `moldau worker` runs several. `http`: PORT or HOST:PORT where it answers, with
+        its metrics. Raises StreamsError."""
+        from moldau.streams.running.process import run
 
-        run(self)
+        run(self, http=http)
 
     @property
     def has_handlers(self) -> bool:

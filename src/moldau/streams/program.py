@@ -177,9 +177,11 @@ class Spread(KeyBy):
 class Kept(Node):
     """Values that agents keep by key. `keeps`: for how many ms of event time behind the beginning
     of a window; None: for good. `on_close` is called with key, beginning and value of each window
-    that is kept no longer; `made` with what holds the values, in each task."""
+    that is kept no longer; `made` with what holds the values, in each task; `shown` makes of one
+    what JSON can hold."""
 
     made: Callable[[Any], None] = field(kw_only=True)
+    shown: Callable[[bytes], Any] = field(kw_only=True, default=bytes)
     keeps: int | None = field(kw_only=True, default=None)
     on_close: Callable[[Any, int, bytes], None] | None = field(kw_only=True, default=None)
 

@@ -174,6 +174,11 @@ def redrive_topic(app: str, stage: str) -> str:
     return f"{app}-{stage}-redrive"
 
 
+def members_topic(app: str) -> str:
+    """Which processes there are, and what each has (`watching/members.py`)."""
+    return f"{app}-members"
+
+
 def _comes_from_source(node: Node) -> bool:
     """Without a step between that keeps state."""
     if isinstance(node, Keyed):

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from moldau.tools.cli_frame import Failure, add_json, guarded_action, parser, print_json, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from moldau.streams.app import App
+    from moldau.streams.watching.several import Peer
 
 
 def main(argv: list[str]) -> int:
@@ -27,9 +30,15 @@ def options() -> argparse.ArgumentParser:
         "reset", help="forget positions and state, so that it reads everything again"
     )
     reset.add_argument("--execute", action="store_true", help="do it, instead of only telling")
-    for action in (describe, lag, reset):
+    watch = actions.add_parser("top", help="what its workers do (those that run with --http)")
+    watch.add_argument("--http", metavar="HOST:PORT", help="ask there, instead of looking by -A")
+    for action in (describe, lag, reset, watch):
         action.add_argument(
-            "-A", "--app", required=True, metavar="MODULE:APP", help="where the App is, as shop:app"
+            "-A",
+            "--app",
+            required=action is not watch,
+            metavar="MODULE:APP",
+            help="where the App is, as shop:app",
         )
         add_json(action)
     return top
@@ -41,7 +50,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from moldau.streams.errors import StreamsError
     from moldau.tools.worker import load
 
-    actions = {"describe": _describe, "lag": _lag, "reset": _reset}
+    if arguments.action == "top" and arguments.http is not None:
+        return _top_at(arguments)
+    if arguments.app is None:
+        raise Failure("top: say -A MODULE:APP, or --http HOST:PORT")
+    actions = {"top": _top, "describe": _describe, "lag": _lag, "reset": _reset}
     try:
         app = load(arguments.app)
         try:
@@ -77,6 +90,60 @@ def _lag(app: App, arguments: argparse.Namespace) -> int:
 
     rows = [one._asdict() for one in Upkeep(app).lags()]
     show(rows, Lag._fields, arguments.json)
+    return 0
+
+
+def _top(app: App, arguments: argparse.Namespace) -> int:
+    """Those that tell the others where they answer."""
+    from moldau.streams.watching.members import Members, refuse_without
+    from moldau.streams.watching.several import Peer
+
+    refuse_without(app)
+    members = Members(app)
+    try:
+        return _watched(
+            app.id,
+            lambda: [
+                Peer(one.process, one.host, one.port)
+                for one in members.now()
+                if one.host is not None
+            ],
+            arguments,
+        )
+    finally:
+        members.close()
+
+
+def _top_at(arguments: argparse.Namespace) -> int:
+    from moldau.streams.errors import StreamsError
+    from moldau.streams.watching.addresses import parse
+    from moldau.streams.watching.several import Peer
+
+    try:
+        host, port = parse(arguments.http)
+    except StreamsError as error:
+        raise Failure(str(error)) from None
+    return _watched(arguments.http, lambda: [Peer(arguments.http, host, port)], arguments)
+
+
+def _watched(name: str, peers: Callable[[], Sequence[Peer]], arguments: argparse.Namespace) -> int:
+    """Until Ctrl-C; as JSON once."""
+    import threading
+
+    import msgspec
+
+    from moldau.streams.watching.several import Peers
+    from moldau.tools.top.view import open_view
+
+    asked = Peers(name)
+    try:
+        if arguments.json:
+            print(msgspec.json.encode(asked.document_now(peers())).decode())
+            return 0
+        with open_view(lambda: asked.document_now(peers())):
+            threading.Event().wait()
+    finally:
+        asked.close()
     return 0
 
 

@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from moldau.streams.errors import StreamsError
-from moldau.tools.worker import NoModule, Supervisor, module_at
+from moldau.tools.supervisor import supervise
+from moldau.tools.worker import NoModule, module_at
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
 
     def several(count: int, words: list[str]) -> int:
         one = [*words, "-w", "1"]  # the last of them is taken
-        return Supervisor(["faust", "-A", arguments.app, *one], count).run()
+        return supervise(app.id, ["faust", "-A", arguments.app, *one], count)
 
     return run(app, arguments.command, several=several)
 

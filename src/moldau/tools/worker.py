@@ -1,17 +1,14 @@
 """`moldau worker -A module:app [-w N]`: runs a program of streams in N processes.
 
-One process is run here; several are supervised: one that dies is started again, with a pause that
-grows while it keeps dying. More machines are more workers of the same group.
+One process is run here, several are supervised (`supervisor.py`). More machines are more workers of
+the same group.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
-import subprocess
 import sys
-import time
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
@@ -20,14 +17,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.errors import StreamsError
+from moldau.tools.supervisor import add_supervised, supervise
 
 if TYPE_CHECKING:
     from moldau.streams.app import App
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-HEALTHY_S = 60.0  # who has run for so long begins with the first pause again
-LOOK_EVERY_S = 0.1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +31,14 @@ def parser() -> argparse.ArgumentParser:
         "-A", "--app", required=True, metavar="MODULE:APP", help="where the App is, as shop:app"
     )
     made.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes (1)")
-    made.add_argument("--slot", type=int, help=argparse.SUPPRESS)  # of a supervised process
+    made.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="answer there, for all processes: /metrics, /tables, /health; without HOST to this "
+        "machine only",
+    )
+    made.add_argument("--live", action="store_true", help="show what goes on; lines in a pipe")
+    add_supervised(made)
     return made
 
 
@@ -49,11 +49,12 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         app = load(arguments.app)
-        if arguments.workers > 1:
-            return Supervisor(["worker", "-A", arguments.app], arguments.workers).run()
-        from moldau.streams.running.worker import run
+        if arguments.workers > 1 or arguments.live:
+            words = ["worker", "-A", arguments.app]
+            return supervise(app.id, words, arguments.workers, arguments.http, arguments.live)
+        from moldau.streams.running.process import run
 
-        run(app, slot=arguments.slot or 0)
+        run(app, slot=arguments.slot or 0, http=arguments.http, announce_to=arguments.announce_to)
     except StreamsError as error:
         print(f"moldau worker: {error}", file=sys.stderr)
         return 1
@@ -126,66 +127,3 @@ def _failed(where: str, name: str, error: Exception) -> str:
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(behind)]
     lines += traceback.format_exception_only(error)
     return f"-A {where}: {name} fails when it is imported:\n{''.join(lines).rstrip()}"
-
-
-class Supervisor:
-    """Keeps N processes running until it is told to stop; ends when all have ended by
-    themselves."""
-
-    def __init__(self, words: list[str], count: int) -> None:
-        """`words`: of `moldau`, for one process; which of them it is, is put behind."""
-        self._command = [sys.executable, "-m", "moldau", *words, "--slot"]
-        self._count = count
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._started: dict[int, float] = {}
-        self._pauses: dict[int, float] = {}
-        self._due: dict[int, float] = {}
-        self._stopping = False
-
-    def run(self) -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        for slot in range(self._count):
-            self._start(slot)
-        while self._processes or self._due:
-            self._look()
-            time.sleep(LOOK_EVERY_S)
-        return 0
-
-    def _start(self, slot: int) -> None:
-        self._due.pop(slot, None)
-        self._started[slot] = time.monotonic()
-        # A session of its own: Ctrl-C reaches it through us, once.
-        self._processes[slot] = subprocess.Popen(
-            [*self._command, str(slot)], start_new_session=True, env=os.environ
-        )
-
-    def _look(self) -> None:
-        now = time.monotonic()
-        for slot, process in list(self._processes.items()):
-            if process.poll() is None:
-                continue
-            del self._processes[slot]
-            if process.returncode and not self._stopping:
-                self._again(slot, process.returncode, now)
-        for slot, due in list(self._due.items()):
-            if now >= due:
-                self._start(slot)
-
-    def _again(self, slot: int, code: int, now: float) -> None:
-        healthy = now - self._started[slot] > HEALTHY_S
-        pause = FIRST_PAUSE_S if healthy else self._pauses.get(slot, FIRST_PAUSE_S)
-        self._pauses[slot] = min(pause * 2, LONGEST_PAUSE_S)
-        self._due[slot] = now + pause
-        print(
-            f"moldau worker: process {slot} ended with {code}; started again in {pause:g} s",
-            file=sys.stderr,
-        )
-
-    def _stop(self, number: int, _frame: object) -> None:
-        """A second time: at once."""
-        sent = signal.SIGKILL if self._stopping else signal.SIGTERM
-        self._stopping = True
-        self._due.clear()
-        for process in self._processes.values():
-            process.send_signal(sent)

@@ -11,6 +11,7 @@ from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.branches import Branching
 from moldau.streams.engine.build_joins import MAKERS, is_ordered
 from moldau.streams.engine.coding import encode
+from moldau.streams.engine.counts import Counts, StepCount, counted
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
@@ -80,6 +81,7 @@ class Built:
     app: str = ""
     host: Host | None = None
     wait: Wait = no_wait
+    counts: Counts = field(default_factory=Counts)
     reading: Reading | None = None  # what is being processed, while it is
     outputs: list[Output] = field(default_factory=list)
     stores: dict[str, Store] = field(default_factory=dict)
@@ -89,7 +91,8 @@ class Built:
 
     def __post_init__(self) -> None:
         for node in reversed(self.stage.nodes):  # those behind come first
-            self.by_node[node] = _MAKERS[type(node)](node, self._following(node), self)
+            made = _MAKERS[type(node)](node, self._following(node), self)
+            self.by_node[node] = counted(made, self.counts.step(self.stage.name, node.name))
 
     @property
     def in_order(self) -> list[Operator]:
@@ -97,11 +100,16 @@ class Built:
         return [*(self.by_node[node] for node in self.stage.nodes), *self.orderings]
 
     def dead_letters(
-        self, step: str, policy: Policy, parts: Callable[[Any], bytes] | None = None
+        self,
+        step: str,
+        policy: Policy,
+        parts: Callable[[Any], bytes] | None = None,
+        count: StepCount | None = None,
     ) -> DeadLetters:
-        return DeadLetters(
-            self.app, self.stage.name, self.own.partition, step, policy, self.outputs, parts
-        )
+        """`count`: where it is not the step's."""
+        stage, partition = self.stage.name, self.own.partition
+        count = count or self.counts.step(stage, step)
+        return DeadLetters(self.app, stage, partition, step, policy, self.outputs, count, parts)
 
     def guard(self, node: Node, parts: Callable[[Any], bytes] | None = None) -> Guard:
         """`parts`: writes what the step makes its results of, where it is that that may fail."""

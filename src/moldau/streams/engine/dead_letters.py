@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from moldau.streams.engine.coding import encode
+from moldau.streams.engine.counts import StepCount
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original
 from moldau.streams.engine.scope import Taken
@@ -39,6 +40,7 @@ class DeadLetters:
         step: str,
         policy: Policy,
         outputs: list[Output],
+        count: StepCount | None = None,
         parts: Callable[[Any], bytes] | None = None,
     ) -> None:
         """`parts`: writes what the step makes its results of; None: it fails at values."""
@@ -48,6 +50,7 @@ class DeadLetters:
         self._step = step
         self._place = {"app": app, "stage": stage, "task": str(partition), "step": step}
         self._outputs = outputs
+        self._count = count or StepCount()
 
     def give_up(self, taken: Taken, index: int, error: BaseException, tries: int) -> None:
         """Now, for a step that has no handlers. Raises StreamsError to stop."""
@@ -85,6 +88,7 @@ class DeadLetters:
         self, record: Original, error: BaseException, tries: int, part: int = 0
     ) -> Sequence[Output]:
         """`part`: of the records that were made of it, which one."""
+        self._count.errors += 1
         if self.policy.then == "skip":
             return ()
         if self.policy.then == "stop":
@@ -92,6 +96,7 @@ class DeadLetters:
             of = place if record.form == "record" else _OF[record.form]
             said = f"{self._step}: {type(error).__name__}: {error}, of {of}"
             raise StreamsError(said) from error
+        self._count.letters += 1
         told = {
             "topic": record.topic,
             "partition": record.partition,

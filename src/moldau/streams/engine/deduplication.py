@@ -53,7 +53,6 @@ class Deduplicating(Step):
         self._waiting: dict[tuple[Any, ...], _Waiting] = {}
         self._changed: dict[tuple[Any, ...], None] = {}
         self._watermark = waiting.watermark
-        self.late = 0
         waiting.saver = self._save
         for place, (key, order, value) in waiting.load():
             kept = _Waiting(place[0], tuple(order), key, self._format.decode(value))
@@ -67,7 +66,7 @@ class Deduplicating(Step):
         def wait(number: int) -> None:
             time = batch.times[number]
             if time < batch.floors[number]:
-                self.late += 1
+                self.count.late += 1
             elif batch.keys[number] is not None:
                 place = (batch.partition, offsets[number])
                 self._wait(batch.keys[number], batch.values[number], time, place)

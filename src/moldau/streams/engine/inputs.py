@@ -42,7 +42,8 @@ class SourceInput:
         if topic.name in built.stage.joined_topics:
             self._placement = Placement(topic, partition, built.partitions[topic.name])
         self._decode = topic.format.decode
-        self._letters = built.dead_letters(topic.name, topic.policy)
+        self._count = built.counts.topic(built.stage.name, topic.name)
+        self._letters = built.dead_letters(topic.name, topic.policy, count=self._count)
         self._keys = Keys(topic.key_format)
         self._last_ms = 0  # when its last record came, by the wall clock
         self.roots: list[Operator] = []
@@ -54,6 +55,7 @@ class SourceInput:
 
     def feed(self, records: Records, now_ms: int) -> None:
         self._last_ms = now_ms
+        self._count.records += len(records.offsets)
         if self._placement is not None:
             self._placement.check(records.keys)
         self._built.reading = Reading(self._topic.name, self._origin.partition, records)

@@ -9,12 +9,11 @@ from moldau.streams.engine.operators import Operator, Step
 
 
 class CountsLate(Step):
-    late = 0
     late_to: Sequence[Operator] = ()  # set by the builder
 
     def _too_late(self, batch: Batch, which: Collection[int]) -> None:
         """`which`: their places in the batch."""
-        self.late += len(which)
+        self.count.late += len(which)
         if which and self.late_to:
             late = batch.where([number in which for number in range(len(batch))])
             for one in self.late_to:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from moldau.streams.batch import EMPTY, Batch
 from moldau.streams.clock import BEFORE_ALL
+from moldau.streams.engine.counts import StepCount
 from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.outputs import Output
@@ -33,7 +34,9 @@ class Operator(Protocol):
 
 
 class Step:
-    """The part that all operators share: those behind."""
+    """The part that all operators share: those behind, and what is counted."""
+
+    count = StepCount()  # nobody's; each operator of a task is given its own
 
     def __init__(self, following: Sequence[Operator]) -> None:
         self._following = following

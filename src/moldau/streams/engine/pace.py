@@ -72,6 +72,10 @@ class PacedTask:
         return not all(one.is_idle for one in self._agents)
 
     @property
+    def watermark(self) -> int:
+        return self._inner.watermark
+
+    @property
     def is_done(self) -> bool:
         return not self.is_busy and not self._then and self._inner.is_done
 

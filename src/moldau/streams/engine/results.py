@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,22 @@ class Made:
         return self.batch(Batch([key], [self._decode(data)], [time], [floor], ()))
 
 
+def row(
+    label: str,
+    aggregates: Iterable[tuple[str, Aggregate]],
+    key: Any,
+    bounds: Bounds,
+    states: Sequence[Any],
+) -> dict[str, Any]:
+    """What aggregates have come to."""
+    made = {label: key}
+    if bounds is not None:
+        made["window_start"], made["window_end"] = map(utc, bounds)
+    for (name, aggregate), state in zip(aggregates, states, strict=False):
+        made[name] = aggregate.result(state)
+    return made
+
+
 class Results(Made):
     """Rows: the key under its label, the bounds of the window, each aggregate under its name. They
     are made of (key, bounds, states)."""
@@ -60,13 +76,7 @@ class Results(Made):
         self._aggregates = list(aggregates.items())
 
     def _row(self, parts: tuple[Any, Bounds, Sequence[Any]]) -> dict[str, Any]:
-        key, bounds, states = parts
-        made = {self._label: key}
-        if bounds is not None:
-            made["window_start"], made["window_end"] = map(utc, bounds)
-        for (name, aggregate), state in zip(self._aggregates, states, strict=False):
-            made[name] = aggregate.result(state)
-        return made
+        return row(self._label, self._aggregates, *parts)
 
 
 class States:

@@ -25,7 +25,6 @@ class Joining(Step):
         super().__init__(following)
         self.left: Sequence[Any] = ()
         self.right: Sequence[Any] = ()
-        self.late = 0
         self._late_to = late
 
     def process(self, batch: Batch) -> None:
@@ -50,7 +49,7 @@ class Joining(Step):
         return both
 
     def _too_late(self, rows: Sequence[Any]) -> None:
-        self.late += len(rows)
+        self.count.late += len(rows)
         if rows and self._late_to:
             for one in self._late_to:
                 one.process(batch_of(rows))

@@ -124,6 +124,11 @@ class State:
 
     # --- checkpoints ------------------------------------------------------------------------
 
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """All that is committed, as it is in the changelog; once the tables are known."""
+        for name in self._tables:
+            yield from self.store.items(name.encode() + _SEPARATOR)
+
     def save(self) -> list[tuple[bytes, bytes | None]]:
         repairs, self._repairs = self._repairs, {}
         changes = (change for table in self._tables.values() for change in table.save())

@@ -14,6 +14,7 @@ from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.build import Built, no_wait
 from moldau.streams.engine.coding import encode
+from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.guard import Wait
 from moldau.streams.engine.inputs import FrameInput, SourceInput
 from moldau.streams.engine.lanes import Host
@@ -39,10 +40,11 @@ class Task:
         host: Host | None = None,
         wait: Wait = no_wait,
         tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         """`partitions`: how many each topic has. `marker`: where the state was restored to. `host`:
         where agents run. `wait`: how to, for some ms, before a step is tried again. `tables`: by
-        its topic, what each global table holds now."""
+        its topic, what each global table holds now. `counts`: what is counted of all tasks."""
         self.stage = stage
         self.partition = partition
         self.positions: dict[str, int] = {}
@@ -64,6 +66,7 @@ class Task:
             topology.app,
             host,
             wait,
+            counts or Counts(),
         )
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
@@ -145,6 +148,10 @@ class Task:
     @property
     def agents(self) -> list[Agents]:
         return [one for one in self._in_order if isinstance(one, Agents)]
+
+    @property
+    def watermark(self) -> int:
+        return self._clock.watermark
 
     @property
     def is_done(self) -> bool:

@@ -15,7 +15,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
 from moldau.streams.faust.beside import Command
 from moldau.streams.faust.declaring import declare
-from moldau.streams.running.worker import run
+from moldau.streams.running.process import run
 
 _LOG = logging.getLogger("moldau.faust")
 _ELSEWHERE = {

@@ -42,6 +42,21 @@ def unpack(data: bytes) -> Any:
     return _untagged(decode(data))
 
 
+def shown(data: bytes) -> Any:
+    """As JSON can hold it: a set as a list, a Record as its fields."""
+    return _shown(decode(data))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    if isinstance(value, dict):
+        if _SET in value:
+            return _shown(value[_SET])
+        return {key: _shown(one) for key, one in value.items() if key != META}
+    return value
+
+
 _SET = "\0set"
 
 

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from moldau.streams.engine.keyed_store import KeyedStore, Place
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import StreamsError
-from moldau.streams.faust.keeping import FIXED, GONE, InHand, pack, unpack
+from moldau.streams.faust.keeping import FIXED, GONE, InHand, pack, shown, unpack
 from moldau.streams.faust.records import Record
 from moldau.streams.faust.refusals import refuse
 from moldau.streams.faust.tabulating import tabulated
@@ -54,11 +54,12 @@ class Table(MutableMapping[Any, Any]):
     def node(self, users: tuple[Any, ...]) -> Kept:
         """Its state, in the stage of the agents that use it."""
         if self.window is None:
-            return Kept(f"table-{self.name}", users, made=self._stores.add)
+            return Kept(f"table-{self.name}", users, made=self._stores.add, shown=shown)
         return Kept(
             f"table-{self.name}",
             users,
             made=self._stores.add,
+            shown=shown,
             keeps=self.window.keeps,
             on_close=self.window.closed if self.on_window_close else None,
         )

@@ -63,10 +63,12 @@ def transaction_timeout_ms(app: App) -> int:
 
 class AtLeastOnce:
     """`aborted`: what was sent since the last checkpoint is void, and the tasks are too.
-    `accepted`: did the group take the positions of the last checkpoint? None: it was not asked."""
+    `accepted`: did the group take the positions of the last checkpoint? None: it was not asked.
+    `aborts`: of transactions, how many there have been."""
 
     def __init__(self, app: App, **settings: Any) -> None:
         self.aborted = False
+        self.aborts = 0
         self.accepted: bool | None = None
         self._app = app
         self._failures: list[str] = []
@@ -207,7 +209,7 @@ class ExactlyOnce(AtLeastOnce):
         )
         self._say = say
         self._is_open = False
-        self._aborts = 0
+        self._aborts_in_a_row = 0
 
     def start(self) -> None:
         try:
@@ -272,7 +274,7 @@ class ExactlyOnce(AtLeastOnce):
             lambda: end(TIMEOUT_S)
         ):
             self._is_open = False
-            self._aborts = 0
+            self._aborts_in_a_row = 0
             self.accepted = True
             self._refusals.committed()
 
@@ -294,8 +296,9 @@ class ExactlyOnce(AtLeastOnce):
 
     def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
-        self._aborts += 1
-        if self._aborts > (MOST_REFUSALS if self._not_taken else MOST_ABORTS):
+        self.aborts += 1
+        self._aborts_in_a_row += 1
+        if self._aborts_in_a_row > (MOST_REFUSALS if self._not_taken else MOST_ABORTS):
             self.give_up()
             raise StreamsError(
                 f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: "

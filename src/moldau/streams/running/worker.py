@@ -9,10 +9,9 @@ group deals out one topic of each stage, and its siblings are assigned beside it
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -34,6 +33,7 @@ from moldau.streams.running.retentions import Retentions
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.task_state import TaskState
 from moldau.streams.topology import Stage, topology
+from moldau.streams.watching.watch import Seen, Watch
 
 BATCH = 5000
 POLL_S = 0.1
@@ -41,14 +41,23 @@ TICK_MS = 200
 
 
 class Worker:
-    def __init__(self, app: App, *, slot: int = 0, say: Callable[[str], None] = print) -> None:
-        """`slot`: of the processes of this machine, which one. `say`: what people should know."""
+    def __init__(
+        self,
+        app: App,
+        *,
+        slot: int = 0,
+        say: Callable[[str], None] = print,
+        watch: Watch | None = None,
+    ) -> None:
+        """`slot`: of the processes of this machine, which one. `say`: what people should know.
+        `watch`: who is told of all that goes on."""
         self._app = app
         self._topology = topology(app.id, app.nodes)
         self._partitions = prepare(app, self._topology)
         self._restoring = Restoring(app, self._topology, say)
         opening = self._restoring.opening
         self._standbys = Standbys(app, self._topology, self._partitions, opening, slot, say)
+        self._watch = watch or Watch(self._topology, slot)
         self._consumer = Consumer(
             {
                 **app.client_settings,
@@ -94,8 +103,10 @@ class Worker:
             self._globals.fill()
             self._hosting.chores.start()
             self._schedule()
+            self._watch.status = "running"
             while self._running:
                 self._round()
+            self._watch.status = "stopping"
             self._hosting.finish(self._tasks.values())
             self._guarantee.send(self._hosting.chores.drain())
             self._checkpoint()
@@ -118,6 +129,16 @@ class Worker:
                 state.close()
             self._globals.close()
             self._hosting.close()
+
+    @property
+    def partitions(self) -> Mapping[str, int]:
+        """How many each topic has."""
+        return self._partitions
+
+    @property
+    def global_tables(self) -> Mapping[str, Mapping[Any, Any]]:
+        """What each holds now, by its topic."""
+        return self._globals.tables
 
     def stop(self) -> None:
         """Ends after this round. May be called by a signal handler."""
@@ -152,6 +173,12 @@ class Worker:
         ends = ends and all(task.is_done for task in self._tasks.values())
         if ends or time.monotonic() >= self._next_checkpoint:
             self._checkpoint()
+        self._watch.round(
+            self._tasks.values(),
+            self._behind,
+            self._guarantee.aborts,
+            self._restoring.under_way,
+        )
         if ends and not self._guarantee.aborted:
             self._running = not self._ends.all_done()
 
@@ -212,6 +239,7 @@ class Worker:
         StreamsError."""
         if self._guarantee.aborted:
             return
+        began = time.monotonic()
         tasks = list(self._tasks.values())
         states = [self._states[task.stage.name, task.partition] for task in tasks]
         ends = self._changelog_ends.known([one.place for one in states], wait=is_last)
@@ -234,6 +262,7 @@ class Worker:
                 state.committed(task, part, ends.get(state.place))
             shrink((state.state for state in states), self._app.state_memory)
             self._emptying.committed(positions)
+            self._watch.checkpointed(changes, time.monotonic() - began)
         self._schedule()
 
     def _rewind(self) -> None:
@@ -266,6 +295,7 @@ class Worker:
         number = task.partition
         self._states[task.stage.name, number] = restored
         self._tasks[task.stage.name, number] = task
+        self._watch.begun((task.stage.name, number), restored.state.rows())
         places = []
         for topic in task.stage.topics:
             self._by_place[topic, number] = task
@@ -288,6 +318,7 @@ class Worker:
             task = self._tasks.pop((stage.name, lead.partition), None)
             if task is None:
                 continue  # it was leaving already
+            self._watch.dropped((stage.name, lead.partition))
             self._hosting.drop(task)
             self._states.pop((stage.name, lead.partition)).close()
             for topic in stage.topics:
@@ -315,27 +346,26 @@ class Worker:
             )
         host = self._hosting.host
         counts, tables = self._partitions, self._globals.tables
-        state = restored.state
-        task = Task(self._topology, stage, number, counts, state, marker, host, _wait, tables)
+        counted, state = self._watch.counts, restored.state
+        task = Task(
+            self._topology, stage, number, counts, state, marker, host, _wait, tables, counted
+        )
         return task_of(task, host)
+
+    def _behind(self, task: Seen) -> int | None:
+        """How many records there are that a task has not read, as of the last answers of the
+        brokers; None: there were none yet."""
+        ends = [
+            (self._end_of(TopicPartition(topic, task.partition)), task.positions.get(topic, 0))
+            for topic in task.stage.topics
+        ]
+        known = [max(0, end - position) for end, position in ends if end is not None]
+        return sum(known) if known else None
+
+    def _end_of(self, place: TopicPartition) -> int | None:
+        end: int = self._consumer.get_watermark_offsets(place, cached=True)[1]
+        return end if end >= 0 else None
 
 
 def _wait(ms: int) -> None:
     time.sleep(ms / 1000)
-
-
-def run(app: App, *, slot: int = 0) -> None:
-    """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
-    second signal ends it at once; what was not checkpointed is done again."""
-    worker = Worker(app, slot=slot)
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        worker.stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        worker.run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

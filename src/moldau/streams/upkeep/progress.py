@@ -17,7 +17,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.state_folders import remove_all
-from moldau.streams.topology import Topology, changelog_topic, redrive_topic, topology
+from moldau.streams.topology import (
+    Topology,
+    changelog_topic,
+    members_topic,
+    redrive_topic,
+    topology,
+)
 
 TIMEOUT_S = 30.0
 _Place = tuple[str, int]
@@ -129,4 +135,5 @@ def internal_topics(made: Topology) -> list[str]:
         *(one.name for one in made.repartitions),
         *(made.changelog(stage) for stage in made.stages),
         *(redrive_topic(made.app, stage.name) for stage in made.stages),
+        members_topic(made.app),
     ]

@@ -16,11 +16,11 @@ from rich.text import Text
 
 from moldau.tools.demo.board import Board, Sums
 from moldau.tools.demo.orders import PARTITIONS, money
-from moldau.tools.demo.view import Header, Rate, clock
+from moldau.tools.demo.view import Header
+from moldau.tools.figures import Rate, clock, spark
 
 FRAMES_PER_SECOND = 8
 CONSUMER_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-SPARKS = "▁▂▃▄▅▆▇█"
 # Wide enough for 99,999.99.
 CELL = 9
 FRAME = 4
@@ -105,7 +105,7 @@ class LiveView:
             history = self._history[name]
             rate = f"{history[-1]:,.0f}/s" if history else ""
             rows.add_row(
-                name, f"{count:,}", rate, *([_spark(history, spark_width)] * bool(spark_width))
+                name, f"{count:,}", rate, *([spark(history, spark_width)] * bool(spark_width))
             )
         rows.add_row("windows", f"{board.windows:,}", "closed")
         rows.add_row("lag", f"{board.lag:,}", "records")
@@ -202,9 +202,3 @@ def _cells(sums: Sums, categories: list[str]) -> list[Text]:
 def _colour(consumer: str) -> str:
     number = consumer.rpartition("-")[2]
     return CONSUMER_COLOURS[(int(number) - 1) % len(CONSUMER_COLOURS)] if number else "dim"
-
-
-def _spark(values: deque[float], width: int) -> str:
-    shown = list(values)[-width:]
-    top = max([*shown, 1.0])
-    return "".join(SPARKS[int(value / top * (len(SPARKS) - 1))] for value in shown)

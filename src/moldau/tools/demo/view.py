@@ -4,12 +4,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Protocol
 
 from moldau.tools.demo.board import Board
 from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.orders import LATENESS_MS, money
+from moldau.tools.figures import Rate, clock
 
 LINE_SECONDS = 1.0
 
@@ -50,25 +50,6 @@ class Header:
         else:
             self.event_time = f"event time runs {options.event_speed}x the wall clock"
         self.lateness = f"orders up to {LATENESS_MS // 1_000} s out of order still count"
-
-
-class Rate:
-    """Change per second of a counter, over the last two seconds or so."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, int]] = []
-
-    def per_second(self, count: int) -> float:
-        now = time.monotonic()
-        self._seen = [seen for seen in self._seen if now - seen[0] < 2] + [(now, count)]
-        since, before = self._seen[0]
-        return (count - before) / (now - since) if now > since else 0.0
-
-
-def clock(epoch_ms: int, *, seconds: bool = False) -> str:
-    """Event time for a person, in UTC."""
-    shown = datetime.fromtimestamp(epoch_ms // 1_000, UTC)
-    return f"{shown:%Y-%m-%d %H:%M:%S}" if seconds else f"{shown:%Y-%m-%d %H:%M}"
 
 
 class PlainLines:

@@ -1,0 +1,38 @@
+"""Runs a worker in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from moldau.streams.app import App
+from moldau.streams.watching.addresses import Listening
+from moldau.streams.watching.announcing import announce
+from moldau.streams.watching.serving import serving
+
+
+def run(
+    app: App, *, slot: int = 0, http: str | None = None, announce_to: int | None = None
+) -> None:
+    """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
+    second signal ends it at once; what was not checkpointed is done again. `http`: HOST:PORT where
+    it answers; the port is written to the pipe `announce_to`, or said. Raises StreamsError."""
+
+    def say(listening: Listening) -> None:
+        if announce_to is None:
+            print(f"{app.id}: {listening.url}", flush=True)
+        else:
+            announce(announce_to, listening.port)
+
+    with serving(app, slot, http, say) as worker:
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            worker.stop()
+            signal.signal(number, signal.SIG_DFL)
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            worker.run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,148 @@
+"""Rows of tables as they are asked for: of the tasks of this process, and of global tables.
+
+One thread reads at a time. What tasks have committed is put in order by key when somebody asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from moldau.streams.engine.coding import decode
+from moldau.streams.formats.basic import Key
+from moldau.streams.program import Topic
+from moldau.streams.watching.committed import Committed
+from moldau.streams.watching.readable import Readable, Versions
+
+_KEY = Key()
+
+
+class Row(NamedTuple):
+    """`name`: its key as Kafka has it, which is how it is asked for."""
+
+    name: bytes
+    key: Any
+    value: Any
+
+
+def names_of(text: bytes) -> list[bytes]:
+    """How a key may be meant: as it stands, and JSON also as we write it."""
+    names = [text]
+    try:
+        written = _KEY.encode(json.loads(text))
+    except (ValueError, RecursionError):
+        return names
+    return names if written in names or text[:1] == b'"' else [*names, written]
+
+
+class _Index:
+    """What is committed of a table of one task, by key."""
+
+    def __init__(self, readable: Readable) -> None:
+        self._readable = readable
+        self._rows: dict[bytes, tuple[Any, dict[Any, bytes]]] = {}
+
+    def take(self, changes: Mapping[bytes, bytes | None]) -> None:
+        split = self._readable.split
+        for raw, value in changes.items():
+            key, which = split(decode(raw))
+            name = _KEY.encode(key)
+            if value is not None:
+                self._rows.setdefault(name, (key, {}))[1][which] = value
+            elif name in self._rows:
+                versions = self._rows[name][1]
+                versions.pop(which, None)
+                if not versions:
+                    del self._rows[name]
+
+    def get(self, name: bytes) -> Row | None:
+        found = self._rows.get(name)
+        if found is None:
+            return None
+        key, kept = found
+        versions: Versions = {which: decode(value) for which, value in kept.items()}
+        value = self._readable.value(key, versions)
+        return None if value is None else Row(name, key, value)
+
+    def behind(self, after: bytes | None, limit: int) -> list[Row]:
+        """The first so many whose names come behind that one."""
+        found: list[Row] = []
+        while len(found) < limit:
+            names = nsmallest(limit, (one for one in self._rows if after is None or one > after))
+            found += [row for name in names if (row := self.get(name)) is not None]
+            if len(names) < limit:
+                break
+            after = names[-1]
+        return found[:limit]
+
+
+class Rows:
+    """`committed`: by stage and partition, of the tasks of this process."""
+
+    def __init__(self, committed: Mapping[tuple[str, int], Committed]) -> None:
+        self._committed = committed
+        self._indexes: WeakKeyDictionary[Committed, dict[str, _Index]] = WeakKeyDictionary()
+
+    def has(self, readable: Readable, partition: int) -> bool:
+        return (readable.stage.name, partition) in self._committed
+
+    def get(
+        self, readable: Readable, partitions: Iterable[int], names: Sequence[bytes]
+    ) -> dict[int, Row | None]:
+        """By partition, of those that are here: what it has of that key."""
+        found: dict[int, Row | None] = {}
+        for partition in partitions:
+            index = self._index(readable, partition)
+            if index is not None:
+                rows = (index.get(name) for name in names)
+                found[partition] = next((row for row in rows if row is not None), None)
+        return found
+
+    def behind(
+        self, readable: Readable, partitions: Iterable[int], after: bytes | None, limit: int
+    ) -> dict[int, list[Row]]:
+        """By partition, of those that are here: the first so many behind that key."""
+        indexes = {partition: self._index(readable, partition) for partition in partitions}
+        return {
+            partition: index.behind(after, limit)
+            for partition, index in indexes.items()
+            if index is not None
+        }
+
+    def _index(self, readable: Readable, partition: int) -> _Index | None:
+        committed = self._committed.get((readable.stage.name, partition))
+        if committed is None:
+            return None
+        indexes = self._indexes.setdefault(committed, {})
+        index = indexes.get(readable.table)
+        if index is None:
+            index = indexes[readable.table] = _Index(readable)
+        index.take(committed.changes(readable.table))
+        return index
+
+
+class GlobalRows:
+    """Of a global table, which the worker's thread keeps up to date meanwhile."""
+
+    def __init__(self, topic: Topic, values: Mapping[Any, Any]) -> None:
+        self._topic = topic
+        self._values = values
+
+    def get(self, names: Sequence[bytes]) -> Row | None:
+        for name in names:
+            try:
+                key = self._topic.key_format.decode(name)
+            except Exception:  # no such key can be in it
+                continue
+            if key in self._values:
+                return Row(name, key, self._values[key])
+        return None
+
+    def behind(self, after: bytes | None, limit: int) -> list[Row]:
+        encode = self._topic.key_format.encode
+        rows = (Row(encode(key), key, value) for key, value in dict(self._values).items())
+        chosen = (row for row in rows if after is None or row.name > after)
+        return nsmallest(limit, chosen, key=lambda row: row.name)

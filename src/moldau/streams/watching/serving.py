@@ -1,0 +1,69 @@
+"""A worker, and the address at which it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from moldau.streams.app import App
+from moldau.streams.running.worker import Worker
+from moldau.streams.topology import topology
+from moldau.streams.watching.addresses import Listening, listen
+from moldau.streams.watching.document import Document
+from moldau.streams.watching.members import Member, Members, Membership
+from moldau.streams.watching.readable import readables
+from moldau.streams.watching.watch import Watch
+
+
+@contextmanager
+def serving(
+    app: App, slot: int, http: str | None, listens: Callable[[Listening], None]
+) -> Iterator[Worker]:
+    """A worker that is to be run, and answers at HOST:PORT (None: nowhere) meanwhile. `listens`: is
+    told where. Raises StreamsError when that address is not to be had."""
+    made = topology(app.id, app.nodes)
+    if http is None:
+        yield Worker(app, slot=slot, watch=Watch(made, slot))
+        return
+    tables = {one.table for one in readables(made).values()}
+    watch = Watch(made, slot, keeps=True, readable=tables)
+    with ExitStack() as left:
+        listening = listen(http)
+        for one in listening.sockets:
+            left.callback(one.close)
+        worker = Worker(app, slot=slot, watch=watch)
+        membership = Membership(app, _member(watch, listening))
+        left.callback(membership.close)
+        watch.on_tasks = membership.tell
+        _answer(app, worker, watch, membership.me, listening, left)
+        listens(listening)
+        yield worker
+
+
+def _answer(
+    app: App, worker: Worker, watch: Watch, me: Member, listening: Listening, left: ExitStack
+) -> None:
+    """Only who answers needs the library for it."""
+    from moldau.streams.watching.http import HttpServer
+    from moldau.streams.watching.rows import Rows
+    from moldau.streams.watching.site import Site
+    from moldau.streams.watching.tables import Tables
+
+    members = Members(app)
+    left.callback(members.close)
+    made, rows = topology(app.id, app.nodes), Rows(watch.committed)
+    tables = Tables(made, worker.partitions, rows, worker.global_tables, members.now, me)
+    left.callback(tables.close)
+
+    async def document() -> Document:
+        return Document(app.id, [watch.told()])
+
+    server = HttpServer(listening, Site(document, tables.answer).answer)
+    server.start()
+    left.callback(server.close)
+
+
+def _member(watch: Watch, listening: Listening) -> Member:
+    told = watch.told()
+    where = (listening.advertised, listening.port)
+    return Member(told.process, told.machine, told.pid, told.slot, *where)

@@ -1,0 +1,82 @@
+"""Several processes behind one address: what each tells, told together, and the rest asked of one
+of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+
+from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask
+from moldau.streams.watching.document import Document, Process
+from moldau.streams.watching.http import Request, Response, error_of
+
+MOST_ASKED = 32  # at the same time
+_decode = msgspec.json.Decoder(Document).decode
+
+
+class Peer(NamedTuple):
+    """Where a process answers. `name`: for people. `port` None: it has not said so yet."""
+
+    name: str
+    host: str
+    port: int | None
+
+
+class Peers:
+    def __init__(self, app: str) -> None:
+        self._app = app
+        self._askers = ThreadPoolExecutor(MOST_ASKED, "moldau-ask")
+
+    def close(self) -> None:
+        self._askers.shutdown(wait=False, cancel_futures=True)
+
+    async def document(self, peers: Sequence[Peer]) -> Document:
+        """What they tell, asked all at once."""
+        loop = asyncio.get_running_loop()
+        asked = [loop.run_in_executor(self._askers, told_by, one) for one in peers]
+        return together(self._app, await asyncio.gather(*asked))
+
+    async def one(self, peers: Sequence[Peer], request: Request) -> Response:
+        """What the first of them answers that does."""
+        loop = asyncio.get_running_loop()
+        for peer in peers:
+            if peer.port is not None:
+                try:
+                    return await loop.run_in_executor(
+                        self._askers, _handed_on, peer.host, peer.port, request.target
+                    )
+                except Unanswered:
+                    continue
+        return error_of(503, "no process answers yet", {"retry-after": "1"})
+
+    def document_now(self, peers: Sequence[Peer]) -> Document:
+        """Likewise, where there is no event loop."""
+        return together(self._app, list(self._askers.map(told_by, peers)))
+
+
+def together(app: str, told: Sequence[list[Process] | str]) -> Document:
+    found = [process for one in told if not isinstance(one, str) for process in one]
+    found.sort(key=lambda one: (one.machine, one.slot, one.pid))
+    return Document(app, found, [one for one in told if isinstance(one, str)])
+
+
+def told_by(peer: Peer) -> list[Process] | str:
+    """Or why it tells nothing."""
+    if peer.port is None:
+        return f"{peer.name} is starting"
+    try:
+        answer = ask(peer.host, peer.port, "/metrics.json")
+        return _decode(answer.body).processes
+    except Unanswered as error:
+        return f"{peer.name}: {error}"
+    except msgspec.DecodeError as error:
+        return f"{peer.name}: {peer.host}:{peer.port} is no worker: {error}"
+
+
+def _handed_on(host: str, port: int, target: str) -> Response:
+    """It may have to ask another."""
+    return ask(host, port, target, timeout_s=3 * TO_ANSWER_S)

@@ -1,0 +1,184 @@
+"""Several processes of one program: one that dies is started again, with a pause that grows while
+it keeps dying. With `--http` they answer at one address, each process besides at a port that it
+finds for itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moldau.streams.watching.announcing import Announced
+    from moldau.streams.watching.several import Peer, Peers
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+HEALTHY_S = 60.0  # who has run for so long begins with the first pause again
+LOOK_EVERY_S = 0.1
+
+
+def add_supervised(parser: argparse.ArgumentParser) -> None:
+    """What a supervisor tells its processes: which of them they are, and the pipe by which it hears
+    where they answer."""
+    for name in ("--slot", "--announce-to"):
+        parser.add_argument(name, type=int, help=argparse.SUPPRESS)
+
+
+def supervise(
+    app: str, words: list[str], count: int, http: str | None = None, live: bool = False
+) -> int:
+    """Runs so many processes `moldau WORDS`, until it is told to stop. `http`: answers for all of
+    them at HOST:PORT. `live`: shows them meanwhile. Raises StreamsError when the address is not to
+    be had."""
+    if http is None and not live:
+        return Supervisor(words, count).run()
+    from moldau.streams.watching.addresses import LOOPBACK, parse
+    from moldau.streams.watching.several import Peers
+
+    host = LOOPBACK if http is None else parse(http)[0]
+    supervisor = Supervisor(words, count, inner=f"{host}:0")
+    with ExitStack() as left:
+        peers = Peers(app)
+        left.callback(peers.close)
+        if http is not None:
+            _answer(app, http, supervisor, peers, left)
+        if live:
+            from moldau.tools.top.view import open_view
+
+            view = left.enter_context(open_view(lambda: peers.document_now(supervisor.peers())))
+            supervisor.tell = view.tell
+        return supervisor.run()
+
+
+def _answer(app: str, http: str, supervisor: Supervisor, peers: Peers, left: ExitStack) -> None:
+    from moldau.streams.watching.addresses import listen
+    from moldau.streams.watching.http import HttpServer
+    from moldau.streams.watching.site import Site
+
+    listening = listen(http)
+    for one in listening.sockets:
+        left.callback(one.close)
+    site = Site(
+        lambda: peers.document(supervisor.peers()),
+        lambda request: peers.one(supervisor.peers(), request),
+    )
+    server = HttpServer(listening, site.answer)
+    server.start()
+    left.callback(server.close)
+    print(f"{app}: {listening.url}", flush=True)
+
+
+class Supervisor:
+    """Keeps N processes running until it is told to stop; ends when all have ended by
+    themselves."""
+
+    def __init__(self, words: list[str], count: int, inner: str | None = None) -> None:
+        """`words`: of `moldau`, for one process; which of them it is, is put behind. `inner`: the
+        address at which each answers."""
+        self.tell: Callable[[str], None] | None = (
+            None  # what they say; None: they say it themselves
+        )
+        self._command = [sys.executable, "-m", "moldau", *words]
+        self._inner = inner
+        self._announced: dict[int, Announced] = {}
+        self._ports: dict[int, int] = {}
+        self._count = count
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._started: dict[int, float] = {}
+        self._pauses: dict[int, float] = {}
+        self._due: dict[int, float] = {}
+        self._stopping = False
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        for slot in range(self._count):
+            self._start(slot)
+        while self._processes or self._due:
+            self._look()
+            time.sleep(LOOK_EVERY_S)
+        return 0
+
+    def _start(self, slot: int) -> None:
+        self._due.pop(slot, None)
+        self._started[slot] = time.monotonic()
+        # A session of its own: Ctrl-C reaches it through us, once.
+        self._processes[slot] = self._opened([*self._command, "--slot", str(slot)], slot)
+
+    def _opened(self, command: list[str], slot: int) -> subprocess.Popen[bytes]:
+        if self._inner is None:
+            return subprocess.Popen(command, start_new_session=True)
+        from moldau.streams.watching.announcing import Announced
+
+        pipe = Announced()
+        command += ["--http", self._inner, "--announce-to", str(pipe.write)]
+        made = subprocess.Popen(
+            command,
+            start_new_session=True,
+            pass_fds=[pipe.write],
+            stdout=None if self.tell is None else subprocess.PIPE,
+            stderr=None if self.tell is None else subprocess.STDOUT,
+        )
+        if self.tell is not None:
+            threading.Thread(target=self._hear, args=(made, self.tell), daemon=True).start()
+        os.close(pipe.write)
+        self._announced[slot] = pipe
+        return made
+
+    @staticmethod
+    def _hear(process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
+        for line in process.stdout or ():
+            tell(line.decode(errors="replace").rstrip("\n"))
+
+    def peers(self) -> list[Peer]:
+        """Where they answer. May be called by another thread."""
+        from moldau.streams.watching.addresses import connectable, parse
+        from moldau.streams.watching.several import Peer
+
+        host = connectable(parse(self._inner or "")[0])
+        return [Peer(f"process {slot}", host, self._ports.get(slot)) for slot in range(self._count)]
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for slot, pipe in list(self._announced.items()):
+            if (port := pipe.port()) is not None:
+                self._ports[slot] = port
+                self._announced.pop(slot).close()
+        for slot, process in list(self._processes.items()):
+            if process.poll() is None:
+                continue
+            del self._processes[slot]
+            self._ports.pop(slot, None)
+            if slot in self._announced:
+                self._announced.pop(slot).close()
+            if process.returncode and not self._stopping:
+                self._again(slot, process.returncode, now)
+        for slot, due in list(self._due.items()):
+            if now >= due:
+                self._start(slot)
+
+    def _again(self, slot: int, code: int, now: float) -> None:
+        healthy = now - self._started[slot] > HEALTHY_S
+        pause = FIRST_PAUSE_S if healthy else self._pauses.get(slot, FIRST_PAUSE_S)
+        self._pauses[slot] = min(pause * 2, LONGEST_PAUSE_S)
+        self._due[slot] = now + pause
+        print(
+            f"moldau worker: process {slot} ended with {code}; started again in {pause:g} s",
+            file=sys.stderr,
+        )
+
+    def _stop(self, number: int, _frame: object) -> None:
+        """A second time: at once."""
+        sent = signal.SIGKILL if self._stopping else signal.SIGTERM
+        self._stopping = True
+        self._due.clear()
+        for process in self._processes.values():
+            process.send_signal(sent)

@@ -1,0 +1,1 @@
+"""The live view of the workers of a program."""
