@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
@@ -188,11 +188,16 @@ class AtLeastOnce:
         """Dead letters in the place of what was refused. Raises StreamsError to stop."""
         refused, self._not_taken = self._not_taken, []
         for output, error in refused:
-            if self._refusals.is_alone_now(output, error):
-                AtLeastOnce.send(self, self._refusals.letters(output, error))
-            else:
-                AtLeastOnce.send(self, [output])
-                _served(self._producer.flush, TIMEOUT_S)
+            in_batch = self._refusals.may_be_of_batch(error)
+            self._send_alone([output] if in_batch else self._refusals.letters(output, error))
+
+    def _send_alone(self, outputs: Sequence[Output]) -> None:
+        """One, or the letter in its place, and the shorter one in the place of that."""
+        while outputs:
+            AtLeastOnce.send(self, outputs)
+            _served(self._producer.flush, TIMEOUT_S)
+            refused, self._not_taken = self._not_taken, []
+            outputs = [one for each in refused for one in self._refusals.letters(*each)]
 
 
 class ExactlyOnce(AtLeastOnce):
@@ -210,6 +215,7 @@ class ExactlyOnce(AtLeastOnce):
         self._say = say
         self._is_open = False
         self._aborts_in_a_row = 0
+        self._aborts_for_refusals = 0
 
     def start(self) -> None:
         try:
@@ -274,7 +280,7 @@ class ExactlyOnce(AtLeastOnce):
             lambda: end(TIMEOUT_S)
         ):
             self._is_open = False
-            self._aborts_in_a_row = 0
+            self._aborts_in_a_row = self._aborts_for_refusals = 0
             self.accepted = True
             self._refusals.committed()
 
@@ -297,28 +303,36 @@ class ExactlyOnce(AtLeastOnce):
     def _abort(self, why: str) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
         self.aborts += 1
-        self._aborts_in_a_row += 1
-        if self._aborts_in_a_row > (MOST_REFUSALS if self._not_taken else MOST_ABORTS):
-            self.give_up()
-            raise StreamsError(
-                f"{self._app.id}: {MOST_ABORTS} transactions in a row were aborted: "
-                f"{self._reason(why)}"
-            )
         try:
             self._producer.abort_transaction(TIMEOUT_S)
         except KafkaException as raised:
             self.aborted = True
             raise StreamsError(self._ended(raised.args[0])) from None
-        why = self._reason(why)
-        for output, refused in self._not_taken:
-            self._refusals.remember(output, refused)
-        self._not_taken.clear()
-        self._failures.clear()
         self._is_open = False
         self.aborted = True
+        why = self._reason(why)
+        self._count_abort(why)
+        self._refusals.aborted(self._not_taken)
+        self._not_taken.clear()
+        self._failures.clear()
         self._say(
             f"{self._app.id}: a transaction was aborted, and its records are taken again: {why}"
         )
+
+    def _count_abort(self, why: str) -> None:
+        """Raises StreamsError when there are too many. Of one for a refusal something has been
+        learnt."""
+        if self._not_taken:
+            self._aborts_in_a_row = 0
+            self._aborts_for_refusals += 1
+        else:
+            self._aborts_in_a_row += 1
+        if self._aborts_in_a_row > MOST_ABORTS or self._aborts_for_refusals > MOST_REFUSALS:
+            times = self._aborts_in_a_row or self._aborts_for_refusals
+            advice = "" if self._aborts_in_a_row else " (raise its limit, or take 'at_least_once')"
+            raise StreamsError(
+                f"{self._app.id}: {times} transactions in a row were aborted: {why}{advice}"
+            )
 
     def _reason(self, why: str) -> str:
         """Once the transaction has ended: a call may be refused before the report has come of the

@@ -50,49 +50,71 @@ class Refusals:
         self._letter_topics = set(app.dead_letter_topics)
         self._topics: dict[str, KafkaError] = {}
         self._known: dict[tuple[object, ...], KafkaError] = {}
-        self._suspects: set[tuple[object, ...]] = set()
+        self._suspects: set[tuple[object, ...]] = set()  # to be sent alone
+        self._met: set[object] = set()  # of these, what has come again in this transaction
 
     def is_fault(self, topic: str, error: KafkaError) -> bool:
         """Of the output, or of the topic that it was for; never of an internal topic's."""
         return error.code() in _FAULTS and topic not in self._internal
 
-    def remember(self, output: Output, error: KafkaError) -> None:
+    def aborted(self, refused: Sequence[tuple[Output, KafkaError]]) -> None:
+        """`refused`: what the transaction was aborted for."""
+        self._met.clear()
+        for output, error in refused:
+            self._remember(output, error)
+
+    def _remember(self, output: Output, error: KafkaError) -> None:
+        one = _identity(output)
         if error.code() in _NO_TOPIC:
             self._topics[output.topic] = error
-        elif self.is_alone_now(output, error):
-            self._known[_identity(output)] = error
+        elif self.may_be_of_batch(error) and one not in self._suspects:
+            self._suspects.add(one)
+        else:
+            self._known[one] = error
 
-    def is_alone_now(self, output: Output, error: KafkaError) -> bool:
-        """Is it the fault of this one? What is too large may be the batch that it was sent in: it
-        is a suspect then, and must be sent alone."""
-        one = _identity(output)
-        if error.code() != KafkaError.MSG_SIZE_TOO_LARGE or one in self._suspects:
-            return True
-        self._suspects.add(one)
-        return False
+    def may_be_of_batch(self, error: KafkaError) -> bool:
+        """What is too large may be the batch that an output was sent in."""
+        return bool(error.code() == KafkaError.MSG_SIZE_TOO_LARGE)
 
     @property
     def has_suspects(self) -> bool:
         return bool(self._suspects)
 
     def must_be_alone(self, output: Output) -> bool:
-        return _identity(output) in self._suspects
+        one = _identity(output)
+        if one not in self._suspects:
+            return False
+        self._met.add(one)
+        return True
 
     def committed(self) -> None:
-        """What was remembered has been dealt with. Topics may be there again."""
-        self._known.clear()
-        self._topics.clear()
-        self._suspects.clear()
+        """What has come again has been dealt with; the rest is still to come: its task may be
+        restoring yet, while others commit. Topics may be there again."""
+        self._known = {one: error for one, error in self._known.items() if one not in self._met}
+        self._topics = {one: error for one, error in self._topics.items() if one not in self._met}
+        self._suspects -= self._met
+        self._met.clear()
 
-    def instead(self, outputs: list[Output]) -> list[Output]:
+    def instead(self, outputs: Sequence[Output]) -> list[Output]:
         """With letters in the place of what was refused before. Raises StreamsError to stop."""
         if not self._known and not self._topics:
-            return outputs
+            return list(outputs)
         made: list[Output] = []
         for one in outputs:
-            error = self._topics.get(one.topic) or self._known.get(_identity(one))
-            made += [one] if error is None else self.letters(one, error)
+            error = self._refused_before(one)
+            # A letter may have been refused too.
+            made += [one] if error is None else self.instead(self.letters(one, error))
         return made
+
+    def _refused_before(self, output: Output) -> KafkaError | None:
+        one = _identity(output)
+        error = self._known.get(one)
+        if error is not None:
+            self._met.add(one)
+            return error
+        if output.topic in self._topics:
+            self._met.add(output.topic)
+        return self._topics.get(output.topic)
 
     def letters(self, output: Output, error: KafkaError) -> Sequence[Output]:
         """What is sent for it. Raises StreamsError to stop."""
