@@ -15,11 +15,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
+from moldau.streams.running import patience
 from moldau.streams.running.changelogs import end_of
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.worker import Worker
@@ -255,6 +263,60 @@ def test_promise_10_who_takes_a_transactional_id_fences_who_had_it(
     consumer.close()
     read = list(committed(app, TopicPartition("fenced", 0)))
     assert [value for _, value in read] == [b"of the second"]
+
+
+class Faulty:
+    """A producer some of whose calls go as `faults` say."""
+
+    def __init__(self, producer: Any, **faults: Callable[..., Any]) -> None:
+        self._producer = producer
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        return self._faults.get(name) or getattr(self._producer, name)
+
+
+def test_promise_10_a_transaction_that_cannot_be_ended_is_left_to_the_next_producer(
+    apache_kafka: ApacheKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call never comes back, or the broker knows of no transaction any more: both were seen
+    when brokers were killed. The worker goes on, and nothing of it is committed."""
+    monkeypatch.setattr(patience, "MORE_S", 0.5)
+    servers = apache_kafka.bootstrap_servers
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic("faulty", 1, 1)])["faulty"].result(30)
+    app = revenue(
+        servers, prefix="faulty-", guarantee="exactly_once", config={"transaction.timeout.ms": 3000}
+    )
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "faulty-revenue"})
+    said: list[str] = []
+    made: Any = guarantee(app, 0, said.append)
+    made.start()
+    never = threading.Event()
+
+    def unknown(_timeout_s: float) -> None:
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
+
+    def lost(*_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE))
+
+    positions = [TopicPartition("faulty", 0, 1)]
+    for faults in (
+        {"send_offsets_to_transaction": lambda *_: never.wait()},
+        {"send_offsets_to_transaction": lost, "abort_transaction": unknown},
+    ):
+        made._producer = Faulty(made._producer, **faults)
+        made.send([Output("faulty", 0, None, b"not this", None)])
+        made.commit(consumer, [], positions)
+        assert made.aborted
+        made.aborted = False
+    made.send([Output("faulty", 0, None, b"this", None)])
+    made.commit(consumer, [], [])
+    assert made.accepted
+    never.set()
+    consumer.close()
+    assert [value for _, value in committed(app, TopicPartition("faulty", 0))] == [b"this"]
+    assert len(said) == 2
 
 
 def test_promise_10_a_transaction_above_the_broker_s_maximum_is_refused(

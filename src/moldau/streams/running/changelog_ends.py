@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from moldau.streams.running.polled import Place
 
 EVERY_S = 2.0
-ASK_S = 10.0
+ASK_S = 3.0
 
 
 class ChangelogEnds:
@@ -51,5 +51,5 @@ class ChangelogEnds:
     def _ask(self, places: Collection[Place]) -> None:
         self._due = time.monotonic() + EVERY_S
         asked = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        answers = self._admin.list_offsets(asked) if asked else {}
+        answers = self._admin.list_offsets(asked, request_timeout=ASK_S) if asked else {}
         self._asked = {(one.topic, one.partition): future for one, future in answers.items()}

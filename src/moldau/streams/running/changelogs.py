@@ -21,6 +21,7 @@ from moldau.streams.app import App
 
 BATCH = 5000
 POLL_S = 0.1
+ASK_S = 5.0
 TO_LEAD_S = 30.0
 # A topic that has just been made, or whose leaders move.
 _NOT_YET = (
@@ -115,7 +116,10 @@ def end_of(
     where = TopicPartition(place.topic, place.partition)
 
     def ask() -> int:
-        asked = admin.list_offsets({where: OffsetSpec.latest()}, isolation_level=level)
+        # Else it waits a minute for a broker that led it, and is gone.
+        asked = admin.list_offsets(
+            {where: OffsetSpec.latest()}, isolation_level=level, request_timeout=ASK_S
+        )
         try:
             end = int(asked[where].result().offset)
         except KafkaException:

@@ -20,12 +20,16 @@ from moldau.streams.app import App
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
+from moldau.streams.running.patience import Patience, StuckError
 from moldau.streams.running.refusals import Refusals, output_of
 
 TIMEOUT_S = 60.0
 # A transaction is open for a checkpoint's interval, and for what the commit takes.
 TO_COMMIT_MS = 10_000
+GIVE_UP_S = 10.0  # what cannot be aborted in that is left to whoever comes next
 TRIES = 3
+SLICE_S = 0.5  # of a wait: between two, signals are heard
+PAUSE_S = 0.05
 SESSION_MS = 45_000  # librdkafka's default
 MOST_ABORTS = 3  # in a row
 MOST_REFUSALS = 100  # likewise, where each time another output was refused
@@ -36,6 +40,11 @@ _REARRANGING = (
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
+)
+_FENCED = (
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
 )
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
 
@@ -56,6 +65,15 @@ def _served(serve: Callable[[float], int], timeout_s: float) -> int:
         raise
 
 
+def _flushed(producer: Producer, patience: Patience) -> int:
+    """How many are not sent, when it has waited for long enough. Raises KafkaException."""
+    began = time.monotonic()
+    while True:
+        left = _served(producer.flush, SLICE_S)
+        if not left or time.monotonic() - began > patience.left_s(TIMEOUT_S):
+            return left
+
+
 def transaction_timeout_ms(app: App) -> int:
     """For so long others wait for a worker that died, unless it is started again (promise 10)."""
     return int(app.config.get("transaction.timeout.ms", app.checkpoint_ms + TO_COMMIT_MS))
@@ -66,29 +84,34 @@ class AtLeastOnce:
     `accepted`: did the group take the positions of the last checkpoint? None: it was not asked.
     `aborts`: of transactions, how many there have been."""
 
-    def __init__(self, app: App, **settings: Any) -> None:
+    def __init__(self, app: App, patience: Patience, **settings: Any) -> None:
         self.aborted = False
         self.aborts = 0
         self.accepted: bool | None = None
         self._app = app
+        self._patience = patience
+        self._settings = settings
         self._failures: list[str] = []
         self._not_taken: list[tuple[Output, KafkaError]] = []
         self._refusals = Refusals(app)
         self._committed: list[tuple[str, int, int, str | None]] = []
         self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
         self._heard = time.monotonic()
-        self._producer = Producer(
+        self._producer = self._opened()
+
+    def _opened(self) -> Producer:
+        return Producer(
             {
                 "message.max.bytes": MOST_BYTES,
                 "queue.buffering.max.kbytes": QUEUE_KB,
-                **app.client_settings,
+                **self._app.client_settings,
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
                 "delivery.report.only.error": True,
                 "queue.buffering.max.messages": 1_000_000,
                 "error_cb": _pass,
-                **settings,
+                **self._settings,
             }
         )
 
@@ -176,12 +199,12 @@ class AtLeastOnce:
                 self._failures.append(f"{message.topic()}: {error.str()}")
 
     def _flush(self) -> None:
-        left = _served(self._producer.flush, TIMEOUT_S)
+        left = _flushed(self._producer, self._patience)
         while self._not_taken and not left:
             self._take_back()
-            left = _served(self._producer.flush, TIMEOUT_S)
+            left = _flushed(self._producer, self._patience)
         if left or self._failures:
-            why = self._failures[0] if self._failures else f"no answer in {TIMEOUT_S:.0f} s"
+            why = self._failures[0] if self._failures else "no answer for too long"
             raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
 
     def _take_back(self) -> None:
@@ -195,7 +218,7 @@ class AtLeastOnce:
         """One, or the letter in its place, and the shorter one in the place of that."""
         while outputs:
             AtLeastOnce.send(self, outputs)
-            _served(self._producer.flush, TIMEOUT_S)
+            _flushed(self._producer, self._patience)
             refused, self._not_taken = self._not_taken, []
             outputs = [one for each in refused for one in self._refusals.letters(*each)]
 
@@ -206,11 +229,13 @@ class ExactlyOnce(AtLeastOnce):
     Who comes back with the same transactional id (machine and slot) ends what it had left open.
     """
 
-    def __init__(self, app: App, slot: int, say: Callable[[str], None]) -> None:
+    def __init__(self, app: App, slot: int, say: Callable[[str], None], patience: Patience) -> None:
         self._id = f"{app.id}-{platform.node()}-{slot}"
         self._timeout_ms = transaction_timeout_ms(app)
         super().__init__(
-            app, **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms}
+            app,
+            patience,
+            **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms},
         )
         self._say = say
         self._is_open = False
@@ -219,9 +244,22 @@ class ExactlyOnce(AtLeastOnce):
 
     def start(self) -> None:
         try:
-            self._producer.init_transactions(TIMEOUT_S)
+            self._init()
         except KafkaException as error:
             raise StreamsError(self._refused(error.args[0])) from None
+
+    def _init(self) -> None:
+        """Ends what was left open under this id. Raises KafkaException."""
+        until = time.monotonic() + TIMEOUT_S
+        while not self._patience.is_ending:
+            try:
+                self._producer.init_transactions(SLICE_S)
+                return
+            except KafkaException as raised:
+                if not raised.args[0].retriable() or time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE_S)
+        self.aborted = True
 
     def _refused(self, error: KafkaError) -> str:
         servers = self._app.bootstrap_servers
@@ -259,9 +297,9 @@ class ExactlyOnce(AtLeastOnce):
                 super().send(part)
                 continue
             for one in part:
-                _served(self._producer.flush, TIMEOUT_S)
+                _flushed(self._producer, self._patience)
                 super().send([one])
-                _served(self._producer.flush, TIMEOUT_S)
+                _flushed(self._producer, self._patience)
 
     def commit(
         self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
@@ -276,13 +314,20 @@ class ExactlyOnce(AtLeastOnce):
             return
         group = consumer.consumer_group_metadata()
         send, end = self._producer.send_offsets_to_transaction, self._producer.commit_transaction
-        if self._done(lambda: send(positions, group, TIMEOUT_S)) and self._done(
-            lambda: end(TIMEOUT_S)
-        ):
+        short_s = min(TIMEOUT_S, self._timeout_ms / 1000)
+        if self._done(
+            lambda: self._asked(short_s, lambda timeout_s: send(positions, group, timeout_s))
+        ) and self._done(lambda: self._asked(TIMEOUT_S, end)):
             self._is_open = False
             self._aborts_in_a_row = self._aborts_for_refusals = 0
             self.accepted = True
             self._refusals.committed()
+
+    def _asked(self, seconds: float, call: Callable[[float], object]) -> None:
+        """librdkafka has no end of its own to the wait for positions: when it has lost an answer,
+        as the coordinators moved, that was forever. Raises KafkaException, StuckError."""
+        timeout_s = self._patience.left_s(seconds)
+        self._patience.within(seconds, lambda: call(timeout_s))
 
     def _done(self, step: Callable[[], object]) -> bool:
         """False: the transaction had to be aborted."""
@@ -295,21 +340,23 @@ class ExactlyOnce(AtLeastOnce):
                 if not error.retriable() or attempt == TRIES:
                     self._abort(error.str())
                     break
+            except StuckError as raised:
+                self._abort(str(raised), is_stuck=True)
+                break
             except StreamsError as raised:  # not sent
                 self._abort(str(raised))
                 break
         return False
 
-    def _abort(self, why: str) -> None:
+    def _abort(self, why: str, *, is_stuck: bool = False) -> None:
         """Raises StreamsError when it cannot be, or has been too often."""
         self.aborts += 1
-        try:
-            self._producer.abort_transaction(TIMEOUT_S)
-        except KafkaException as raised:
-            self.aborted = True
-            raise StreamsError(self._ended(raised.args[0])) from None
-        self._is_open = False
         self.aborted = True
+        if is_stuck:
+            self._renew(why)
+        else:
+            self._end()
+        self._is_open = False
         why = self._reason(why)
         self._count_abort(why)
         self._refusals.aborted(self._not_taken)
@@ -334,6 +381,30 @@ class ExactlyOnce(AtLeastOnce):
                 f"{self._app.id}: {times} transactions in a row were aborted: {why}{advice}"
             )
 
+    def _end(self) -> None:
+        """Raises StreamsError."""
+        try:
+            self._asked(TIMEOUT_S, self._producer.abort_transaction)
+        except KafkaException as raised:
+            error = raised.args[0]
+            if error.code() in _FENCED:
+                raise StreamsError(self._fenced()) from None
+            self._renew(error.str())
+        except StuckError as raised:
+            self._renew(str(raised))
+
+    def _renew(self, why: str) -> None:
+        """A broker that has aborted it itself, its time being up, or that leads since a moment ago,
+        may know of no transaction to be ended. That is fatal for a producer, and not for the next
+        of the same id, which ends what is open and shuts this one out. Raises StreamsError."""
+        if self._patience.is_ending:
+            return  # who is started next with this id does it, or the time that it may be open
+        try:
+            self._producer = self._opened()
+            self._init()
+        except KafkaException:
+            raise StreamsError(f"{self._app.id}: a transaction could not be ended: {why}") from None
+
     def _reason(self, why: str) -> str:
         """Once the transaction has ended: a call may be refused before the report has come of the
         record that failed it."""
@@ -342,14 +413,12 @@ class ExactlyOnce(AtLeastOnce):
             return f"{output.topic}: {error.str()}"
         return self._failures[0] if self._failures else why
 
-    def _ended(self, error: KafkaError) -> str:
-        if error.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
-            return (
-                f"{self._app.id}: another worker has taken the transactional id {self._id}, or a "
-                f"transaction was open for more than {self._timeout_ms} ms; start the workers of "
-                f"one machine together, with -w"
-            )
-        return f"{self._app.id}: a transaction could not be ended: {error.str()}"
+    def _fenced(self) -> str:
+        return (
+            f"{self._app.id}: another worker has taken the transactional id {self._id}, or a "
+            f"transaction was open for more than {self._timeout_ms} ms; start the workers of "
+            f"one machine together, with -w"
+        )
 
     def _take_back(self) -> None:
         """Not in the transaction that it was refused in. Raises StreamsError."""
@@ -364,10 +433,15 @@ class ExactlyOnce(AtLeastOnce):
         if self._is_open:
             self._is_open = False
             # Where it cannot: when the worker is started again, or by its timeout.
-            with suppress(KafkaException):
-                self._producer.abort_transaction(TIMEOUT_S)
+            with suppress(KafkaException, StuckError):
+                self._asked(GIVE_UP_S, self._producer.abort_transaction)
 
 
-def guarantee(app: App, slot: int, say: Callable[[str], None]) -> AtLeastOnce:
+def guarantee(
+    app: App, slot: int, say: Callable[[str], None], patience: Patience | None = None
+) -> AtLeastOnce:
     """`slot`: of the processes of this machine, which one."""
-    return ExactlyOnce(app, slot, say) if app.guarantee == "exactly_once" else AtLeastOnce(app)
+    patience = patience or Patience()
+    if app.guarantee == "exactly_once":
+        return ExactlyOnce(app, slot, say, patience)
+    return AtLeastOnce(app, patience)

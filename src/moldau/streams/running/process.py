@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from moldau.streams.app import App
@@ -15,8 +16,9 @@ def run(
     app: App, *, slot: int = 0, http: str | None = None, announce_to: int | None = None
 ) -> None:
     """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
-    second signal ends it at once; what was not checkpointed is done again. `http`: HOST:PORT where
-    it answers; the port is written to the pipe `announce_to`, or said. Raises StreamsError."""
+    second signal ends it at once, and so do brokers that do not answer for long; what was not
+    checkpointed is done again. `http`: HOST:PORT where it answers; the port is written to the pipe
+    `announce_to`, or said. Raises StreamsError."""
 
     def say(listening: Listening) -> None:
         if announce_to is None:
@@ -25,14 +27,21 @@ def run(
             announce(announce_to, listening.port)
 
     with serving(app, slot, http, say) as worker:
+        ends: list[Callable[[], None]] = []
+
+        def cut(why: str) -> None:
+            print(f"{app.id}: {why}", flush=True)
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            worker.stop()
             signal.signal(number, signal.SIG_DFL)
+            worker.stop()
+            ends.append(worker.patience.cut_by(number, cut))
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             worker.run()
         finally:
+            for end in ends:
+                end()
             for number, handler in before.items():
                 signal.signal(number, handler)

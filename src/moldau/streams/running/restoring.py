@@ -26,6 +26,7 @@ TURN_S = 0.05
 WAIT_S = 0.02
 # Kafka looks every 10 s for transactions whose time is up.
 TO_ABORT_S = 30.0
+TO_SETTLE_S = 2.0
 
 
 class Restoring:
@@ -119,7 +120,7 @@ class Restoring:
     def _done(self) -> Iterator[TaskState]:
         """Waits for a transaction that is open there: its checkpoint may yet be true."""
         for place, one in list(self._reading.items()):
-            if one.is_there:
+            if one.is_there and not self._may_be_short(one):
                 del self._reading[place]
                 self._changelogs.leave(place)
                 self._progress.done(one)
@@ -129,3 +130,13 @@ class Restoring:
                     f"{place[0]} {place[1]}: a transaction stays open at offset {one.position}: "
                     f"see kafka-transactions find-hanging"
                 )
+
+    def _may_be_short(self, one: TaskState) -> bool:
+        """Nothing was found, though the group has come farther: a broker that has only just begun
+        to lead may have told too low an end. So it is asked once more, a little later."""
+        if one.state.store.stamp is not None or one.group_position <= 0:
+            return False
+        if time.monotonic() < self._until[one.place] - self._wait_s + TO_SETTLE_S:
+            return True
+        one.end = end_of(self.admin, TopicPartition(*one.place))
+        return not one.is_there

@@ -27,6 +27,7 @@ from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, now_ms, task_of
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.local_store import DamagedError
+from moldau.streams.running.patience import Patience
 from moldau.streams.running.polled import Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
@@ -52,6 +53,7 @@ class Worker:
         """`slot`: of the processes of this machine, which one. `say`: what people should know.
         `watch`: who is told of all that goes on."""
         self._app = app
+        self.patience = Patience()
         self._topology = topology(app.id, app.nodes)
         self._partitions = prepare(app, self._topology)
         self._restoring = Restoring(app, self._topology, say)
@@ -87,20 +89,22 @@ class Worker:
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
-        self._guarantee = guarantee(app, slot, say)
+        self._guarantee = guarantee(app, slot, say, self.patience)
         self._retentions = Retentions(app, self._topology.sink_topics, say)
 
     # --- life -------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end"."""
-        self._ends.refuse_more()
-        self._guarantee.start()
+        with self.patience.waiting():
+            self._ends.refuse_more()
+            self._guarantee.start()
         self._consumer.subscribe(
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         try:
-            self._globals.fill()
+            with self.patience.waiting():
+                self._globals.fill()
             self._hosting.chores.start()
             self._schedule()
             self._watch.status = "running"
@@ -108,9 +112,10 @@ class Worker:
                 self._round()
             self._watch.status = "stopping"
             self._hosting.finish(self._tasks.values())
-            self._guarantee.send(self._hosting.chores.drain())
-            self._checkpoint()
-            self._emptying.finish()
+            with self.patience.waiting():
+                self._guarantee.send(self._hosting.chores.drain())
+                self._checkpoint()
+                self._emptying.finish()
         except DamagedError as error:
             self._guarantee.give_up()
             raise StreamsError(
@@ -122,9 +127,10 @@ class Worker:
             raise
         finally:
             self._is_closing = True
-            self._consumer.close()
-            self._restoring.close()
-            self._standbys.close()
+            with self.patience.waiting():
+                self._consumer.close()
+                self._restoring.close()
+                self._standbys.close()
             for state in self._states.values():
                 state.close()
             self._globals.close()
@@ -142,6 +148,7 @@ class Worker:
 
     def stop(self) -> None:
         """Ends after this round. May be called by a signal handler."""
+        self.patience.end()
         self._running = False
 
     def finish(self) -> None:
@@ -151,15 +158,15 @@ class Worker:
 
     def _round(self) -> None:
         wait_s = self._restoring.poll_s(self._hosting.poll_s(POLL_S))
-        messages = self._consumer.consume(BATCH, wait_s)
-        if self._guarantee.aborted:
-            self._rewind()
-            return
+        with self.patience.waiting():
+            messages = self._consumer.consume(BATCH, wait_s)
+            if self._guarantee.aborted:
+                self._rewind()
+                return
         if self._finishing:
             self._begin_to_end()
         if self._restoring:
-            for state in self._restoring.go_on():
-                self._begin(state)
+            self._restore()
         self._globals.follow()
         self._standbys.follow(self._own)
         for place, part in by_place(messages).items():
@@ -180,7 +187,15 @@ class Worker:
             self._restoring.under_way,
         )
         if ends and not self._guarantee.aborted:
-            self._running = not self._ends.all_done()
+            with self.patience.waiting():
+                is_over = self._ends.all_done()
+            if is_over:  # not the other way round: it may have been told to stop meanwhile
+                self._running = False
+
+    def _restore(self) -> None:
+        with self.patience.waiting():
+            for state in self._restoring.go_on():
+                self._begin(state)
 
     def _schedule(self) -> None:
         self._next_checkpoint = time.monotonic() + self._app.checkpoint_ms / 1000
@@ -230,7 +245,8 @@ class Worker:
     def _send(self, task: AnyTask) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
         self._retentions.look(outputs, now_ms())
-        self._guarantee.send(outputs)
+        with self.patience.waiting():
+            self._guarantee.send(outputs)
 
     # --- checkpoints ------------------------------------------------------------------------
 
@@ -242,7 +258,8 @@ class Worker:
         began = time.monotonic()
         tasks = list(self._tasks.values())
         states = [self._states[task.stage.name, task.partition] for task in tasks]
-        ends = self._changelog_ends.known([one.place for one in states], wait=is_last)
+        with self.patience.waiting():
+            ends = self._changelog_ends.known([one.place for one in states], wait=is_last)
         for task in tasks:
             task.announce()
             self._send(task)
@@ -254,7 +271,9 @@ class Worker:
             for task in tasks
             for topic in task.stage.topics
         ]
-        self._guarantee.commit(self._consumer, [one for part in changes for one in part], positions)
+        with self.patience.waiting():
+            made = [one for part in changes for one in part]
+            self._guarantee.commit(self._consumer, made, positions)
         if not self._guarantee.aborted:
             if not (self._guarantee.accepted or (is_last and self._guarantee.accepted is None)):
                 ends = {}  # another may have the tasks by now
@@ -268,6 +287,8 @@ class Worker:
     def _rewind(self) -> None:
         """What an aborted transaction held has not been: the tasks begin again where their
         changelogs end."""
+        if self.patience.is_ending:
+            return
         leads = [TopicPartition(one.stage.topics[0], one.partition) for one in self._tasks.values()]
         self._drop(self._consumer, leads)
         self._guarantee.aborted = False
@@ -277,7 +298,7 @@ class Worker:
 
     def _assigned(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
         """They are read from when their tasks are restored."""
-        if self._is_closing:  # the group has dealt out once more, to one that leaves
+        if self._is_closing or self.patience.is_ending:  # they are dealt out to one that leaves
             consumer.incremental_assign([])
             return
         for lead in self._ends.committed(leads):

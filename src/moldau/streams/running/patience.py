@@ -1,0 +1,104 @@
+"""How long a worker waits for the brokers: less, when it was told to stop.
+
+Most waits are bounded by what they are told (`left_s`), or are left to themselves (`within`): a
+call of librdkafka may never come back, and no signal is heard meanwhile. What is bounded by nobody,
+as closing a consumer, is cut off: the process ends as by a second signal, which loses nothing,
+because what was not checkpointed is done again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from moldau.streams.errors import StreamsError
+
+LEAVE_S = 8.0
+CUT_S = 15.0
+LEAST_S = 0.5  # what is asked gets time for an answer
+LOOK_S = 0.25
+MORE_S = 5.0  # than it was told, before a call is taken for stuck
+
+
+class StuckError(StreamsError):
+    """A call has not come back in its time. Whoever made it must not use that client any more."""
+
+
+class Patience:
+    """Of one worker. The program's own code may take as long as it likes: only waits count."""
+
+    def __init__(self) -> None:
+        self._told: float | None = None
+        self._since: float | None = None  # it waits for the brokers
+
+    def end(self) -> None:
+        """It was told to stop. May be called by a signal handler."""
+        if self._told is None:
+            self._told = time.monotonic()
+
+    @property
+    def is_ending(self) -> bool:
+        return self._told is not None
+
+    def left_s(self, otherwise: float) -> float:
+        """For how long it waits for one answer; never 0."""
+        if self._told is None:
+            return otherwise
+        return min(otherwise, max(LEAST_S, self._told + LEAVE_S - time.monotonic()))
+
+    def within(self, seconds: float, call: Callable[[], object]) -> None:
+        """Raises what the call raises; StuckError."""
+        is_back = threading.Event()
+        raised: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                call()
+            except BaseException as error:  # it is another thread's to deal with
+                raised.append(error)
+            finally:
+                is_back.set()
+
+        threading.Thread(target=work, name="patient", daemon=True).start()
+        began = time.monotonic()
+        while not is_back.wait(LOOK_S):
+            if time.monotonic() - began > self.left_s(seconds) + (0 if self._told else MORE_S):
+                raise StuckError("a call of the client has not come back")
+        if raised:
+            raise raised[0]
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around what asks brokers, and calls none of the program's code."""
+        is_outer = self._since is None
+        if is_outer:
+            self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            if is_outer:
+                self._since = None
+
+    def cut_by(self, number: int, say: Callable[[str], None]) -> Callable[[], None]:
+        """From now on it is ended by that signal, which must be at its default, when it has waited
+        for CUT_S. Returns what ends that."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(LOOK_S):
+                since, told = self._since, self._told
+                if since is None or told is None:
+                    continue
+                if time.monotonic() - max(since, told) > CUT_S:
+                    say(
+                        f"the brokers have not answered for {CUT_S:.0f} s: it stops without a "
+                        f"checkpoint, and what was not checkpointed is done again"
+                    )
+                    os.kill(os.getpid(), number)
+                    return
+
+        threading.Thread(target=watch, name="patience", daemon=True).start()
+        return is_over.set
