@@ -48,7 +48,7 @@ def _asked(admin: AdminClient, topics: Iterable[str]) -> dict[str, int]:
     for resource, future in (admin.describe_configs(resources) if resources else {}).items():
         try:
             config = future.result(TIMEOUT_S)
-        except KafkaException:
+        except (KafkaException, TimeoutError):  # it is for a warning: nobody stops for that
             continue
         retention = int(config["retention.ms"].value)
         if retention >= 0 and "delete" in config["cleanup.policy"].value:
