@@ -22,7 +22,7 @@ import moldau
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.state import State
 from moldau.streams.errors import DefinitionError, StreamsError
-from moldau.streams.running import changelogs
+from moldau.streams.running import changelogs, task_state
 from moldau.streams.running.local_store import FILE
 from moldau.streams.running.standbys import Member, client_id, machine_of, placed
 from moldau.streams.running.worker import Worker
@@ -258,6 +258,22 @@ def test_promise_08_two_processes_of_a_machine_swap_their_tasks(
                 data.wait(app)
             _until(lambda: len(one._tasks) == 4, "all tasks with one again")
     assert not list(tmp_path.rglob("*.2"))
+
+
+def test_promise_08_an_end_that_is_too_low_is_asked_for_again(
+    servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a broker may tell that has only just begun to lead."""
+    data = Input(servers, "low")
+    app = counting(servers, "low", tmp_path / "a")
+    data.send(range(10))
+    with running(app):
+        data.wait(app)
+    monkeypatch.setattr(task_state, "end_of", lambda *_: 0)
+    other = counting(servers, "low", tmp_path / "b")
+    with running(other):
+        data.send(range(10))
+        data.wait(other)
 
 
 def test_promise_08_restoring_keeps_its_worker_in_the_group(
