@@ -29,24 +29,24 @@ def servers() -> Iterator[str]:
             value = msgspec.json.encode(sale(n, amount=str(n)))
             producer.produce("orders", value, "a key", n % 2, headers={"trace-id": b"7"})
         producer.flush()
-        run(address, 3, is_mended=False)
+        run(address, 6, is_mended=False)
         yield address
 
 
 def run(servers: str, count: int, *, is_mended: bool) -> None:
-    """The program, until it has shipped so many."""
+    """The program, until it has shipped or failed so many."""
     app = moldau.App("shop", servers, on_error=moldau.retry(1), checkpoint="50ms")
     orders, shipments = app.topic("orders", Sale), app.topic("shipments")
-    shipped: list[Sale] = []
+    seen: list[Sale] = []
 
     @app.agent(orders)
     def ship(order: Sale) -> None:
+        seen.append(order)
+        if len(seen) == count:
+            worker.stop()
         if order.amount % 2 and not is_mended:
             raise ValueError(f"no street for {order.amount}\nor any other")
         shipments.send(int(order.amount))
-        shipped.append(order)
-        if len(shipped) == count:
-            worker.stop()
 
     worker = Worker(app)
     worker.run()

@@ -35,8 +35,10 @@ MOST_ABORTS = 3  # in a row
 MOST_REFUSALS = 100  # likewise, where each time another output was refused
 QUEUE_KB = 64 * 1024  # what waits to be sent; a worker that has more waits with reading
 # The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
-# the partitions then. Until then the changelogs say where to go on.
+# the partitions then. Until then the changelogs say where to go on. _DESTROY: the consumer is being
+# closed meanwhile.
 _REARRANGING = (
+    KafkaError._DESTROY,
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,

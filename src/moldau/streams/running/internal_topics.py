@@ -15,7 +15,8 @@ TIMEOUT_S = 30.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
 # A frame or a value of state is larger than the records that it was made of.
 MOST_BYTES = 8 * 1024 * 1024
-_KEPT = {"retention.ms": "-1", "max.message.bytes": str(MOST_BYTES)}
+_FOR_GOOD = {"retention.ms": "-1"}
+_KEPT = {**_FOR_GOOD, "max.message.bytes": str(MOST_BYTES)}
 
 _A_DAY_MS = 86_400_000
 _LEAST_LAG_MS = 60_000
@@ -56,7 +57,9 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
     for name, partitions in _written(app, topology).items():
         if name not in known:
             known[name] = partitions
-            wanted.append(NewTopic(name, partitions, -1))
+            # Dead letters keep the time of their records, which may be years ago.
+            config = _FOR_GOOD if name in app.dead_letter_topics else {}
+            wanted.append(NewTopic(name, partitions, -1, config=config))
     for name, count, config in _internal(app, topology, known):
         if name not in known:
             known[name] = count
