@@ -58,6 +58,7 @@ def judged(brokers: Brokers, folder: Path, guarantee: str, broker_every: int) ->
     print(f"{len(sold)} purchases in {time.monotonic() - begun:.0f} s")
 
 
+@pytest.mark.long
 def test_a_year_of_purchases_is_what_polars_says(one_of_ours: OneOfOurs, tmp_path: Path) -> None:
     judged(one_of_ours, tmp_path, "at_least_once", 3)
 

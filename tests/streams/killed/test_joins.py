@@ -57,6 +57,7 @@ def test_promise_15_joins_are_exactly_once(apache_kafka: ApacheKafka, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_promise_15_joins_lose_nothing(one_of_ours: OneOfOurs, tmp_path: Path) -> None:
     judged(one_of_ours, tmp_path, "at_least_once", 3)

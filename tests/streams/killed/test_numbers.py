@@ -53,6 +53,7 @@ def test_promise_08_exactly_once_survives_kills_of_workers_and_brokers(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_promise_08_at_least_once_loses_nothing_and_repeats_what_it_said(
     one_of_ours: OneOfOurs, tmp_path: Path
@@ -61,6 +62,7 @@ def test_promise_08_at_least_once_loses_nothing_and_repeats_what_it_said(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_promise_08_a_worker_that_stood_still_leaves_the_state_to_others(
     one_of_ours: OneOfOurs, tmp_path: Path
