@@ -70,7 +70,7 @@ def test_every_metric_is_one_of_javas(tool: str, apache_kafka: ApacheKafka) -> N
     assert sorted(set(ours) - set(theirs)) == []
     by_kind = {name.rpartition(":")[0]: value for name, value in ours.items()}
     for name, value in EXACT[tool].items():
-        wanted = {n.rpartition(":")[0]: v for n, v in theirs.items()}[name]
-        assert by_kind[name] == wanted, name
-        assert value is None or wanted == value
+        # What is known is: Java's consumer may print before it has counted.
+        java_said = {n.rpartition(":")[0]: v for n, v in theirs.items()}[name]
+        assert by_kind[name] == (java_said if value is None else value), name
     assert all(value == value for value in ours.values())  # no NaN: all of it was counted

@@ -16,6 +16,8 @@ from tests.streams.killed.fleet import Fleet
 from tests.streams.killed.generator import Generator, Made
 
 KILLS = int(os.environ.get("MOLDAU_KILLS", "0"))
+# So many kills that one of them must have been inside a transaction.
+MANY = 20
 SEED = int(os.environ.get("MOLDAU_SEED", "0")) or random.SystemRandom().randrange(1 << 30)
 SHOP = """
 import os

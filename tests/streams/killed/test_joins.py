@@ -12,7 +12,7 @@ import pytest
 from tests.apache_kafka import ApacheKafka
 from tests.streams.killed.fates import Brokers, OneOfApache, OneOfOurs
 from tests.streams.killed.joins import TOPICS, grouped, joins, priced, records, settled
-from tests.streams.killed.survival import KILLS, Plan, survive
+from tests.streams.killed.survival import KILLS, MANY, Plan, survive
 from tests.streams.killed.verdict import read
 
 
@@ -21,7 +21,7 @@ def judged(brokers: Brokers, folder: Path, guarantee: str, broker_every: int) ->
     plan = Plan(joins, TOPICS, "settled", records(10_000_000), kills, broker_every=broker_every)
     toll, _ = survive(brokers, folder, plan, guarantee=guarantee)
     servers, once = brokers.bootstrap_servers, guarantee == "exactly_once"
-    assert toll.open or not once
+    assert toll.open or not once or kills < MANY
     orders, payments = all_of(servers, "orders"), all_of(servers, "payments")
     found = [(one["number"], one["product"], one["cents"]) for one in all_of(servers, "priced")]
     one_each(once, found, priced(orders))

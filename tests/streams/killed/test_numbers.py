@@ -15,7 +15,7 @@ from tests.streams.killed.fates import Brokers, OneOfOurs, ThreeOfApache
 from tests.streams.killed.fleet import Fleet
 from tests.streams.killed.generator import Generator
 from tests.streams.killed.program import TOPICS, numbers, random_numbers
-from tests.streams.killed.survival import KILLS, SEED, Plan, make_topics, survive, write_shop
+from tests.streams.killed.survival import KILLS, MANY, SEED, Plan, make_topics, survive, write_shop
 from tests.streams.killed.verdict import Verdict, open_ends, verdict, wait_until
 
 CLUSTER = {
@@ -33,7 +33,7 @@ def judged(brokers: Brokers, folder: Path, plan: Plan, **settings: Any) -> Verdi
     print(found)
     assert found.wrong == []
     assert found.records == sent
-    assert toll.open or settings["guarantee"] == "at_least_once"
+    assert toll.open or settings["guarantee"] == "at_least_once" or plan.kills < MANY
     return found
 
 
