@@ -8,6 +8,7 @@ from typing import Any
 
 from moldau.streams.engine import operators
 from moldau.streams.engine.agents import Agents
+from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.branches import Branching
 from moldau.streams.engine.build_joins import MAKERS, is_ordered
 from moldau.streams.engine.coding import encode
@@ -179,7 +180,7 @@ Maker = Callable[[Any, list[Operator], Built], Operator]
 
 
 def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Operator:
-    kinds = {
+    kinds: dict[type, type[Aggregating]] = {
         type(None): RunningAggregates,
         Session: SessionAggregates,
         Sliding: SlidingAggregates,
@@ -189,8 +190,8 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
     if node.window is None and node.is_ordered:
         held = built.held(node, type_)
         return OrderedAggregates(node, type_, held, table, following, guard, results)
-    kind: Any = kinds.get(type(node.window), WindowedAggregates)
-    made: Operator = kind(node, type_, table, following, guard, results)
+    kind = kinds.get(type(node.window), WindowedAggregates)
+    made = kind(Parts(node, type_, table, following, guard, results))
     if isinstance(made, CountsLate):
         made.late_to = built.late(node)
     if isinstance(made, WindowedAggregates):

@@ -8,6 +8,7 @@ from typing import Any
 
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
+from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import Held, batch_of, since_of
@@ -17,29 +18,19 @@ from moldau.streams.engine.state import Table
 from moldau.streams.program import Aggregated
 
 
-class RunningAggregates(Step):
+class RunningAggregates(Aggregating):
     """The number of results depends on the batches, the last of each key does not (promise 6).
     A row holds the states, and behind them the event time of the newest record."""
 
-    def __init__(
-        self,
-        node: Aggregated,
-        type_: Any,
-        table: Table,
-        following: Sequence[Operator],
-        guard: Guard,
-        results: Results,
-    ) -> None:
-        super().__init__(following)
-        self._states = States(node.aggregates, type_)
-        self._guard = guard
-        self._results = results
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        node, table = parts.node, parts.table
+        self._states = States(node.aggregates, parts.type)
         self._rows = Cached(
             table,
             lambda row: [row[-1], *row[:-1]],
             lambda saved: [*saved[1:], saved[0]],
         )
-        self._watermark = table.watermark
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
@@ -67,9 +58,6 @@ class RunningAggregates(Step):
         times = [by_key[key][-1] for key in keys]
         floors = [self._watermark] * len(keys)
         self._pass(self._results.batch(Batch(keys, parts, times, floors, ())))
-
-    def again(self, key: Any, data: bytes, time: int) -> None:
-        self._pass(self._results.again(key, data, time, self._watermark))
 
     def advance(self, watermark: int) -> None:
         self._watermark = watermark

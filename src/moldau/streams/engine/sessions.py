@@ -6,20 +6,17 @@ record alone: late is what lies before its own source partition's watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
+from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.cached import Cached
-from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results, States
-from moldau.streams.engine.state import Table
-from moldau.streams.program import Aggregated
+from moldau.streams.engine.results import States
 from moldau.streams.windows import Session
 
 
@@ -34,27 +31,17 @@ class _Open:
         self.states = states
 
 
-class SessionAggregates(CountsLate):
+class SessionAggregates(Aggregating, CountsLate):
     """A row of the table holds the open sessions of a key. In memory is when a key is to be looked
     at again: when its first session would be over, if nothing more came."""
 
-    def __init__(
-        self,
-        node: Aggregated,
-        type_: Any,
-        table: Table,
-        following: Sequence[Operator],
-        guard: Guard,
-        results: Results,
-    ) -> None:
-        super().__init__(following)
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        node, table = parts.node, parts.table
         assert isinstance(node.window, Session)
         self._gap = node.window.gap
-        self._states = States(node.aggregates, type_)
-        self._guard = guard
-        self._results = results
+        self._states = States(node.aggregates, parts.type)
         self._open = Cached(table, _plain, _sessions)
-        self._watermark = table.watermark
         self._numbers = count()  # of keys, which may not be ordered
         self._ends = [
             (self._end(_sessions(row)), next(self._numbers), key) for key, row in table.load()
@@ -125,9 +112,6 @@ class SessionAggregates(CountsLate):
         self._open.put(key, sessions or None)
         parts = (key, (one.first, end), one.states)
         self._pass(self._results.batch(Batch([key], [parts], [end - 1], [self._watermark], ())))
-
-    def again(self, key: Any, data: bytes, time: int) -> None:
-        self._pass(self._results.again(key, data, time, self._watermark))
 
 
 def _plain(sessions: list[_Open]) -> list[Any]:

@@ -7,17 +7,14 @@ added up when it closes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
-from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results, States
-from moldau.streams.engine.state import Table
-from moldau.streams.program import Aggregated
+from moldau.streams.engine.results import States
 from moldau.streams.windows import Sliding
 
 
@@ -31,26 +28,16 @@ class _Kept(NamedTuple):
     taken: list[Any]
 
 
-class SlidingAggregates(CountsLate):
-    def __init__(
-        self,
-        node: Aggregated,
-        type_: Any,
-        table: Table,
-        following: Sequence[Operator],
-        guard: Guard,
-        results: Results,
-    ) -> None:
-        super().__init__(following)
+class SlidingAggregates(Aggregating, CountsLate):
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        node, table = parts.node, parts.table
         assert isinstance(node.window, Sliding)
         self._size = node.window.size
-        self._states = States(node.aggregates, type_)
-        self._guard = guard
-        self._results = results
+        self._states = States(node.aggregates, parts.type)
         self._table = table
         self._kept: dict[Any, list[_Kept]] = {}
         self._new: dict[tuple[Any, ...], _Kept] = {}
-        self._watermark = table.watermark
         table.saver = self._save
         for (key, time, partition, offset), (floor, taken) in table.load():
             kept = _Kept(time, partition, offset, floor, taken)
@@ -105,9 +92,6 @@ class SlidingAggregates(CountsLate):
         if within:
             parts = (key, (start, end + 1), states)
             self._pass(self._results.batch(Batch([key], [parts], [end], [self._watermark], ())))
-
-    def again(self, key: Any, data: bytes, time: int) -> None:
-        self._pass(self._results.again(key, data, time, self._watermark))
 
     def _within(self, key: Any, start: int, end: int) -> Iterator[_Kept]:
         return (one for one in self._kept[key] if start <= one.time <= end and end >= one.floor)

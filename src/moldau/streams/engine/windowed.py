@@ -14,14 +14,11 @@ from typing import Any
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.clock import highest
-from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.loop import Changed, FailedAt, Groups, compiled, compiled_together
 from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.results import Results
-from moldau.streams.engine.state import Table
 from moldau.streams.engine.updates import Updates
-from moldau.streams.program import Aggregated
 from moldau.streams.windows import Aligned, Calendar, Hopping
 
 MANY = 4  # records of a key and window in a batch: from so many on they are taken in together
@@ -29,27 +26,17 @@ MANY = 4  # records of a key and window in a batch: from so many on they are tak
 _Parts = Mapping[int, Mapping[Any, list[Any]]]
 
 
-class WindowedAggregates(CountsLate):
-    def __init__(
-        self,
-        node: Aggregated,
-        type_: Any,
-        table: Table,
-        following: Sequence[Operator],
-        guard: Guard,
-        results: Results,
-    ) -> None:
-        super().__init__(following)
+class WindowedAggregates(Aggregating, CountsLate):
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        node, table = parts.node, parts.table
         assert isinstance(node.window, Aligned)
         self._window = node.window
-        self._guard = guard
-        self._results = results
         self._table = table
         self._open: Groups = {}
         self._changed: Changed = []
-        self._watermark = table.watermark
-        self._update = compiled(node.aggregates, type_, self._window)
-        self._together = compiled_together(node.aggregates, type_)
+        self._update = compiled(node.aggregates, parts.type, self._window)
+        self._together = compiled_together(node.aggregates, parts.type)
         self.updates = Updates()
         table.saver = self._save
         for (start, key), states in table.load():
@@ -208,9 +195,6 @@ class WindowedAggregates(CountsLate):
         keys = in_order(group)
         self._table.drop((start, key) for key in keys)
         self._pass(self._rows([(key, start, group[key]) for key in keys]))
-
-    def again(self, key: Any, data: bytes, time: int) -> None:
-        self._pass(self._results.again(key, data, time, self._watermark))
 
     def _save(self) -> list[tuple[Any, Any]]:
         """What has changed since the last checkpoint, and is still open."""
