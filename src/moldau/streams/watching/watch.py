@@ -16,6 +16,7 @@ from moldau.streams.clock import AFTER_ALL, BEFORE_ALL
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.program import Source
+from moldau.streams.running.restoration_progress import Restored
 from moldau.streams.topology import Stage, Topology
 from moldau.streams.watching.committed import Change, Committed, Size
 from moldau.streams.watching.document import (
@@ -48,18 +49,6 @@ class Seen(Protocol):
 
     @property
     def watermark(self) -> int: ...
-
-
-class Restored(Protocol):
-    """A task that is being restored: offsets of its changelog."""
-
-    stage: Stage
-    began: int
-    position: int
-    end: int
-
-    @property
-    def partition(self) -> int: ...
 
 
 class Watch:
