@@ -132,6 +132,21 @@ def test_promise_17_redrive_goes_to_the_step_that_failed_and_to_no_other() -> No
     assert seen == ["2 sales-0-1"]  # and it knows which record it was
 
 
+def test_promise_17_of_what_was_made_of_a_record_the_part_that_failed_at_a_join_comes_back() -> (
+    None
+):
+    app, sales, stream = program()
+    groups = app.global_table(app.topic("groups", dict))
+    both = stream.flat_map(lambda one: [sale(0, "other"), one], type=Sale)
+    both.join(groups, lambda one, _: refuses_two(one), on="category", how="left").to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send(*(sale(n, amount=str(n)) for n in (1, 2, 3)))
+        assert [one["part"] for one in told(t)] == ["1"]
+        mend()
+        assert t.redrive() == 1
+        assert [one["amount"] for one in t["out"].values()][5:] == ["2"]
+
+
 def test_a_redriven_record_counts_where_its_window_is_open_and_is_late_where_it_is_not() -> None:
     app, sales, stream = program()
     windows = stream.map(refuses_two, type=Sale).group_by("category").tumbling("1m")

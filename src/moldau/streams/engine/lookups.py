@@ -27,14 +27,17 @@ class _Merging:
     def merged(self, batch: Batch, found: list[Any]) -> Batch:
         try:
             return batch.with_values(list(map(self._function, batch.values, found)))
-        except Exception:
-            good = [self._one(batch, at, one) for at, one in enumerate(found)]
-            values = [value for one in good for value in one]
-            return batch.where([len(one) for one in good]).with_values(values)
+        except Exception:  # of one record, which is found one by one
+            return self._one_by_one(batch, found)
 
-    def _one(self, batch: Batch, at: int, found: Any) -> list[Any]:
-        alone = batch.where([number == at for number in range(len(batch))])
-        return self._guard.map(lambda value: self._function(value, found), alone)[1]
+    def _one_by_one(self, batch: Batch, found: list[Any]) -> Batch:
+        values: list[Any] = [None] * len(batch)
+
+        def merge(place: int) -> None:
+            values[place] = self._function(batch.values[place], found[place])
+
+        good = self._guard.each(merge, batch)
+        return batch.with_values(values).where(good)
 
 
 class TableLooking(Joining):
