@@ -15,9 +15,9 @@ from moldau.streams.faust.refusals import refuse
 
 _LOG = logging.getLogger("moldau.faust")
 _NOT_NEEDED = {
-    "store": "state is in memory, and in the changelog",
-    "datadir": "nothing is kept on this machine",
-    "tabledir": "nothing is kept on this machine",
+    "store": "state is in files of this machine, and in the changelog",
+    "datadir": "state is kept in moldau-streams of the user's data folder",
+    "tabledir": "state is kept in moldau-streams of the user's data folder",
     "stream_wait_empty": "a worker ends what it has begun",
     "stream_publish_on_commit": "what a record sends goes out when it ends",
     "table_cleanup_interval": "windows close by event time",
@@ -49,7 +49,6 @@ _REFUSED = {
     "Agent": "@app.agent as it is",
     "Table": "app.Table as it is",
 }
-_KNOWN = ("id", "broker", "version", "autodiscover", "processing_guarantee", "value_serializer")
 
 
 @dataclass
