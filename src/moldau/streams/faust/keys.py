@@ -60,23 +60,22 @@ def _value_of(loop: ast.AsyncFor, stream: str) -> str | None:
 def _from_loop(
     function: Any, made: ast.AST, loop: ast.AsyncFor, value: str
 ) -> Callable[[Any], Any] | None:
-    assigned = _assigned_once(made, loop)
-    for key in _table_keys(function, loop):
-        expression = key
-        for _ in range(_DEPTH):
-            expression = _Put(assigned, value).visit(deepcopy(expression))
-        free = {one.id for one in ast.walk(expression) if isinstance(one, ast.Name)} - {_PARAMETER}
-        scope = names_in(function)
-        locals_ = {
-            one.id for one in ast.walk(made) if isinstance(one, ast.Name) and _is_stored(one)
-        }
-        waits = any(isinstance(one, (ast.Await, ast.NamedExpr)) for one in ast.walk(expression))
-        known = all(one not in locals_ and (one in scope or hasattr(builtins, one)) for one in free)
-        uses_value = any(_is_name(one, _PARAMETER) for one in ast.walk(expression))
-        if waits or not known or not uses_value:
-            return None
-        return _compiled(expression, scope)
-    return None
+    keys = _table_keys(function, loop)
+    if not keys:
+        return None
+    expression, assigned = keys[0], _assigned_once(made, loop)
+    for _ in range(_DEPTH):
+        expression = _Put(assigned, value).visit(deepcopy(expression))
+    names = {one.id for one in ast.walk(expression) if isinstance(one, ast.Name)}
+    scope, locals_ = names_in(function), set(_stored(made))
+    waits = any(isinstance(one, (ast.Await, ast.NamedExpr)) for one in ast.walk(expression))
+    known = all(
+        one not in locals_ and (one in scope or hasattr(builtins, one))
+        for one in names - {_PARAMETER}
+    )
+    if waits or not known or _PARAMETER not in names:
+        return None
+    return _compiled(expression, scope)
 
 
 _PARAMETER = "value__"
@@ -119,7 +118,7 @@ def _is_table(expression: ast.expr, function: Any) -> bool:
 
 def _assigned_once(made: ast.AST, loop: ast.AsyncFor) -> dict[str, ast.expr]:
     """Names that the loop gives one value: what that is."""
-    stored = [one.id for one in ast.walk(made) if isinstance(one, ast.Name) and _is_stored(one)]
+    stored = _stored(made)
     pairs = [pair for one in loop.body for pair in _pairs(one)]
     return {
         target.id: value
@@ -141,8 +140,13 @@ def _pairs(one: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
     return [(target, value)]
 
 
-def _is_stored(one: ast.AST) -> bool:
-    return isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+def _stored(made: ast.AST) -> list[str]:
+    """Names, as often as they are given a value."""
+    return [
+        one.id
+        for one in ast.walk(made)
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    ]
 
 
 def _is_name(one: ast.AST, name: str) -> bool:
