@@ -49,6 +49,7 @@ class Record:
     _options: ClassVar[dict[str, Any]] = dict(_OPTIONS)
     _fields: ClassVar[dict[str, FieldDescriptor[Any]]] = {}
     _hints: ClassVar[dict[str, Any]] = {}
+    _names: ClassVar[dict[str, str]] = {}  # of fields, by what they are called in data
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__()
@@ -71,6 +72,7 @@ class Record:
         again = {name: hint for name, hint in cls._hints.items() if name in cls.__dict__}
         for name, hint in {**again, **own}.items():
             cls._declare(name, hint)
+        cls._names = {one.input_name: name for name, one in cls._fields.items()}
         named = cls._options["namespace"] or f"{cls.__module__}.{cls.__qualname__}"
         cls._options["namespace"] = named
         if not cls._options["abstract"]:
@@ -166,8 +168,7 @@ class Record:
         kind = REGISTRY.get(meta["ns"], cls) if isinstance(meta, Mapping) else cls
         kind = kind if issubclass(kind, cls) else cls
         made = kind.__new__(kind)
-        names = {one.input_name: name for name, one in kind._fields.items()}
-        made._set({names.get(name, name): value for name, value in data.items()})
+        made._set({kind._names.get(name, name): value for name, value in data.items()})
         made.__post_init__()
         return made
 
