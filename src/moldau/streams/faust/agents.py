@@ -18,7 +18,7 @@ from moldau.streams.faust.keeping import pack
 from moldau.streams.faust.keys import key_of
 from moldau.streams.faust.planning import asked_by
 from moldau.streams.faust.refusals import refuse
-from moldau.streams.faust.streams import AgentStream, _result
+from moldau.streams.faust.streams import AgentStream, result_of
 from moldau.streams.faust.tables import Table
 from moldau.streams.faust.topics import Sending, Topic
 from moldau.streams.faust.uses import plain_of, tables_of
@@ -217,7 +217,7 @@ class AgentOf:
     def _answer(self, stream: AgentStream, value: Any) -> None:
         asked = stream.asked
         if asked is not None:
-            answer = Answer(stream.key, value, asked.correlation_id)
+            answer = Answer(value, stream.key, asked.correlation_id)
             self.app.answers_to(asked.reply_to).send(value=answer)
 
     async def _to_sinks(self, value: Any) -> None:
@@ -225,7 +225,7 @@ class AgentOf:
             if hasattr(sink, "cast") or hasattr(sink, "made"):
                 sink.send(value=value)
             else:
-                await _result(sink(value))
+                await result_of(sink(value))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

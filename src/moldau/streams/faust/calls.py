@@ -24,24 +24,25 @@ if TYPE_CHECKING:
     from moldau.streams.faust.topics import Topic
 
 
-class Asked(Record, namespace="@ReqRepRequest"):
-    """A value, and where the answer goes."""
+class _Wrapped(Record, abstract=True):
+    """A Record in it is one again when it is read."""
 
     value: Any
+
+    def __post_init__(self) -> None:
+        self.value = from_blessed(self.value)
+
+
+class Asked(_Wrapped, namespace="@ReqRepRequest"):
+    """A value, and where the answer goes."""
+
     reply_to: str
     correlation_id: str
 
-    def __post_init__(self) -> None:
-        self.value = from_blessed(self.value)
 
-
-class Answer(Record, namespace="@ReqRepResponse"):
+class Answer(_Wrapped, namespace="@ReqRepResponse"):
     key: Any
-    value: Any
     correlation_id: str
-
-    def __post_init__(self) -> None:
-        self.value = from_blessed(self.value)
 
 
 def unwrapped(value: Any) -> Any:

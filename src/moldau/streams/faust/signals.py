@@ -8,6 +8,8 @@ from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
 
+from moldau.streams.faust.streams import result_of
+
 _LOG = logging.getLogger("moldau.faust")
 
 
@@ -32,11 +34,7 @@ class Signal:
         for function in self._functions:
             made = function(*arguments, **named)
             if isawaitable(made):
-                asyncio.run(_awaited(made))
-
-
-async def _awaited(made: Any) -> None:
-    await made
+                asyncio.run(result_of(made))
 
 
 _MOVES = "tables move with their partitions, before their agents go on"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from copy import deepcopy
 from inspect import isawaitable
 from itertools import islice
@@ -54,7 +54,7 @@ class Operations:
     def filter(self, function: Callable[[Any], Any]) -> Chained:
         async def chosen() -> AsyncIterator[Any]:
             async for value in self:
-                if await _result(function(value)):
+                if await result_of(function(value)):
                     yield value
 
         return self._then(chosen())
@@ -217,10 +217,6 @@ def _locks(stores: Iterable[KeyedStore]) -> list[asyncio.Lock]:
     return [one.lock for one in shared]
 
 
-async def _result(made: Any) -> Any:
+async def result_of(made: Any) -> Any:
     """Of a function that may be async."""
-    return await _awaited(made) if isawaitable(made) else made
-
-
-async def _awaited(made: Awaitable[Any]) -> Any:
-    return await made
+    return await made if isawaitable(made) else made
