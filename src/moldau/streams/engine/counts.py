@@ -42,6 +42,6 @@ def counted(operator: Operator, count: StepCount) -> Operator:
         count.records += len(batch)
         process(batch)
 
-    setattr(operator, "process", counting)  # noqa: B010
-    setattr(operator, "count", count)  # noqa: B010
+    operator.process = counting  # type: ignore[method-assign]
+    operator.count = count
     return operator

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, compress, repeat
+from operator import itemgetter
 from typing import Any, Protocol
 
 from moldau.streams.batch import EMPTY, Batch
@@ -20,6 +21,8 @@ from moldau.streams.program import Partitioner, Topic
 
 
 class Operator(Protocol):
+    count: StepCount
+
     def process(self, batch: Batch) -> None: ...
 
     def advance(self, watermark: int) -> None:
@@ -248,11 +251,9 @@ class Repartitioning(Step):
 
     def _write(self, batch: Batch, place: int) -> None:
         """Raises what writing that record does."""
-        chosen = [at == place for at in range(len(batch))]
-        one = batch.where(chosen)
-        self._places[one.keys[0]]
-        columns = list(one.keys), list(one.values), [0], [0], [0]
-        self._frames.encode(Frame("", 0, 0, False, *columns))
+        key, value = batch.keys[place], batch.values[place]
+        self._places[key]
+        self._frames.encode(Frame("", 0, 0, False, [key], [value], [0], [0], [0]))
 
     def announce(self, origin: Origin) -> None:
         """Tells every partition how far the origin is, if it is farther than was said."""
@@ -292,25 +293,12 @@ MOST_BYTES = 500_000  # of a frame that can be cut
 
 def _by_offset(batches: Sequence[Batch]) -> Batch:
     """One of several that were made of the same source records."""
-
-    def column(name: str) -> list[Any]:
-        return [one for batch in batches for one in getattr(batch, name)]
-
-    offsets = column("offsets")
-    order = sorted(range(len(offsets)), key=offsets.__getitem__)
-
-    def ordered(name: str) -> list[Any]:
-        found = column(name)
-        return [found[at] for at in order]
-
-    return Batch(
-        ordered("keys"),
-        ordered("values"),
-        ordered("times"),
-        ordered("floors"),
-        [offsets[at] for at in order],
-        batches[0].partition,
-    )
+    rows: list[Any] = []
+    for one in batches:
+        rows += zip(one.keys, one.values, one.times, one.floors, one.offsets, strict=True)
+    rows.sort(key=itemgetter(4))
+    keys, values, times, floors, offsets = zip(*rows, strict=True)
+    return Batch(keys, values, times, floors, offsets, batches[0].partition)
 
 
 def _middle(offsets: Sequence[int]) -> int:
