@@ -71,10 +71,12 @@ class WindowedAggregates(Aggregating, CountsLate):
             changed, number = [], self.updates.number()
         good = [True] * len(batch)
         if not self._all_together(batch, starts, changed, number):
+            offsets = batch.offsets or range(len(batch))
+            columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
             try:
-                self._each(batch, starts, late, changed, number)
+                self._update(self._open, changed, late, number, batch.partition, *columns)
             except FailedAt as failed:
-                good = self._one_by_one(batch, starts, late, changed, number, failed)
+                good = self._one_by_one(batch, columns, late, changed, number, failed)
         if self.updates.are_wanted:
             self._changed += changed
             self.updates.changed((start, key) for start, key, _ in changed)
@@ -83,48 +85,32 @@ class WindowedAggregates(Aggregating, CountsLate):
 
     def _all_together(self, batch: Batch, starts: list[int], changed: Changed, number: int) -> bool:
         """False: nothing has changed."""
+        together = self._together
+        if together is None:
+            return False
         try:
             parts = self._parts(batch, starts)
-            if parts is None or self._together is None:
+            if parts is None:
                 return False
-            self._together(self._open, changed, number, parts)
+            together(self._open, changed, number, parts)
         except Exception:  # of one record, which is found one by one
             return False
         return True
 
-    def _each(
-        self, batch: Batch, starts: list[int], late: list[int], changed: Changed, number: int
-    ) -> None:
-        self._update(
-            self._open,
-            changed,
-            late,
-            number,
-            batch.partition,
-            batch.keys,
-            starts,
-            batch.floors,
-            batch.values,
-            batch.times,
-            batch.offsets or range(len(batch)),
-        )
-
     def _one_by_one(
         self,
         batch: Batch,
-        starts: list[int],
+        columns: Sequence[Sequence[Any]],
         late: list[int],
         changed: Changed,
         number: int,
         failed: FailedAt,
     ) -> list[bool]:
-        offsets = batch.offsets or range(len(batch))
+        """`columns`: of the batch, as the loop takes them."""
 
         def add(place: int) -> None:
             its_late: list[int] = []
-            at = slice(place, place + 1)
-            columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
-            taken = [column[at] for column in columns]
+            taken = [column[place : place + 1] for column in columns]
             try:
                 self._update(self._open, changed, its_late, number, batch.partition, *taken)
             except FailedAt as error:
@@ -136,11 +122,8 @@ class WindowedAggregates(Aggregating, CountsLate):
     def _parts(self, batch: Batch, starts: list[int]) -> _Parts | None:
         """The values by window and key, if that is worth it and none of them is late."""
         keys, windows = set(batch.keys), set(starts)
-        if (
-            self._together is None
-            or len(keys) * len(windows) * MANY > len(batch)
-            or self._may_be_late(batch, starts, min(windows))
-        ):
+        is_worth_it = len(keys) * len(windows) * MANY <= len(batch)
+        if not is_worth_it or self._may_be_late(batch, starts, min(windows)):
             return None
         parts: defaultdict[int, defaultdict[Any, list[Any]]]
         parts = defaultdict(lambda: defaultdict(list))
