@@ -13,31 +13,38 @@ from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.rows import Rows
 from moldau.streams.engine.sides import Joining
 from moldau.streams.engine.state import Table
-from moldau.streams.join_nodes import Joined, Merge, TableLookup
+from moldau.streams.join_nodes import Joined, TableLookup
 
 
 class _Merging:
-    """Merges each record with what it found; one at which the user's function fails is given up
-    alone."""
+    """Merges each record with what it found, or leaves it out when an inner join finds nothing; one
+    at which the user's function fails is given up alone."""
 
-    def __init__(self, guard: Guard, merge: Merge) -> None:
+    def __init__(self, guard: Guard, node: Joined) -> None:
         self._guard = guard
-        self._function = merge
+        self._function = node.merge
+        self._is_inner = node.how == "inner"
 
     def merged(self, batch: Batch, found: list[Any]) -> Batch:
+        there, its = batch, found
+        if self._is_inner and None in found:
+            there = batch.where([one is not None for one in found])
+            its = [one for one in found if one is not None]
         try:
-            return batch.with_values(list(map(self._function, batch.values, found)))
+            return there.with_values(list(map(self._function, there.values, its)))
         except Exception:  # of one record, which is found one by one
             return self._one_by_one(batch, found)
 
     def _one_by_one(self, batch: Batch, found: list[Any]) -> Batch:
-        values: list[Any] = [None] * len(batch)
+        """Of the whole batch: a dead letter says which part of its source's record it was here."""
+        made: list[list[Any]] = [[] for _ in found]
 
         def merge(place: int) -> None:
-            values[place] = self._function(batch.values[place], found[place])
+            if found[place] is not None or not self._is_inner:
+                made[place] = [self._function(batch.values[place], found[place])]
 
-        good = self._guard.each(merge, batch)
-        return batch.with_values(values).where(good)
+        self._guard.each(merge, batch)
+        return batch.where(made).with_values([value for one in made for value in one])
 
 
 class TableLooking(Joining):
@@ -55,8 +62,7 @@ class TableLooking(Joining):
         late: Sequence[Operator],
     ) -> None:
         super().__init__(following, late)
-        self._merged = _Merging(guard, node.merge).merged
-        self._is_inner = node.how == "inner"
+        self._merged = _Merging(guard, node).merged
         self._reach = node.history
 
     def advance(self, watermark: int) -> None:
@@ -69,11 +75,7 @@ class TableLooking(Joining):
             rows = [row for row in rows if row[6] + reach >= row[7]]
         at = self.history.at
         found = [at(row[4], row[6]) for row in rows]
-        if self._is_inner and None in found:
-            rows = [row for row, one in zip(rows, found, strict=True) if one is not None]
-            found = [one for one in found if one is not None]
-        if rows:
-            self._pass(self._merged(batch_of(rows), found))
+        self._pass(self._merged(batch_of(rows), found))
 
 
 class LatestTable(Step):
@@ -105,8 +107,7 @@ class NowLooking(Step):
     ) -> None:
         super().__init__(following)
         self._guard = guard
-        self._merged = _Merging(guard, node.merge).merged
-        self._is_inner = node.how == "inner"
+        self._merged = _Merging(guard, node).merged
         self._key = key
 
     def process(self, batch: Batch) -> None:
@@ -115,8 +116,4 @@ class NowLooking(Step):
             batch, keys = self._guard.map(self._key, batch)
         if self.fetch is not None:
             self.fetch(keys)
-        found = list(map(self.get, keys))
-        if self._is_inner and None in found:
-            chosen = [one is not None for one in found]
-            batch, found = batch.where(chosen), [one for one in found if one is not None]
-        self._pass(self._merged(batch, found))
+        self._pass(self._merged(batch, list(map(self.get, keys))))
