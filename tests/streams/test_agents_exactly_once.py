@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from moldau.streams.running.changelogs import end_of
 from tests.apache_kafka import ApacheKafka
-from tests.streams.committed import committed
+from tests.streams.committed import places, values
 from tests.streams.sales import revenue, sale
 from tests.streams.shop_worker import worker
 
@@ -72,9 +71,10 @@ def test_promise_16_kill_9_repeats_nothing_that_an_agent_sent(
         said, _ = process.communicate(timeout=90)
         assert process.returncode == 0, said
     bad = {n for n in range(COUNT) if n % 97 == 0}
+    app = revenue(servers)
     for topic in ("eo-shipments", "eo-invoices"):
-        assert Counter(values(servers, topic)) == Counter(set(range(COUNT)) - bad)
-    letters = Counter(int(float(one["amount"])) for one in values(servers, "eo-shop-dlq"))
+        assert Counter(values(app, topic)) == Counter(set(range(COUNT)) - bad)
+    letters = Counter(int(float(one["amount"])) for one in values(app, "eo-shop-dlq"))
     assert letters == Counter(bad)
 
 
@@ -87,17 +87,3 @@ def wait_for(servers: str, topic: str, count: int) -> None:
         assert time.monotonic() < until, f"{topic} has {found} of {count} records"
         time.sleep(0.05)
         found = sum(end_of(admin, place) for place in places(admin, topic))
-
-
-def places(admin: AdminClient, topic: str) -> list[TopicPartition]:
-    known = admin.list_topics(timeout=30).topics.get(topic)
-    return [] if known is None else [TopicPartition(topic, number) for number in known.partitions]
-
-
-def values(servers: str, topic: str) -> list[Any]:
-    app = revenue(servers)
-    return [
-        msgspec.json.decode(value or b"")
-        for one in places(AdminClient({"bootstrap.servers": servers}), topic)
-        for _, value in committed(app, one)
-    ]

@@ -32,7 +32,7 @@ from moldau.streams.running.changelogs import end_of
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.worker import Worker
 from tests.apache_kafka import ApacheKafka
-from tests.streams.committed import committed
+from tests.streams.committed import committed, values
 from tests.streams.promises.test_promise_17_refused_outputs import run
 from tests.streams.sales import revenue, row, sale
 from tests.streams.shop_worker import worker
@@ -97,7 +97,7 @@ class Shop:
 
     def results(self) -> list[Any]:
         """All that is committed, to the cent and as often as it is there."""
-        rows = _committed(self.servers, f"{self.prefix}revenue-per-minute")
+        rows = values(revenue(self.servers), f"{self.prefix}revenue-per-minute")
         return _sorted({**one, "revenue": f"{Decimal(one['revenue']):.2f}"} for one in rows)
 
     def offset(self, topic: str, level: IsolationLevel) -> int:
@@ -240,8 +240,8 @@ def test_promise_17_what_is_refused_costs_itself_alone(apache_kafka: ApacheKafka
     run(servers, "costly", [10, 5000, 20, 9000, 30, 40], guarantee="exactly_once")
     for topic, lengths in (("costly-out", [12, 22, 32, 42]), ("costly-dlq", [0, 5002])):
         place = TopicPartition(topic, 0)
-        values = [value or b"" for _, value in committed(revenue(servers), place)]
-        assert sorted(map(len, values)) == lengths
+        found = [value or b"" for _, value in committed(revenue(servers), place)]
+        assert sorted(map(len, found)) == lengths
 
 
 def test_promise_10_who_takes_a_transactional_id_fences_who_had_it(
@@ -339,16 +339,6 @@ def _members(shop: Shop) -> set[str]:
     group = f"{shop.prefix}revenue"
     told = shop.admin.describe_consumer_groups([group])[group].result(30)
     return {member.member_id for member in told.members}
-
-
-def _committed(servers: str, topic: str) -> list[Any]:
-    """Its records in order of partitions; waits until nothing in it is open."""
-    reader = Consumer({"bootstrap.servers": servers, "group.id": f"reader-of-{topic}"})
-    count = len(reader.list_topics(topic, timeout=30).topics[topic].partitions)
-    reader.close()
-    app = revenue(servers)
-    places = [TopicPartition(topic, number) for number in range(count)]
-    return [msgspec.json.decode(value or b"") for one in places for _, value in committed(app, one)]
 
 
 def _sorted(rows: Any) -> list[Any]:
