@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -19,8 +18,8 @@ from moldau.streams.engine.scope import Taken
 from moldau.streams.program import Agent
 
 _LANES: dict[str, Callable[..., Lane]] = {
-    "sync": partial(CallLane, awaits=False),
-    "async": partial(CallLane, awaits=True),
+    "sync": CallLane,
+    "async": CallLane,
     "stream": StreamLane,
 }
 

@@ -147,21 +147,18 @@ class Lane:
 
 
 class CallLane(Lane):
-    """One call a record, of a plain function, or of one that is to be awaited."""
-
-    def __init__(self, *of_lane: Any, awaits: bool) -> None:
-        super().__init__(*of_lane)
-        self._awaits = awaits
+    """One call a record, of a plain function, or of one whose result is to be awaited: a plain one
+    may return what an async one has made."""
 
     async def _live(self) -> None:
-        pending, function, host, awaits = self.pending, self._function, self._host, self._awaits
+        pending, function, host = self.pending, self._function, self._host
         clock = host.clock
         while True:
             await self._some()
             while pending:
                 try:
                     made = function(self._begin())
-                    if awaits or (made is not None and hasattr(made, "__await__")):
+                    if made is not None and hasattr(made, "__await__"):
                         await made
                 except Exception as error:
                     await self._failed(error)
