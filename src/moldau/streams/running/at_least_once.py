@@ -1,0 +1,203 @@
+"""At least once, and what all guarantees have in common: a producer, and what becomes of what it
+cannot send (`refusals.py`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from moldau.streams.app import App
+from moldau.streams.engine.outputs import Output
+from moldau.streams.errors import StreamsError
+from moldau.streams.running.internal_topics import MOST_BYTES
+from moldau.streams.running.patience import Patience
+from moldau.streams.running.refusals import Refusals, output_of
+
+TIMEOUT_S = 60.0
+SLICE_S = 0.5  # of a wait: between two, signals are heard
+SESSION_MS = 45_000  # librdkafka's default
+QUEUE_KB = 64 * 1024  # what waits to be sent; a worker that has more waits with reading
+# The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
+# the partitions then. Until then the changelogs say where to go on. _DESTROY: the consumer is being
+# closed meanwhile.
+_REARRANGING = (
+    KafkaError._DESTROY,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+)
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
+
+
+class AtLeastOnce:
+    """`aborted`: what was sent since the last checkpoint is void, and the tasks are too.
+    `accepted`: did the group take the positions of the last checkpoint? None: it was not asked.
+    `aborts`: of transactions, how many there have been."""
+
+    def __init__(self, app: App, patience: Patience, **settings: Any) -> None:
+        self.aborted = False
+        self.aborts = 0
+        self.accepted: bool | None = None
+        self._app = app
+        self._patience = patience
+        self._settings = settings
+        self._failures: list[str] = []
+        self._not_taken: list[tuple[Output, KafkaError]] = []
+        self._refusals = Refusals(app)
+        self._committed: list[tuple[str, int, int, str | None]] = []
+        self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
+        self._heard = time.monotonic()
+        self._producer = self._opened()
+
+    def _opened(self) -> Producer:
+        return Producer(
+            {
+                "message.max.bytes": MOST_BYTES,
+                "queue.buffering.max.kbytes": QUEUE_KB,
+                **self._app.client_settings,
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "delivery.report.only.error": True,
+                "queue.buffering.max.messages": 1_000_000,
+                "error_cb": _pass,
+                **self._settings,
+            }
+        )
+
+    def start(self) -> None:
+        """Before the first output."""
+
+    def send(self, outputs: Iterable[Output]) -> None:
+        self._produce(outputs)
+
+    def _produce(self, outputs: Iterable[Output]) -> None:
+        produce, failed = self._producer.produce, self._delivered
+        for topic, partition, key, value, timestamp, headers in outputs:
+            while True:
+                try:
+                    place = -1 if partition is None else partition
+                    # Timestamp 0: now. By position: names cost as much as the rest of the call.
+                    produce(topic, value, key, place, failed, None, timestamp or 0, headers)
+                    break
+                except BufferError:
+                    _served(self._producer.poll, 0.05)
+                except KafkaException as raised:
+                    error = raised.args[0]
+                    if not self._refusals.is_fault(topic, error):
+                        raise
+                    refused = Output(topic, partition, key, value, timestamp, headers)
+                    self._produce(self._refusals.letters(refused, error))
+                    break
+        _served(self._producer.poll, 0)
+
+    def commit(
+        self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
+    ) -> None:
+        """Raises StreamsError when something could not be sent: nothing is committed then."""
+        self.accepted = None
+        if self.aborted:
+            return
+        self._flush()
+        if changes:
+            if not self._still_has(consumer, positions):
+                return
+            self.send(changes)
+            self._flush()
+        now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
+        if positions and now != self._committed:  # also what a worker had not that died before it
+            try:
+                consumer.commit(offsets=positions, asynchronous=False)
+            except KafkaException as error:
+                if error.args[0].code() not in _REARRANGING:
+                    raise
+                self.accepted = False
+            else:
+                self._committed = now
+                self.accepted = True
+
+    def _still_has(self, consumer: Consumer, positions: list[TopicPartition]) -> bool:
+        """A worker that stood still for long may have been given up for dead: what it wrote to the
+        changelogs would mix with what those write who have its partitions now, and be counted
+        twice. So it asks the group, by committing once more what is committed."""
+        now = time.monotonic()
+        stood, self._heard = now - self._heard, now
+        ours = {(one.topic, one.partition) for one in positions}
+        again = [TopicPartition(*one) for one in self._committed if one[:2] in ours]
+        if stood < self._session_s / 2 or not again:
+            return True
+        try:
+            consumer.commit(offsets=again, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
+                return True  # a member still
+            if error.args[0].code() not in _REARRANGING:
+                raise
+            self.aborted = True
+        return not self.aborted
+
+    def lost(self) -> None:
+        """Others have the partitions already: what was made of them since the last checkpoint is
+        theirs to make."""
+
+    def give_up(self) -> None:
+        """The worker has failed: nothing is committed any more."""
+        self.aborted = True
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and error.code() not in _PURGED:
+            if self._refusals.is_fault(message.topic() or "", error):
+                self._not_taken.append((output_of(message), error))
+            else:
+                self._failures.append(f"{message.topic()}: {error.str()}")
+
+    def _flush(self) -> None:
+        left = self._unsent()
+        while self._not_taken and not left:
+            self._take_back()
+            left = self._unsent()
+        if left or self._failures:
+            why = self._failures[0] if self._failures else "no answer for too long"
+            raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
+
+    def _unsent(self) -> int:
+        """How many are not sent, when it has waited for long enough. Raises KafkaException."""
+        began = time.monotonic()
+        while True:
+            left = _served(self._producer.flush, SLICE_S)
+            if not left or time.monotonic() - began > self._patience.left_s(TIMEOUT_S):
+                return left
+
+    def _take_back(self) -> None:
+        """Dead letters in the place of what was refused. Raises StreamsError to stop."""
+        refused, self._not_taken = self._not_taken, []
+        for output, error in refused:
+            in_batch = self._refusals.may_be_of_batch(error)
+            self._send_alone([output] if in_batch else self._refusals.letters(output, error))
+
+    def _send_alone(self, outputs: Sequence[Output]) -> None:
+        """One, or the letter in its place, and the shorter one in the place of that."""
+        while outputs:
+            self._produce(outputs)
+            self._unsent()
+            refused, self._not_taken = self._not_taken, []
+            outputs = [one for each in refused for one in self._refusals.letters(*each)]
+
+
+def _pass(_error: KafkaError) -> None:
+    """Without it a fatal error is raised out of `poll`, through the reports of delivery. It comes
+    out of the next call too."""
+
+
+def _served(serve: Callable[[float], int], timeout_s: float) -> int:
+    """The producer's `poll` or `flush`. Raises KafkaException for a fatal error, also where it was
+    being raised already when the next report of delivery came."""
+    try:
+        return serve(timeout_s)
+    except SystemError as error:
+        if isinstance(error.__cause__, KafkaException):
+            raise error.__cause__ from None
+        raise
