@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, unquote_to_bytes, urlencode
+from typing import Any
 
 import msgspec
 
@@ -19,16 +18,13 @@ from moldau.streams.engine.placing import PLACES
 from moldau.streams.topology import Topology
 from moldau.streams.watching.addresses import is_loopback
 from moldau.streams.watching.asking import Unanswered, ask
-from moldau.streams.watching.http import Request, Response, error_of, json
+from moldau.streams.watching.http import Request, Response, json
 from moldau.streams.watching.members import Member
+from moldau.streams.watching.question import PEER, TABLES, Question, Refused
 from moldau.streams.watching.readable import Readable, readables, unreadables
 from moldau.streams.watching.rows import GlobalRows, Rows, names_of
 
-LIMIT = 100
-MOST_ROWS = 1000
 MOST_ASKED = 16  # other processes, at the same time
-TABLES, PEER = "/tables/", "/peer/tables/"
-_AGAIN = {"retry-after": "1"}
 
 
 class _Found(msgspec.Struct):
@@ -39,44 +35,6 @@ class _Found(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Found).decode
-
-
-class Refused(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.response = error_of(status, sentence, _AGAIN if status == 503 else {})
-
-
-class Question(NamedTuple):
-    """`name`: of a table. `key`, or those `after` one: as bytes, as Kafka has it."""
-
-    name: str
-    key: bytes | None
-    after: bytes | None
-    limit: int
-    partitions: list[int] | None
-
-    @classmethod
-    def read(cls, path: str, query: Mapping[str, str]) -> Question:
-        """Of what stands behind /tables/. Raises Refused."""
-        name, slash, key = path.partition("/")
-        after = query.get("after")
-        return cls(
-            unquote(name),
-            unquote_to_bytes(key) if slash and key else _bytes(query.get("key")),
-            _bytes(after),
-            _number(query, "limit", LIMIT, MOST_ROWS),
-            _numbers(query.get("partition")),
-        )
-
-    @property
-    def target(self) -> str:
-        """Under which a process is asked for what it has itself."""
-        told: dict[str, str | bytes] = {"limit": str(self.limit)}
-        told |= {} if self.key is None else {"key": self.key}
-        told |= {} if self.after is None else {"after": self.after}
-        told |= {"partition": ",".join(map(str, self.partitions or ()))}
-        return f"{PEER}{quote(self.name, safe='')}?{urlencode(told)}"
 
 
 class Tables:
@@ -273,10 +231,7 @@ class Tables:
 
 def _page(question: Question, rows: Sequence[Any]) -> Response:
     """`next` is where it goes on; null: nowhere."""
-    more = None
-    if len(rows) == question.limit:
-        told = {"limit": str(question.limit), "after": rows[-1][0]}
-        more = f"{TABLES}{quote(question.name, safe='')}?{urlencode(told)}"
+    more = question.behind(rows[-1][0]) if len(rows) == question.limit else None
     shown = [{"key": key, "value": value} for _, key, value in rows]
     return json({"table": question.name, "rows": shown, "next": more})
 
@@ -292,26 +247,3 @@ def _moving(name: str, partitions: Sequence[int]) -> str:
 
 def _text(key: bytes) -> str:
     return key.decode(errors="backslashreplace")
-
-
-def _bytes(text: str | None) -> bytes | None:
-    """Of a query, where what is no UTF-8 has been kept."""
-    return None if text is None else text.encode(errors="surrogateescape")
-
-
-def _number(query: Mapping[str, str], name: str, otherwise: int, most: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return otherwise
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:9]) <= most:
-        raise Refused(400, f"{name}={text}: write a number from 1 to {most}")
-    return int(text)
-
-
-def _numbers(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(one[:9]) for one in text.split(",")]
-    except ValueError:
-        raise Refused(400, f"partition={text}: write numbers, as in partition=0,2") from None
