@@ -23,7 +23,8 @@ from tests.tools.test_worker import children, fill, wait_for
 
 SHOP = """
 from tests.streams.sales import revenue
-app = revenue({address!r}, checkpoint="200ms", config={{"session.timeout.ms": 2000}})
+settings = {{"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}}
+app = revenue({address!r}, checkpoint="200ms", config=settings)
 """
 
 

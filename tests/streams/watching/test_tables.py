@@ -37,7 +37,8 @@ class Order(msgspec.Struct):
     amount: int
     country: str
 
-app = moldau.App("shop", {address!r}, checkpoint="200ms", config={{"session.timeout.ms": 2000}})
+settings = {{"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}}
+app = moldau.App("shop", {address!r}, checkpoint="200ms", config=settings)
 app.table(app.topic("prices", dict), name="price-list")
 app.table(app.topic("items", Item, key="id"))
 orders = app.stream(app.topic("orders", Order))
@@ -169,7 +170,7 @@ def pages(port: int, path: str | None) -> list[Any]:
 
 TOTALS = """
 import moldau
-settings = {{"session.timeout.ms": 2000}}
+settings = {{"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}}
 app = moldau.App("shop", {address!r}, checkpoint={checkpoint!r}, config=settings)
 orders = app.stream(app.topic("orders", dict))
 orders.group_by("product").agg(name="totals", orders=moldau.count()).to("totals")
