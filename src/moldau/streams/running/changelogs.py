@@ -18,6 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
+from moldau.streams.running.polled import Place
 
 BATCH = 5000
 POLL_S = 0.1
@@ -38,7 +39,6 @@ _NOT_YET = (
 
 
 Answer = TypeVar("Answer")
-Place = tuple[str, int]
 Taken = tuple[list[tuple[int, bytes, bytes | None]], int]
 """Records (offset, key and value), and the offset behind them: control records count too."""
 

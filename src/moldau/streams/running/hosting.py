@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
@@ -12,21 +11,17 @@ from moldau.streams.chores import RunningChores
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
 from moldau.streams.running.host import TO_END_S, AsyncHost
+from moldau.streams.running.polled import Place
+from moldau.streams.running.wall_clock import now_ms
 
 BESIDE_S = 0.01  # between two polls
 
 AnyTask = Task | PacedTask
-Place = tuple[str, int]
 
 
 def task_of(task: Task, host: AsyncHost) -> AnyTask:
     """At the pace of its agents, where it has some."""
     return PacedTask(task, host) if task.agents else task
-
-
-def now_ms() -> int:
-    """Since 1970, by the wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 class Hosting:

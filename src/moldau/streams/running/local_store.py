@@ -16,6 +16,7 @@ from zlib import crc32
 
 from moldau.streams.engine.state_store import Stamp
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.wall_clock import now_ms
 
 FORMAT = 1
 FILE = "state.db"
@@ -122,8 +123,7 @@ class LocalStore:
         keys = sorted(gathered)  # neighbours are on one page
         gone = [(key,) for key in keys if gathered[key] is None]
         puts = ((key, _sealed(key, value)) for key in keys if (value := gathered[key]) is not None)
-        now_ms = time.time_ns() // 1_000_000
-        row = (0, FORMAT, self._changelog, self.stamp.offset, self.stamp.marker, now_ms)
+        row = (0, FORMAT, self._changelog, self.stamp.offset, self.stamp.marker, now_ms())
         try:
             self._db.execute("begin immediate")
             self._db.executemany("insert or replace into state values (?, ?)", puts)

@@ -14,9 +14,10 @@ from confluent_kafka.admin import AdminClient
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.changelogs import Changelogs, Place, Taken, end_of
+from moldau.streams.running.changelogs import Changelogs, Taken, end_of
 from moldau.streams.running.exactly_once import transaction_timeout_ms
 from moldau.streams.running.local_store import DamagedError
+from moldau.streams.running.polled import Place
 from moldau.streams.running.restoration_progress import Progress
 from moldau.streams.running.state_folders import StateFolders, Wanted
 from moldau.streams.running.task_state import Opening, TaskState

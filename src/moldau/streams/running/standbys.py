@@ -21,7 +21,8 @@ from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.changelogs import Changelogs, Place
+from moldau.streams.running.changelogs import Changelogs
+from moldau.streams.running.polled import Place
 from moldau.streams.running.state_folders import folder_of
 from moldau.streams.running.task_state import Opening, TaskState
 from moldau.streams.topology import Topology

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from confluent_kafka import TopicPartition
@@ -11,10 +10,12 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state import State
 from moldau.streams.engine.state_store import Stamp
-from moldau.streams.running.changelogs import Place, Taken, end_of, topic_id
+from moldau.streams.running.changelogs import Taken, end_of, topic_id
 from moldau.streams.running.hosting import AnyTask
 from moldau.streams.running.local_store import DamagedError, LocalStore, remove_files
+from moldau.streams.running.polled import Place
 from moldau.streams.running.state_folders import StateFolders, TaskFolder
+from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage
 
 TIMEOUT_S = 30.0
@@ -128,7 +129,7 @@ class Opening:
             return True
         if store.stamp.offset >= one.end:
             return store.stamp.offset == one.end
-        age_ms = time.time_ns() // 1_000_000 - store.written_ms
+        age_ms = now_ms() - store.written_ms
         return age_ms < 0.9 * self._retention_ms(one.place[0])
 
     def _retention_ms(self, changelog: str) -> int:

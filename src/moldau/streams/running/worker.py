@@ -24,7 +24,7 @@ from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, Ends
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
-from moldau.streams.running.hosting import AnyTask, Hosting, now_ms, task_of
+from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.patience import Patience
@@ -33,6 +33,7 @@ from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.task_state import TaskState
+from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage, topology
 from moldau.streams.watching.watch import Seen, Watch
 

@@ -17,6 +17,7 @@ from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.program import Source
 from moldau.streams.running.restoration_progress import Restored
+from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage, Topology
 from moldau.streams.watching.committed import Change, Committed, Size
 from moldau.streams.watching.document import (
@@ -76,7 +77,7 @@ class Watch:
         self._beat = time.monotonic()
         self._next = 0.0
         self._places: set[Place] = set()
-        now, machine = _now_ms(), platform.node()
+        now, machine = now_ms(), platform.node()
         self._told = Process(
             f"{machine}-{os.getpid()}", machine, slot, os.getpid(), "starting", now, now
         )
@@ -157,7 +158,7 @@ class Watch:
             was.pid,
             self.status,
             was.started,
-            _now_ms(),
+            now_ms(),
             records=records,
             records_per_second=self._rate.of(records, now),
             checkpoints=count,
@@ -209,10 +210,6 @@ def _unheard(_places: set[Place]) -> None:
 def _watermark(task: Seen) -> int | None:
     watermark = task.watermark
     return watermark if BEFORE_ALL < watermark < AFTER_ALL else None
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class _Rate:
