@@ -22,8 +22,9 @@ from moldau.streams.watching.document import (
     Step,
     TaskTold,
 )
+from moldau.streams.watching.rate import Rate
 from moldau.tools import cli_streams
-from moldau.tools.figures import Rate, bar, size, span
+from moldau.tools.figures import bar, size, span
 from moldau.tools.top.picture import picture
 from moldau.tools.top.view import PlainView
 from tests.streams.shop_worker import worker
@@ -93,7 +94,7 @@ def test_figures_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
     assert (bar(0.5, 4), bar(7, 2), bar(-1, 2)) == ("━━╌╌", "━━", "╌╌")
     now = [100.0]
-    monkeypatch.setattr("moldau.tools.figures.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("moldau.streams.watching.rate.time.monotonic", lambda: now[0])
     rate = Rate()
     assert rate.per_second(5) == 0
     now[0] += 0.5

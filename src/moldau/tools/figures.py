@@ -1,25 +1,11 @@
-"""Figures that move, as live views show them: how fast, since when, and what time it is."""
+"""Figures as live views show them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 SPARKS = "▁▂▃▄▅▆▇█"
-
-
-class Rate:
-    """Change per second of a counter, over the last two seconds or so."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, int]] = []
-
-    def per_second(self, count: int) -> float:
-        now = time.monotonic()
-        self._seen = [seen for seen in self._seen if now - seen[0] < 2] + [(now, count)]
-        since, before = self._seen[0]
-        return (count - before) / (now - since) if now > since else 0.0
 
 
 def clock(epoch_ms: int, *, seconds: bool = False) -> str:

@@ -29,6 +29,7 @@ from moldau.streams.watching.document import (
     Step,
     TaskTold,
 )
+from moldau.streams.watching.rate import Rate
 
 EVERY_S = 0.5
 RATE_S = 5.0
@@ -73,7 +74,7 @@ class Watch:
         self._readable = frozenset(readable)
         self._changelogs = {topology.changelog(stage): stage.name for stage in topology.stages}
         self._checkpoints: tuple[int, float, float] = (0, 0.0, 0.0)  # how many, the last, all, in s
-        self._rate = _Rate()
+        self._rate = Rate(RATE_S)
         self._beat = time.monotonic()
         self._next = 0.0
         self._places: set[Place] = set()
@@ -101,7 +102,7 @@ class Watch:
             self.on_tasks(places)
         if now >= self._next:
             self._next = now + EVERY_S
-            self._tell(tasks, behind, aborts, now, restoring)
+            self._tell(tasks, behind, aborts, restoring)
 
     def begun(self, place: Place, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """The task is restored. `rows`: what is committed of its state."""
@@ -143,7 +144,6 @@ class Watch:
         tasks: list[Seen],
         behind: Callable[[Seen], int | None],
         aborts: int,
-        now: float,
         restoring: Iterable[Restored],
     ) -> None:
         was = self._told
@@ -160,7 +160,7 @@ class Watch:
             was.started,
             now_ms(),
             records=records,
-            records_per_second=self._rate.of(records, now),
+            records_per_second=self._rate.per_second(records),
             checkpoints=count,
             checkpoint_last_s=last,
             checkpoint_total_s=total,
@@ -210,15 +210,3 @@ def _unheard(_places: set[Place]) -> None:
 def _watermark(task: Seen) -> int | None:
     watermark = task.watermark
     return watermark if BEFORE_ALL < watermark < AFTER_ALL else None
-
-
-class _Rate:
-    """Per second, over the last few."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, int]] = []
-
-    def of(self, count: int, now: float) -> float:
-        self._seen = [one for one in self._seen if now - one[0] < RATE_S] + [(now, count)]
-        since, before = self._seen[0]
-        return (count - before) / (now - since) if now > since else 0.0

@@ -14,10 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from moldau.streams.watching.rate import Rate
 from moldau.tools.demo.board import Board, Sums
 from moldau.tools.demo.orders import PARTITIONS, money
 from moldau.tools.demo.view import Header
-from moldau.tools.figures import Rate, clock, spark
+from moldau.tools.figures import clock, spark
 
 FRAMES_PER_SECOND = 8
 CONSUMER_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")

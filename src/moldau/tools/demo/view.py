@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from moldau.streams.watching.rate import Rate
 from moldau.tools.demo.board import Board
 from moldau.tools.demo.options import DemoOptions
 from moldau.tools.demo.orders import LATENESS_MS, money
-from moldau.tools.figures import Rate, clock
+from moldau.tools.figures import clock
 
 LINE_SECONDS = 1.0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from moldau.streams.watching.document import Document, Process
-from moldau.tools.figures import Rate
+from moldau.streams.watching.rate import Rate
 
 
 @dataclass
