@@ -16,6 +16,7 @@ from bench.run import Options, Run
 from bench.streams import page as streams_page
 from bench.streams import run as streams
 from bench.streams.engines import ENGINES
+from bench.turns import is_wanted
 from bench.unit import ROOT
 from bench.units import ALL_NAMES
 
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
     repeats = arguments.repeats or (1 if arguments.quick else 3)
     signal.signal(signal.SIGTERM, _stop)
     has_rows = True
-    if not words or any(word in name for word in words for name in ALL_NAMES):
+    if any(is_wanted(name, words) for name in ALL_NAMES):
         options = Options(words, arguments.brokers, repeats, arguments.quick)
         has_rows &= _told(Run(options).go(), arguments.json or LAST)
     if streams.wanted(words):

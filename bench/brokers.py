@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.process import stop
+
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
 _ASK_EVERY_S = 0.002
 # ApiVersions, version 0, correlation id 1, client id "bench", behind its length.
 _API_VERSIONS = struct.pack(">ihhih5s", 15, 18, 0, 1, 5, b"bench")
@@ -65,12 +66,7 @@ class Running:
         return self.process.pid
 
     def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        stop(self.process)
 
 
 def start(kind: Kind, recipe: Recipe, folder: Path) -> Running:

@@ -1,10 +1,12 @@
-"""What the kernel says of a process: CPU time and memory. Linux only (/proc)."""
+"""What the kernel says of a process: CPU time and memory (Linux only, /proc); and its end."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
+STOP_TIMEOUT_S = 20.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -22,3 +24,13 @@ def memory_bytes(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise OSError(f"/proc/{pid}/smaps_rollup has no line Pss")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """It is gone afterwards: killed where it does not end when it is told to."""
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

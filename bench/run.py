@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from bench import machine
 from bench.brokers import Kind, Recipe, StartError, Unavailable, start
 from bench.rivals import KINDS
+from bench.turns import in_turn, is_wanted, say
 from bench.unit import (
     FULL,
     QUICK,
@@ -67,8 +67,7 @@ class Run:
         return self._result(facts, time.monotonic() - begin)
 
     def _wanted(self, unit: Unit | FreshUnit) -> bool:
-        words = self._options.words
-        return not words or any(word in unit.name for word in words)
+        return is_wanted(unit.name, self._options.words)
 
     def _find(self) -> None:
         for name in self._options.brokers:
@@ -77,7 +76,7 @@ class Run:
                 self._recipes[kind] = kind.find()
             except Unavailable as error:
                 self._missing[name] = str(error)
-                _say(f"{kind.title} is left out: {error}")
+                say(f"{kind.title} is left out: {error}")
 
     def _fresh_units(self, scratch: Path) -> None:
         """Before the others, so that no second process shares pages with the one measured."""
@@ -85,7 +84,7 @@ class Run:
             if not self._wanted(unit) or (unit.once and self._options.quick):
                 continue
             for repeat in range(1 if unit.once else self._options.repeats):
-                for kind, recipe in _in_turn(self._recipes.items(), repeat):
+                for kind, recipe in in_turn(self._recipes.items(), repeat):
                     folder = self._folder(scratch, kind)
                     try:
                         self._keep(unit, kind, unit.measure(kind, recipe, folder))
@@ -107,13 +106,13 @@ class Run:
                 broker = start(kind, recipe, self._folder(scratch, kind))
             except StartError as error:
                 self._missing[kind.name] = str(error)
-                _say(str(error))
+                say(str(error))
                 continue
             ending.callback(broker.stop)
             targets[kind] = Target(broker)
         effort = QUICK if self._options.quick else FULL
         if not self._options.quick:
-            _say("warming up")
+            say("warming up")
             for unit in units:
                 self._unit(unit, targets, 0, WARMING, kept=False)
         for repeat in range(self._options.repeats):
@@ -123,7 +122,7 @@ class Run:
     def _unit(
         self, unit: Unit, targets: dict[Kind, Target], repeat: int, effort: Effort, *, kept: bool
     ) -> None:
-        for kind, target in _in_turn(targets.items(), repeat):
+        for kind, target in in_turn(targets.items(), repeat):
             os.sync()  # what one broker left to write is not another's burden
             try:
                 figures = unit.measure(target, effort)
@@ -140,11 +139,11 @@ class Run:
             row_figures = self._figures.setdefault(row.key, {})
             row_figures.setdefault(kind.name, []).append(figures[row.key])
         first = unit.rows[0]
-        _say(f"{first.title}: {kind.title} {figures[first.key]:,.4g} {first.unit}")
+        say(f"{first.title}: {kind.title} {figures[first.key]:,.4g} {first.unit}")
 
     def _fail(self, unit: Unit | FreshUnit, kind: Kind, why: str) -> None:
         self._failures.setdefault(unit.name, {})[kind.name] = why
-        _say(f"{unit.name}: {kind.title} failed: {why}")
+        say(f"{unit.name}: {kind.title} failed: {why}")
 
     def _result(self, facts: dict[str, Any], seconds: float) -> dict[str, Any]:
         rows = [
@@ -172,13 +171,3 @@ class Run:
             "failures": self._failures,
             "rows": rows,
         }
-
-
-def _in_turn(things: Iterable[tuple[Any, Any]], repeat: int) -> list[tuple[Any, Any]]:
-    """ABCD, then DCBA, and so on: whoever comes first must not always come first."""
-    order = list(things)
-    return order[::-1] if repeat % 2 else order
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.process import cpu_seconds, memory_bytes
+from bench.process import cpu_seconds, memory_bytes, stop
 from bench.streams.cases import Case
 from bench.streams.engines import Engine, Job
 from bench.streams.progress import Progress
@@ -21,7 +21,6 @@ from bench.unit import ROOT, Figures, MeasureError
 
 LIMIT_S = 240.0
 LOOK_EVERY_S = 0.02
-STOP_S = 20.0
 IDLE_CORES = 0.15  # a program that takes less has nothing to do
 IDLE_AFTER_S = 0.3
 TO_SETTLE_S = 5.0
@@ -124,7 +123,7 @@ def measure(
         memory = memory_bytes(process.pid) / 1e6
         said = verdict(job, TO_CLOSE_S) if is_verified else ""
     finally:
-        _stop(process)
+        stop(process)
         progress.close()
         topics.drop(job.output)
     done = end.records - warm.records
@@ -136,12 +135,3 @@ def measure(
         "memory": memory,
     }
     return Measured(figures, said)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

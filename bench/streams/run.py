@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from bench.streams.cases import CASES, Case
 from bench.streams.engines import ENGINES, Engine, Found
 from bench.streams.measure import Measured, Size, measure
 from bench.streams.topics import Topics
+from bench.turns import in_turn, is_wanted, say
 from bench.unit import MeasureError, Row
 
 FULL = Size(2_400_000, 800_000, checkpoint_ms=1000)
@@ -41,7 +41,7 @@ def names() -> list[str]:
 
 
 def wanted(words: Sequence[str]) -> list[Case]:
-    return [case for case in CASES if not words or any(word in case.name for word in words)]
+    return [case for case in CASES if is_wanted(case.name, words)]
 
 
 def rows(case: Case) -> tuple[Row, ...]:
@@ -93,7 +93,7 @@ class StreamsRun:
                 self._found[name] = ENGINES[name].find()
             except Unavailable as error:
                 self._missing[name] = str(error)
-                _say(f"{ENGINES[name].title} is left out: {error}")
+                say(f"{ENGINES[name].title} is left out: {error}")
 
     def _brokers(self, ending: ExitStack, scratch: Path) -> None:
         for name in dict.fromkeys(ENGINES[one].broker for one in self._found):
@@ -110,7 +110,7 @@ class StreamsRun:
 
     def _case(self, case: Case, repeat: int, scratch: Path) -> None:
         engines = [ENGINES[name] for name in self._found]
-        for engine in engines[::-1] if repeat % 2 else engines:
+        for engine in in_turn(engines, repeat):
             if engine.cannot(case):
                 continue
             topics = self._topics[engine.broker]
@@ -120,7 +120,7 @@ class StreamsRun:
                 )
             except MeasureError as error:
                 self._failures.setdefault(case.name, {})[engine.name] = str(error)
-                _say(f"{case.title}: {engine.title} failed: {error}")
+                say(f"{case.title}: {engine.title} failed: {error}")
             else:
                 self._keep(case, engine, measured)
 
@@ -139,7 +139,7 @@ class StreamsRun:
         if measured.verdict:
             self._verdicts.setdefault(case.name, {})[engine.name] = measured.verdict
         cpu, rate, memory = measured.figures.values()
-        _say(
+        say(
             f"{case.title}: {engine.title} {cpu:.2f} µs, {rate:,.0f} records/s, {memory:.0f} MB"
             + (f"; {measured.verdict}" if measured.verdict else "")
         )
@@ -198,7 +198,3 @@ def merged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for result in results
         ],
     }
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
