@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("-A", "--app", required=True, metavar="MODULE", help="shop, or shop:app")
     made.add_argument("-W", "--workdir", metavar="FOLDER", help="go there first")
-    made.add_argument("-D", "--datadir", help="does nothing: nothing is kept on this machine")
+    made.add_argument("-D", "--datadir", help="does nothing: state is in the user's data folder")
     made.add_argument("-q", "--quiet", action="store_true", help="does nothing")
     made.add_argument("--debug", "--no-debug", action="store_true", help="does nothing")
     made.add_argument("--color", "--no-color", action="store_true", help="does nothing")

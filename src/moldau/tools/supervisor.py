@@ -82,10 +82,9 @@ class Supervisor:
 
     def __init__(self, words: list[str], count: int, inner: str | None = None) -> None:
         """`words`: of `moldau`, for one process; which of them it is, is put behind. `inner`: the
-        address at which each answers."""
-        self.tell: Callable[[str], None] | None = (
-            None  # what they say; None: they say it themselves
-        )
+        address at which each answers. `tell` is given what they say; None: they say it
+        themselves."""
+        self.tell: Callable[[str], None] | None = None
         self._command = [sys.executable, "-m", "moldau", *words]
         self._inner = inner
         self._announced: dict[int, Announced] = {}
