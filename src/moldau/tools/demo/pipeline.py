@@ -21,6 +21,7 @@ TICK_SECONDS = 0.1
 # A run is given up when nothing at all has moved for so long.
 STALLED_SECONDS = 60
 STOP_SECONDS = 10
+DYING_SECONDS = 2
 
 
 class Pipeline:
@@ -117,6 +118,18 @@ class Pipeline:
     def _all_shipped(self, ends: dict[int, int]) -> bool:
         return all(self._board.partitions[p].shipped >= end for p, end in ends.items())
 
+    def _check_broker(self) -> None:
+        ended = self._options.broker_ended
+        if ended is None:
+            return
+        # A stage may have failed because the broker died, which is seen a moment later.
+        until = time.monotonic() + (DYING_SECONDS if self._board.failure is not None else 0)
+        while (said := ended()) is None:
+            if time.monotonic() >= until:
+                return
+            time.sleep(TICK_SECONDS)
+        raise BrokerEnded(f"its broker has ended: {said}")
+
     def _check_progress(self) -> None:
         if self._board.progress() != self._progress:
             self._moved, self._progress = time.monotonic(), self._board.progress()
@@ -141,11 +154,9 @@ class Pipeline:
         return stage
 
     def _tick(self) -> None:
+        self._check_broker()
         if self._board.failure is not None:
             raise DemoError(self._board.failure)
-        ended = self._options.broker_ended
-        if ended is not None and (said := ended()) is not None:
-            raise BrokerEnded(f"its broker has ended: {said}")
         self._check_progress()
         self._windows.look()
         self._view.update()

@@ -13,6 +13,8 @@ from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
 
 TIMEOUT_SECONDS = 30
+# What is asked of Kafka ends in a KafkaException by then, whatever has become of the broker.
+IN_TIME = {"operation_timeout": TIMEOUT_SECONDS, "request_timeout": TIMEOUT_SECONDS}
 
 
 class DemoError(Exception):
@@ -66,17 +68,17 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
     config = {"retention.ms": "-1"}
     new = [NewTopic(name, num_partitions=PARTITIONS, config=config) for name in topics.names]
     created, refusals = [], []
-    for name, future in admin.create_topics(new, operation_timeout=TIMEOUT_SECONDS).items():
+    for name, future in admin.create_topics(new, **IN_TIME).items():
         try:
-            future.result(TIMEOUT_SECONDS)
+            future.result()
             created.append(name)
         except KafkaException as error:
             refusals.append(_why_not_created(name, error.args[0]))
     if refusals:
         if created:
-            deleted = admin.delete_topics(created, operation_timeout=TIMEOUT_SECONDS)
+            deleted = admin.delete_topics(created, **IN_TIME)
             for future in deleted.values():
-                future.result(TIMEOUT_SECONDS)
+                future.result()
         raise DemoError("; ".join(refusals))
 
 
@@ -84,11 +86,13 @@ def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ())
     """Remove topics and groups of the run, and the topics that its program keeps for itself;
     raises DemoError naming what stays behind."""
     admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    deleted = admin.delete_topics([*topics.names, *internal], operation_timeout=TIMEOUT_SECONDS)
+    deleted = admin.delete_topics([*topics.names, *internal], **IN_TIME)
     stayed = _refusals(deleted)
     groups = [topics.shipping_group, topics.revenue_group]
     deadline = time.monotonic() + 2 * SESSION_SECONDS
-    while refused := _refusals(admin.delete_consumer_groups(groups)):
+    while refused := _refusals(
+        admin.delete_consumer_groups(groups, request_timeout=TIMEOUT_SECONDS)
+    ):
         # A member that was stopped while it joined cannot leave: its session has to run out.
         if time.monotonic() > deadline or not _all_non_empty(refused):
             break
@@ -105,7 +109,7 @@ def _refusals(futures: dict[str, Future[None]]) -> dict[str, KafkaError]:
     refusals = {}
     for name, future in futures.items():
         try:
-            future.result(TIMEOUT_SECONDS)
+            future.result()
         except KafkaException as error:
             if error.args[0].code() not in _GONE:
                 refusals[name] = error.args[0]

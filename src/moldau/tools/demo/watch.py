@@ -35,7 +35,8 @@ class GroupWatch:
 
     def _look_at_members(self) -> None:
         group = self._topics.revenue_group
-        told = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
+        asked = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_SECONDS)
+        told = asked[group].result()
         now = {
             place.partition: member.client_id
             for member in told.members
@@ -54,8 +55,10 @@ class GroupWatch:
 
     def _look_at_positions(self) -> None:
         asked = [ConsumerGroupTopicPartitions(self._topics.revenue_group)]
-        (told,) = self._admin.list_consumer_group_offsets(asked).values()
-        for place in told.result(TIMEOUT_SECONDS).topic_partitions or []:
+        (told,) = self._admin.list_consumer_group_offsets(
+            asked, request_timeout=TIMEOUT_SECONDS
+        ).values()
+        for place in told.result().topic_partitions or []:
             if place.topic == self._topics.orders:
                 self._board.partitions[place.partition].summed = max(0, place.offset)
 
