@@ -27,7 +27,9 @@ def program(arguments: argparse.Namespace) -> moldau.App:
         arguments.bootstrap_server,
         until="end" if arguments.until_end else None,
     )
-    orders = app.topic(arguments.topic, Order, event_time="time", lateness=arguments.lateness)
+    orders = app.topic(
+        arguments.topic, Order, event_time="time", unit="ms", lateness=arguments.lateness
+    )
     (
         app.stream(orders)
         .group_by("category")

@@ -26,7 +26,7 @@ class Order(msgspec.Struct):
 
 def program(arguments: argparse.Namespace) -> moldau.App:
     app = moldau.App("ship-agent", arguments.bootstrap_server, checkpoint="200ms")
-    orders = app.topic(arguments.topic, Order, event_time="time", key="customer")
+    orders = app.topic(arguments.topic, Order, event_time="time", unit="ms", key="customer")
     shipments = app.topic(arguments.shipments)
 
     @app.agent(orders, on_error=moldau.retry(3, backoff="20ms"))

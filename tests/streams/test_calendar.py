@@ -77,7 +77,7 @@ def test_a_time_far_away_does_not_cost_all_the_days_between() -> None:
 def test_promise_01_a_time_that_is_no_date_is_a_bad_record(time: int) -> None:
     """Of another unit, mostly. It would make all others late, and its window could not be said."""
     app = moldau.App("shop")
-    sales = app.topic("sales", dict, event_time="at")
+    sales = app.topic("sales", dict, event_time="at", unit="ms")
     app.stream(sales).group_by("key").tumbling("1m").agg(n=moldau.count()).to("counts")
     at = _ms("2026-01-01")
     with moldau.testing.run(app) as t:

@@ -8,6 +8,7 @@ from itertools import count
 from os import PathLike
 from typing import Any, Literal, TypeVar, get_args
 
+from moldau.streams import event_time as when
 from moldau.streams import fields, types
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
@@ -89,6 +90,8 @@ class App:
         type: Any = Any,
         *,
         event_time: fields.Field | None = None,
+        unit: when.Unit | None = None,
+        tz: str | None = None,
         lateness: Duration = "0s",
         key: str | None = None,
         format: str | Format | Schema | None = None,
@@ -101,6 +104,8 @@ class App:
         """A topic and what its records are.
 
         `event_time`: the field that says when it happened (default: the record's timestamp).
+        `unit`: of what it counts since 1970, where it is a number: "s", "ms", "us", "ns". `tz`: in
+        which zone it is, as "Europe/Prague", where it is a time without one (default: UTC).
         `format`: "json" (of most types), "msgpack", "raw" (of bytes), "text" (of str), "avro",
         "protobuf" (of its messages), `moldau.Avro(...)`, `moldau.Protobuf(...)` with a schema
         registry, or an object with `encode` and `decode`.
@@ -113,16 +118,13 @@ class App:
             raise DefinitionError(f"partitioner={partitioner!r} is not one of murmur2, crc32")
         if key is not None:
             fields.check(type, key, f"topic {name!r}, key")
-        time = None
-        if event_time is not None:
-            time = fields.getter(type, event_time, f"topic {name!r}, event_time")
         made = Topic(
             name,
             type,
             format_of(type, format, name),
             Key() if key is None else Key(types.field_type(type, key)),
             key,
-            time,
+            when.event_time(type, event_time, unit, tz, name),
             milliseconds(lateness, "lateness"),
             partitions,
             _optional(close_after_silence or self._close_after_silence, "close_after_silence"),

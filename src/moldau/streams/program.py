@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.engine import scope
+from moldau.streams.event_time import EventTime
 from moldau.streams.fields import Field, Getter
 from moldau.streams.formats.basic import Format
 from moldau.streams.policies import DEFAULT, Policy
@@ -29,7 +30,7 @@ class Topic:
     format: Format
     key_format: Format
     key: str | None = None
-    event_time: Getter | None = None
+    event_time: EventTime | None = None
     lateness: int = 0
     partitions: int | None = None
     close_after_silence: int | None = None

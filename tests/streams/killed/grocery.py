@@ -45,7 +45,7 @@ class Product(msgspec.Struct):
 
 def grocery(bootstrap_servers: str, **settings: Any) -> moldau.App:
     app = moldau.App("grocery", bootstrap_servers, **settings)
-    purchases = app.stream(app.topic("purchases", Purchase, event_time="time"))
+    purchases = app.stream(app.topic("purchases", Purchase, event_time="time", unit="ms"))
     products = app.table(app.topic("products", Product, key="product", idle_after="1s"))
     sums: Any = {"cents": moldau.sum("cents"), "purchases": moldau.count()}
     named = purchases.join(products, on="product", how="left").select(

@@ -32,7 +32,7 @@ class Number(msgspec.Struct):
 
 def numbers(bootstrap_servers: str, **settings: Any) -> moldau.App:
     app = moldau.App("numbers", bootstrap_servers, **settings)
-    read = app.stream(app.topic("data", Number, event_time="time", key="key"))
+    read = app.stream(app.topic("data", Number, event_time="time", unit="ms", key="key"))
     running: Any = {
         "least": moldau.min("value"),
         "most": moldau.max("value"),

@@ -63,7 +63,7 @@ def test_promise_03_what_several_branches_make_of_one_record_crosses_together(se
 
 def test_promise_03_a_frame_that_is_too_large_is_cut_between_records() -> None:
     app = moldau.App("shop")
-    rows = app.stream(app.topic("rows", dict, event_time=lambda row: row["time"]))
+    rows = app.stream(app.topic("rows", dict, event_time=lambda row: row["time"], unit="ms"))
     twice = rows.flat_map(lambda row: [row, row])
     twice.group_by("shop").tumbling("10s").agg(rows=moldau.count()).to("out")
     row = {"shop": "a", "note": "n" * (MOST_BYTES // 5)}

@@ -9,7 +9,7 @@ from tests.streams.sales import revenue, sale
 def test_promise_04_lag_is_never_idleness() -> None:
     """A partition that has not been read to its end is told of no silence."""
     app = moldau.App("shop", idle_after="10s")
-    rows = app.stream(app.topic("in", dict, event_time="at"))
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
     rows.group_by(lambda row: "all").tumbling("1s").agg(n=moldau.count()).to("out")
     with moldau.testing.run(app, partitions=2) as t:
         t["in"].send({"at": 0}, {"at": 60_000}, partition=0)

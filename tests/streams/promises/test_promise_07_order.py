@@ -24,7 +24,7 @@ def test_promise_07_verbs_that_depend_on_order_go_by_event_time_then_by() -> Non
     results: set[str] = set()
     for rows in permutations(ROWS):
         app = moldau.App("shop")
-        window = app.stream(app.topic("in", dict, event_time="at", lateness="1s"))
+        window = app.stream(app.topic("in", dict, event_time="at", unit="ms", lateness="1s"))
         window.group_by(lambda row: "all").tumbling("1m").agg(
             first=moldau.first("name", by="rank"),
             last=moldau.last("name", by="rank"),

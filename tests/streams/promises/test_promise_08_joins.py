@@ -61,7 +61,7 @@ def test_promise_08_what_waited_behind_the_last_marker_is_not_joined_twice(
     """Without the repair of what was cut off it would be: this test can fail."""
     app = moldau.App("shop")
     left, right = (
-        app.topic(name, dict, key="k", event_time="at", lateness="10s")
+        app.topic(name, dict, key="k", event_time="at", unit="ms", lateness="10s")
         for name in ("left", "right")
     )
     app.stream(left).join(app.stream(right), lambda one, two: [one, two], within="5s").to("out")
@@ -81,7 +81,7 @@ def test_promise_08_what_waited_behind_the_last_marker_is_not_joined_twice(
 def test_promise_11_a_table_forgets_what_it_was_before_its_history() -> None:
     app = moldau.App("shop")
     orders, prices = (
-        app.topic(name, dict, key="k", event_time="at") for name in ("orders", "prices")
+        app.topic(name, dict, key="k", event_time="at", unit="ms") for name in ("orders", "prices")
     )
     table = app.table(prices, history="2s", name="prices")
     app.stream(orders).join(table, lambda one, two: [one, two]).to("out")

@@ -176,7 +176,7 @@ def test_promise_17_what_cannot_be_written_is_a_dead_letter(step: str) -> None:
 
 def test_promise_17_an_event_time_that_fails_to_be_read_is_a_dead_letter() -> None:
     app = moldau.App("shop")
-    rows = app.topic("in", dict, event_time=lambda row: 1000 * fails_at_bad(row))
+    rows = app.topic("in", dict, event_time=fails_at_bad, unit="s")
     app.stream(rows).map(lambda row: row).to("out")
     with moldau.testing.run(app) as t:
         t[rows].send({"n": 1}, {"n": BAD}, {"n": 2})

@@ -12,7 +12,7 @@ from typing import Any
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
 from moldau.streams.engine.build import Built
-from moldau.streams.engine.columns import Keys, event_times, in_calendar
+from moldau.streams.engine.columns import Keys, in_calendar
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.placement import Placement
@@ -84,21 +84,21 @@ class SourceInput:
             made.flush()
 
     def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
-        keys, read = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time
+        keys, when = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time
         if self.tables and None in records.values:
             values, times = self._with_deletions(records)
             return keys, values, in_calendar(times)
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
-        times = list(records.timestamps) if read is None else event_times(read, values)
+        times = list(records.timestamps) if when is None else when.of(values)
         return keys, values, in_calendar(times)
 
     def _with_deletions(self, records: Records) -> tuple[list[Any], Sequence[int]]:
         """A record without a value has the time that Kafka gave it."""
         values = [None if data is None else self._decode(data) for data in records.values]
-        read = self._topic.event_time
-        if read is None:
+        when = self._topic.event_time
+        if when is None:
             return values, list(records.timestamps)
-        there = iter(event_times(read, [value for value in values if value is not None]))
+        there = iter(when.of([value for value in values if value is not None]))
         columns = zip(values, records.timestamps, strict=True)
         return values, [time if value is None else next(there) for value, time in columns]
 

@@ -13,7 +13,6 @@ from moldau.streams.batch import Batch
 from moldau.streams.clock import TaskClock
 from moldau.streams.engine.build import Built, leading_to
 from moldau.streams.engine.coding import decode
-from moldau.streams.engine.columns import event_times
 from moldau.streams.engine.dead_letters import PREFIX
 from moldau.streams.engine.operators import Operator, Origin, Step
 from moldau.streams.engine.outputs import Header, Output
@@ -145,8 +144,8 @@ class RedriveInput:
             return value, was.timestamp, None if was.key is None else decode(was.key)
         topic = self._source(was.topic).topic
         value = topic.format.decode(was.value)  # type: ignore[arg-type]
-        read = topic.event_time
-        time = was.timestamp if read is None else event_times(read, [value])[0]
+        when = topic.event_time
+        time = was.timestamp if when is None else when.of([value])[0]
         return value, time, None if was.key is None else topic.key_format.decode(was.key)
 
     def _way(self, node: Node | None, step: str, was: Original) -> Operator:

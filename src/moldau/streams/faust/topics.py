@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moldau.streams import program
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.scope import SCOPE, Held
+from moldau.streams.event_time import EventTime
 from moldau.streams.faust.calls import unwrapped
 from moldau.streams.faust.codecs import Typed
 from moldau.streams.faust.outside import Delivery
@@ -97,7 +98,8 @@ class Topic:
 
     def by_time_of(self, field: Any) -> None:
         """When a record was is in that field."""
-        made = replace(self.made, event_time=lambda value: field_ms(field, unwrapped(value)))
+        time = EventTime(lambda value: field_ms(field, unwrapped(value)), "ms")
+        made = replace(self.made, event_time=time)
         self.made = self.app.core.topics[self.name] = made
 
     async def declare(self) -> None:

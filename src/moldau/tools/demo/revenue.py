@@ -39,7 +39,8 @@ def revenue(
         config=settings,
         state_dir=state_dir,
     )
-    orders = app.topic(topics.orders, Sold, event_time="time", lateness=f"{LATENESS_MS}ms")
+    late = f"{LATENESS_MS}ms"
+    orders = app.topic(topics.orders, Sold, event_time="time", unit="ms", lateness=late)
     (
         app.stream(orders)
         .group_by("category")
