@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.running import worker
 from moldau.streams.running.worker import Worker
 from tests.streams.sales import KEEPING, Sale, sale
 from tests.streams.test_windowed_sum import read
@@ -72,3 +73,16 @@ def test_an_agent_and_its_dead_letters(servers: str) -> None:
     assert sorted(read(servers, "shipments")) == [0, 1, 2, 3, 5]
     letters: list[Any] = read(servers, "shop-dlq", decode=bytes)
     assert sorted(letters) == sorted([values[4], b"{ no order"])
+
+
+def test_it_ends_where_the_end_of_a_topic_comes_with_its_last_records(
+    servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were not done yet when that was asked, and nobody asked again."""
+    monkeypatch.setattr(worker, "POLL_S", 1.0)  # one poll takes all there is
+    fill(servers, "orders", [msgspec.json.encode(sale(n)) for n in range(6)])
+    app = moldau.App("shop", servers, until="end")
+    seen: list[Sale] = []
+    app.agent(app.topic("orders", Sale))(seen.append)
+    Worker(app).run()
+    assert len(seen) == 6

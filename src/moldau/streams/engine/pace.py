@@ -98,6 +98,8 @@ class PacedTask:
                 action()
         else:
             return False
+        if not self.waits:  # no handler has to do with it
+            self._completed()
         return True
 
     def _begin(self) -> None:

@@ -89,7 +89,8 @@ class AsyncHost:
             left = self.until - self.clock()
             if left <= 0 or not (went_on or any(task.is_busy for task in paced)):
                 return
-            self._turn(left)
+            if any(task.waits for task in paced):
+                self._turn(left)
 
     def _turn(self, seconds: float) -> None:
         """Until a lane has nothing more to do, or so long."""

@@ -78,7 +78,7 @@ class Worker:
         self._by_place: dict[Place, AnyTask] = {}
         first = (self._topology.stages[0].name, 0)  # one worker has it
         self._hosting = Hosting(app, say, lambda: first in self._tasks)
-        self._at_end: set[Place] = set()
+        self._at_end: dict[Place, int] = {}  # what is read to its end, and where that is
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
         self._finishing = False
@@ -209,10 +209,10 @@ class Worker:
             return  # revoked meanwhile
         messages, end = without_ends(messages)
         if messages:
-            self._at_end.discard(place)
+            self._at_end.pop(place, None)
             task.feed(place[0], records(messages), now_ms())
         if end is not None:
-            self._at_end.add(place)
+            self._at_end[place] = end
             task.passed(place[0], end)  # control records too
         if self._app.until == "end" and place in self._at_end:
             self._end(place)
@@ -220,17 +220,18 @@ class Worker:
     def _begin_to_end(self) -> None:
         self._finishing = False
         self._app.until = "end"
-        for place in self._at_end & self._by_place.keys():
+        for place in self._at_end.keys() & self._by_place.keys():
             self._end(place)
 
     def _end(self, place: Place) -> None:
         """It was read to its end, as that was when the consumer saw it: more may have come since,
-        before we were told to finish, and then its end is heard of again."""
-        task, topic = self._by_place[place], place[0]
+        before we were told to finish, and then its end is heard of again. What is read counts, not
+        what the task has done, which ends behind what it has yet to do."""
+        topic = place[0]
         if topic in self._topology.source_topics and place not in self._last:
             self._last[place] = self._ends.of(place)
-        if task.positions.get(topic, 0) >= self._last.get(place, 0):
-            task.ended(topic)
+        if self._at_end[place] >= self._last.get(place, 0):
+            self._by_place[place].ended(topic)
 
     def _tick(self) -> None:
         """Partitions that are read to their end: what silence closes, closes."""
@@ -239,7 +240,7 @@ class Worker:
             return
         self._next_tick = now + TICK_MS
         sources = self._topology.source_topics
-        for place in self._at_end & self._by_place.keys():
+        for place in self._at_end.keys() & self._by_place.keys():
             if place[0] in sources:
                 self._by_place[place].tick(place[0], now)
 
@@ -345,7 +346,7 @@ class Worker:
             self._states.pop((stage.name, lead.partition)).close()
             for topic in stage.topics:
                 self._by_place.pop((topic, lead.partition), None)
-                self._at_end.discard((topic, lead.partition))
+                self._at_end.pop((topic, lead.partition), None)
                 places.append(TopicPartition(topic, lead.partition))
         consumer.incremental_unassign(places)
 
