@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from moldau.streams.running.local_store import FILE
 from moldau.streams.running.standbys import Member, client_id, machine_of, placed
 from moldau.streams.running.worker import Worker
 from moldau.streams.upkeep.progress import Upkeep
+from tests.streams.committed import values
 from tests.streams.shop_worker import worker as worker_process
 
 pytestmark = pytest.mark.slow
@@ -37,6 +39,7 @@ SETTINGS = {
     "max.poll.interval.ms": 2000,
     "log_level": 3,
 }
+DAY_MS = 86_400_000
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +336,61 @@ def test_promise_08_kill_9_loses_and_repeats_nothing_of_the_state(
             process.wait()
     with worker_process(tmp_path):
         data.wait(counting(servers, name, tmp_path / "state"))
+
+
+class Visit(msgspec.Struct):
+    of: int
+    at: int  # ms
+
+
+def visits_a_day(servers: str, name: str, state_dir: Path) -> moldau.App:
+    """As long as it runs, its days stay open."""
+    app = moldau.App(
+        name,
+        servers,
+        checkpoint="100ms",
+        state_dir=state_dir,
+        state_memory="100KB",
+        config=SETTINGS,
+    )
+    visits = app.topic(f"{name}-in", Visit, key="of", event_time="at", lateness="30d")
+    days = app.stream(visits).group_by("of").tumbling("1d")
+    days.agg(visits=moldau.count()).to(f"{name}-out")
+    return app
+
+
+def test_promise_08_kill_9_loses_and_repeats_nothing_of_open_windows(
+    servers: str, tmp_path: Path
+) -> None:
+    """Ten times what there may be in memory."""
+    name, rng = "killed-days", random.Random(9)
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(f"{name}-in", 2, 1)])[f"{name}-in"].result(10)
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5})
+    text = "from pathlib import Path\nfrom tests.streams.test_state_on_a_broker import *\n"
+    text += f"app = visits_a_day({servers!r}, {name!r}, Path({str(tmp_path / 'state')!r}))\n"
+    (tmp_path / "shop.py").write_text(text)
+    expected: Counter[tuple[int, int]] = Counter()
+    for _ in range(6):
+        with worker_process(tmp_path) as process:
+            for _ in range(4000):
+                key, day = rng.randrange(4000), rng.randrange(9)
+                expected[key, day] += 1
+                data = msgspec.json.encode(Visit(key, day * DAY_MS))
+                producer.produce(f"{name}-in", data, str(key), key % 2)
+            assert producer.flush(60) == 0
+            time.sleep(rng.random() * 1.5)  # where it is killed is to be anywhere
+            process.kill()
+            process.wait()
+    app = visits_a_day(servers, name, tmp_path / "state")
+    app.until = "end"
+    Worker(app).run()
+    found: dict[tuple[int, int], int] = {}
+    for row in values(app, f"{name}-out"):
+        begin = datetime.fromisoformat(row["window_start"]).timestamp()
+        place = (int(row["of"]), round(begin * 1000) // DAY_MS)
+        assert found.setdefault(place, row["visits"]) == row["visits"]
+    assert found == expected
 
 
 def test_a_machine_that_has_a_warm_copy_reads_the_tail_only(

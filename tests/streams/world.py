@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 import moldau
+from moldau.streams.engine import state as state_module
 from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.placing import partition_of
@@ -58,9 +60,10 @@ class World:
         state.take((begin + n, *record) for n, record in enumerate(self._changelogs[place][begin:]))
         marker = state.begin()
         tables = {name: store.values for name, store in self._globals.items()}
-        self._tasks[stage.name, partition] = Task(
-            self.topology, stage, partition, self._counts, state, marker, tables=tables
-        )
+        with patch.object(state_module, "AT_ONCE", self._chance.choice((0, 1, 10_000))):
+            task = Task(self.topology, stage, partition, self._counts, state, marker, tables=tables)
+        task.leave_by(lambda: self._drain(task))
+        self._tasks[stage.name, partition] = task
 
     def send(
         self, topic: str, value: Any, key: str | None, partition: int | None = None
@@ -100,6 +103,8 @@ class World:
         log = self.logs[topic][task.partition]
         at = task.positions.get(topic, 0)
         part = log[at : at + self._chance.choice((1, 1, 2, 3, 20))]
+        if self._chance.random() < 0.2:
+            shrink([task._state], 0)
         if part:
             offsets = range(at, at + len(part))
             columns = zip(*((one.timestamp, one.key, one.value) for one in part), strict=True)

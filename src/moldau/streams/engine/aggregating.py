@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from moldau.streams.engine.guard import Guard
@@ -13,7 +13,8 @@ from moldau.streams.program import Aggregated
 
 
 class Parts(NamedTuple):
-    """Of what such a step is made. `type`: of the records that it takes."""
+    """Of what such a step is made. `type`: of the records that it takes. `relieve`: to be called
+    between parts of what leaves, where that may be much."""
 
     node: Aggregated
     type: Any
@@ -21,6 +22,7 @@ class Parts(NamedTuple):
     following: Sequence[Operator]
     guard: Guard
     results: Results
+    relieve: Callable[[], None]
 
 
 class Aggregating(Step):

@@ -62,6 +62,8 @@ from moldau.streams.shapes import state_of
 from moldau.streams.topology import Repartition, Stage
 from moldau.streams.windows import Session, Sliding
 
+MOST_OUTPUTS = 10_000  # that are made before some of them leave
+
 
 def no_wait(_ms: int) -> None:
     """Where nobody says how to wait."""
@@ -89,6 +91,7 @@ class Built:
     by_node: dict[Node, Operator] = field(default_factory=dict)
     repartitionings: list[Repartitioning] = field(default_factory=list)
     orderings: list[Operator] = field(default_factory=list)
+    outlet: Callable[[], None] | None = None  # takes `outputs` away, where that may be at any time
 
     def __post_init__(self) -> None:
         for node in reversed(self.stage.nodes):  # those behind come first
@@ -99,6 +102,11 @@ class Built:
     def in_order(self) -> list[Operator]:
         """Each behind all that it takes from."""
         return [*(self.by_node[node] for node in self.stage.nodes), *self.orderings]
+
+    def relieve(self) -> None:
+        """Much is being made at once."""
+        if self.outlet is not None and len(self.outputs) >= MOST_OUTPUTS:
+            self.outlet()
 
     def dead_letters(
         self,
@@ -191,7 +199,7 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         held = built.held(node, type_)
         return OrderedAggregates(node, type_, held, table, following, guard, results)
     kind = kinds.get(type(node.window), WindowedAggregates)
-    made = kind(Parts(node, type_, table, following, guard, results))
+    made = kind(Parts(node, type_, table, following, guard, results, built.relieve))
     if isinstance(made, CountsLate):
         made.late_to = built.late(node)
     if isinstance(made, WindowedAggregates):

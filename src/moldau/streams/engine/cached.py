@@ -7,16 +7,13 @@ dict does, and no order of use has to be kept.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
+from moldau.streams.engine.row_size import RowSize
 from moldau.streams.engine.state import Table
 
-AT_ONCE = 10_000  # rows that are read at the start: most tables have fewer
-SAMPLE = 32
-OF_AN_ENTRY = 120  # bytes of a dict for it, twice while it grows
 _GONE: Any = object()
 
 
@@ -41,12 +38,12 @@ class Cached(dict[Any, Any]):
         self._table = table
         self._encode = encode
         self._decode = decode
-        self._measured = (0, 0)  # of so many rows, bytes each
-        rows = list(islice(table.load(), AT_ONCE + 1))
-        self._is_whole = len(rows) <= AT_ONCE  # there is nothing that is not in memory
-        self.update((key, decode(value)) for key, value in rows)
+        self._size = RowSize()
+        rows = table.load_if_few()
+        self._is_whole = rows is not None  # there is nothing that is not in memory
+        self.update((key, decode(value)) for key, value in rows or ())
         table.saver = self._save
-        table.cached = self
+        table.cache = self
 
     def __missing__(self, key: Any) -> Any:
         row = self._old.pop(key, _GONE)
@@ -105,12 +102,7 @@ class Cached(dict[Any, Any]):
 
     def _each(self) -> int:
         count = len(self) + len(self._old)
-        known, each = self._measured
-        if count > known + known // 10 + SAMPLE:
-            some = list(islice(chain(self.items(), self._old.items()), SAMPLE))
-            each = OF_AN_ENTRY + sum(_size(one) for one in some) // len(some)
-            self._measured = (count, each)
-        return each
+        return self._size.each(count, chain(self.items(), self._old.items()))
 
     def shrink(self) -> None:
         """What is young becomes old, and what was old goes; but not what has changed and is not
@@ -123,17 +115,3 @@ class Cached(dict[Any, Any]):
         if old:
             self._is_whole = False
         self._old = young
-
-
-def _size(value: Any, depth: int = 6) -> int:
-    size = sys.getsizeof(value)
-    if depth == 0:
-        return size
-    if isinstance(value, dict):
-        parts: Iterable[Any] = chain(value, value.values())
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        parts = value
-    else:
-        parts = [getattr(value, name, None) for name in getattr(value, "__slots__", ())]
-        parts += [getattr(value, "__dict__", None)]
-    return size + sum(_size(one, depth - 1) for one in parts if one is not None)

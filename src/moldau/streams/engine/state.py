@@ -11,67 +11,100 @@ lies behind that has to be read at the next start. Nothing gets into it before i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any, Protocol
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.state_store import InMemory, Stamp, StateStore
 
-if TYPE_CHECKING:
-    from moldau.streams.engine.cached import Cached
-
 MARKER = b"\0checkpoint"
+AT_ONCE = 10_000  # rows that are read at the start: most tables have fewer
 _SEPARATOR = b"\0"
+
+
+class Cache(Protocol):
+    """The rows of a table that are in memory (`state_memory.py`)."""
+
+    @property
+    def used(self) -> int:
+        """Bytes, about."""
+        ...
+
+    @property
+    def young(self) -> int:
+        """Bytes of what was used since it shrank last."""
+        ...
+
+    def shrink(self) -> None:
+        """Lets go of what was not; never of what has changed and is not committed yet."""
+        ...
 
 
 class Table:
     """The state of one step: keys and values of plain types, exact numbers and times."""
+
+    # What a row is called by its key, and back.
+    encode_key: Callable[[Any], bytes] = staticmethod(encode)
+    decode_key: Callable[[bytes], Any] = staticmethod(decode)
 
     def __init__(self, name: str, store: StateStore | None = None) -> None:
         self.name = name
         self.checkpoint = 0  # the number of the one that is being gathered
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
         self.saver: Callable[[], list[tuple[Any, Any]]] = list
-        self.cached: Cached | None = None
-        self._dropped: dict[Any, None] = {}
+        self.cache: Cache | None = None
+        self._dropped: dict[bytes, None] = {}  # by their whole names
         self._prefix = name.encode() + _SEPARATOR
         self._store = InMemory() if store is None else store
 
     def load(self) -> Iterator[tuple[Any, Any]]:
         """All that is committed of it."""
-        at = len(self._prefix)
-        for key, value in self._store.items(self._prefix):
-            yield decode(key[at:]), decode(value)
+        return ((self.decode_key(name), decode(value)) for name, value in self.scan())
+
+    def load_if_few(self) -> list[tuple[Any, Any]] | None:
+        """All of it; None: there is much."""
+        rows = list(islice(self.load(), AT_ONCE + 1))
+        return rows if len(rows) <= AT_ONCE else None
 
     def stored_keys(self) -> Iterator[Any]:
-        at = len(self._prefix)
-        return (decode(key[at:]) for key, _ in self._store.items(self._prefix))
+        return (self.decode_key(name) for name, _ in self.scan())
+
+    def scan(self, within: bytes = b"", begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """What is committed, by name, in the order of names: those that begin with `within`, from
+        `begin` on. It may be written to meanwhile."""
+        prefix = self._prefix
+        at = len(prefix)
+        for name, value in self._store.items(prefix + within, prefix + begin):
+            yield name[at:], value
 
     def get(self, key: Any) -> Any:
         """What is committed of it; None: nothing."""
-        value = self._store.get(self._prefix + encode(key))
+        value = self._store.get(self._prefix + self.encode_key(key))
         return None if value is None else decode(value)
 
     def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
         """Those that are there."""
-        asked = {self._prefix + encode(key): key for key in keys}
+        asked = {self._prefix + self.encode_key(key): key for key in keys}
         found = self._store.get_many(asked)
         return {asked[name]: decode(value) for name, value in found.items()}
 
     def drop(self, keys: Iterable[Any]) -> None:
-        self._dropped.update(dict.fromkeys(keys))
+        self.drop_names(map(self.encode_key, keys))
+
+    def drop_names(self, names: Iterable[bytes]) -> None:
+        prefix = self._prefix
+        self._dropped.update((prefix + name, None) for name in names)
 
     def save(self) -> list[tuple[bytes, bytes | None]]:
         """The changes of this checkpoint, as they go to the changelog. None: it is deleted."""
-        prefix = self._prefix
-        changes = {prefix + encode(key): None for key in self._dropped}
+        prefix, encode_key = self._prefix, self.encode_key
+        changes: dict[bytes, bytes | None] = {**self._dropped}
         self._dropped = {}
-        saved = {
-            prefix + encode(key): None if value is None else encode(value)
-            for key, value in self.saver()
-        }
+        for key, value in self.saver():
+            changes[prefix + encode_key(key)] = None if value is None else encode(value)
         self.checkpoint += 1
-        return list({**changes, **saved}.items())
+        return list(changes.items())
 
 
 class State:
@@ -83,6 +116,7 @@ class State:
         self._behind: dict[bytes, bytes | None] = {}  # the last marker
         self._repairs: dict[bytes, bytes | None] = {}
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
+        self.is_committed = True  # all that was saved
 
     def table(self, name: str) -> Table:
         table = self._tables.get(name)
@@ -132,15 +166,19 @@ class State:
     def save(self) -> list[tuple[bytes, bytes | None]]:
         repairs, self._repairs = self._repairs, {}
         changes = (change for table in self._tables.values() for change in table.save())
-        return list({**repairs, **dict(changes)}.items())
+        saved = list({**repairs, **dict(changes)}.items())
+        if saved:
+            self.is_committed = False
+        return saved
 
     def committed(self, changes: Iterable[tuple[bytes, bytes | None]], end: int) -> None:
         """These changes are true now, the marker behind them too. `end`: from there on the
         changelog is read at the next start; it may lie before them."""
         there = dict(changes)
         marker = there.pop(MARKER)
+        self.is_committed = True
         self.store.write(there, Stamp(end, marker or b""))
 
     @property
-    def caches(self) -> list[Cached]:
-        return [one.cached for one in self._tables.values() if one.cached is not None]
+    def caches(self) -> list[Cache]:
+        return [one.cache for one in self._tables.values() if one.cache is not None]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from moldau.streams.engine.state import State
+from moldau.streams.engine.state import Cache, State
 
 
 def shrink(states: Iterable[State], bound: int) -> None:
-    """`bound` in bytes, of all of them together; directly behind a checkpoint. What has changed
-    since stays, whatever it takes."""
-    caches = [cached for state in states for cached in state.caches]
+    """`bound` in bytes, of all of them together. What has changed and is not committed stays,
+    whatever it takes."""
+    caches = _caches(one for one in states if one.is_committed)
     for one in sorted(caches, key=lambda one: one.young, reverse=True):
         if sum(each.young for each in caches) <= bound // 2:
             break
@@ -19,3 +19,16 @@ def shrink(states: Iterable[State], bound: int) -> None:
         if sum(each.used for each in caches) <= bound:
             break
         one.shrink()
+
+
+def is_too_much(states: Sequence[State], bound: int) -> bool:
+    """Is it, without what can be let go of, so that there should be a checkpoint?"""
+    caches = _caches(states)
+    if sum(one.used for one in caches) <= bound:
+        return False
+    shrink(states, bound)
+    return sum(one.young for one in caches) > bound // 2
+
+
+def _caches(states: Iterable[State]) -> list[Cache]:
+    return [cache for state in states for cache in state.caches]

@@ -26,8 +26,9 @@ class StateStore(Protocol):
         """Those that are there."""
         ...
 
-    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Those whose key begins so, in the order of keys. It may be written to meanwhile."""
+    def items(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Those whose key begins so, in the order of keys, from `begin` on. It may be written to
+        meanwhile."""
         ...
 
     def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
@@ -48,8 +49,9 @@ class InMemory:
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         return {key: self._kept[key] for key in keys if key in self._kept}
 
-    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return iter(sorted(one for one in self._kept.items() if one[0].startswith(prefix)))
+    def items(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        there = self._kept.items()
+        return iter(sorted(one for one in there if one[0].startswith(prefix) and one[0] >= begin))
 
     def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
         for key, value in changes.items():

@@ -7,7 +7,7 @@ of the batches. What it reads: `inputs.py`. The worker (`running/worker.py`) is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from moldau.streams.clock import AFTER_ALL, TaskClock
@@ -144,6 +144,10 @@ class Task:
             operator.advance(watermark)
         # Not before: of what they send, none is the last, and who takes it must wait for the rest.
         self._own.watermark = watermark
+
+    def leave_by(self, outlet: Callable[[], None]) -> None:
+        """`outlet` takes `outputs` away, also while the task works: when one step makes many."""
+        self._built.outlet = outlet
 
     @property
     def agents(self) -> list[Agents]:

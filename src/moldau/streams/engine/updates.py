@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
-from typing import Any
 
 from moldau.streams.engine.operators import Operator
-
-Place = tuple[int, Any]  # where a window begins, and its key
+from moldau.streams.engine.window_names import Place
 
 
 class Updates:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import compress
+from itertools import compress, islice
 from operator import sub
 from typing import Any
 
-from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.clock import highest
 from moldau.streams.engine.aggregating import Aggregating, Parts
 from moldau.streams.engine.late import CountsLate
-from moldau.streams.engine.loop import Changed, FailedAt, Groups, compiled, compiled_together
+from moldau.streams.engine.loop import Changed, FailedAt, compiled, compiled_together
+from moldau.streams.engine.open_windows import OpenWindows
 from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.updates import Updates
+from moldau.streams.engine.window_names import Place
 from moldau.streams.windows import Aligned, Calendar, Hopping
 
+CLOSED = 5000  # rows that leave a window at a time
 MANY = 4  # records of a key and window in a batch: from so many on they are taken in together
 
 _Parts = Mapping[int, Mapping[Any, list[Any]]]
@@ -33,14 +35,11 @@ class WindowedAggregates(Aggregating, CountsLate):
         assert isinstance(node.window, Aligned)
         self._window = node.window
         self._table = table
-        self._open: Groups = {}
-        self._changed: Changed = []
+        self._open = OpenWindows(table)
+        self._relieve = parts.relieve
         self._update = compiled(node.aggregates, parts.type, self._window)
         self._together = compiled_together(node.aggregates, parts.type)
         self.updates = Updates()
-        table.saver = self._save
-        for (start, key), states in table.load():
-            self._open.setdefault(start, {})[key] = [*states, -1]
 
     def process(self, batch: Batch) -> None:
         window = self._window
@@ -66,7 +65,8 @@ class WindowedAggregates(Aggregating, CountsLate):
     def _add(self, batch: Batch, starts: list[int], late: list[int]) -> list[bool]:
         """To one window each. `late` gets the places of those for which it has closed. Which were
         not given up."""
-        changed, number = self._changed, self._table.checkpoint
+        self._open.fetch(zip(starts, batch.keys, strict=True))
+        changed, number = self._open.changed, self._table.checkpoint
         if self.updates.are_wanted:
             changed, number = [], self.updates.number()
         good = [True] * len(batch)
@@ -74,11 +74,11 @@ class WindowedAggregates(Aggregating, CountsLate):
             offsets = batch.offsets or range(len(batch))
             columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
             try:
-                self._update(self._open, changed, late, number, batch.partition, *columns)
+                self._update(self._open.groups, changed, late, number, batch.partition, *columns)
             except FailedAt as failed:
                 good = self._one_by_one(batch, columns, late, changed, number, failed)
         if self.updates.are_wanted:
-            self._changed += changed
+            self._open.changed += changed
             self.updates.changed((start, key) for start, key, _ in changed)
             self._tell(self.updates.due())
         return good
@@ -92,7 +92,7 @@ class WindowedAggregates(Aggregating, CountsLate):
             parts = self._parts(batch, starts)
             if parts is None:
                 return False
-            together(self._open, changed, number, parts)
+            together(self._open.groups, changed, number, parts)
         except Exception:  # of one record, which is found one by one
             return False
         return True
@@ -112,7 +112,7 @@ class WindowedAggregates(Aggregating, CountsLate):
             its_late: list[int] = []
             taken = [column[place : place + 1] for column in columns]
             try:
-                self._update(self._open, changed, its_late, number, batch.partition, *taken)
+                self._update(self._open.groups, changed, its_late, number, batch.partition, *taken)
             except FailedAt as error:
                 raise error.reason from None
             late.extend(place for _ in its_late)
@@ -147,12 +147,14 @@ class WindowedAggregates(Aggregating, CountsLate):
             max(map(sub, batch.floors, starts)) >= self._window.size
         )
 
-    def _tell(self, due: list[tuple[Operator, list[tuple[int, Any]]]]) -> None:
+    def _tell(self, due: list[tuple[Operator, list[Place]]]) -> None:
         """How windows that are open are now."""
         for to, places in due:
-            there = [(s, key) for s, key in places if key in self._open.get(s, ())]
+            self._open.fetch(places)
+            groups = self._open.groups
+            there = [(s, key) for s, key in places if key in groups.get(s, ())]
             if there:
-                to.process(self._rows([(key, s, self._open[s][key]) for s, key in there]))
+                to.process(self._rows([(key, s, groups[s][key]) for s, key in there]))
 
     def _rows(self, windows: Sequence[tuple[Any, int, list[Any]]]) -> Batch:
         """Of (key, start, states and what is behind them) each."""
@@ -174,16 +176,7 @@ class WindowedAggregates(Aggregating, CountsLate):
 
     def _close(self, start: int) -> None:
         """Their order does not depend on that of the records: by the end of the window, by key."""
-        group = self._open.pop(start)
-        keys = in_order(group)
-        self._table.drop((start, key) for key in keys)
-        self._pass(self._rows([(key, start, group[key]) for key in keys]))
-
-    def _save(self) -> list[tuple[Any, Any]]:
-        """What has changed since the last checkpoint, and is still open."""
-        changed, self._changed = self._changed, []
-        return [
-            ((start, key), states[:-1])
-            for start, key, states in changed
-            if self._open.get(start, {}).get(key) is states
-        ]
+        rows = self._open.close(start)
+        while some := [(key, start, states) for key, states in islice(rows, CLOSED)]:
+            self._pass(self._rows(some))
+            self._relieve()

@@ -24,6 +24,7 @@ GATHERED = 100_000
 GATHERED_BYTES = 8 << 20
 GATHERED_S = 5.0
 _STEP = 1000  # rows that a scan takes at a time
+_FIRST_STEP = 16  # at first: some want but one
 _ASKED = 500  # keys in one question
 _SETTINGS = (
     "locking_mode=exclusive",  # the folder's lock is ours: no shared memory beside the log
@@ -86,16 +87,18 @@ class LocalStore:
             found.update((key, self._value(key, sealed)) for key, sealed in rows)
         return found
 
-    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Those whose key begins so, in the order of keys. It may be written to meanwhile."""
+    def items(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Those whose key begins so, in the order of keys, from `begin` on. It may be written to
+        meanwhile."""
         self.flush()
-        end = prefix[:-1] + bytes([prefix[-1] + 1])
+        end, step = _behind(prefix), _FIRST_STEP
         question = "select key, value from state where key {} ? and key < ? order by key limit ?"
-        rows = self._rows(question.format(">="), (prefix, end, _STEP))
+        rows = self._rows(question.format(">="), (max(prefix, begin), end, step))
         while rows:
             for key, sealed in rows:
                 yield key, self._value(key, sealed)
-            rows = self._rows(question.format(">"), (rows[-1][0], end, _STEP))
+            step = min(step * 4, _STEP)
+            rows = self._rows(question.format(">"), (rows[-1][0], end, step))
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -207,6 +210,12 @@ def remove_files(folder: Path) -> None:
 
 def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _behind(prefix: bytes) -> bytes:
+    """The first that comes behind all that begin so."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1])
 
 
 def _sealed(key: bytes, value: bytes) -> bytes:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from moldau.streams.app import App
-from moldau.streams.engine.state_memory import shrink
+from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelog_ends import ChangelogEnds
@@ -179,7 +180,7 @@ class Worker:
         self._guarantee.send(self._hosting.chores.drain())
         ends = self._app.until == "end" and not self._restoring
         ends = ends and all(task.is_done for task in self._tasks.values())
-        if ends or time.monotonic() >= self._next_checkpoint:
+        if ends or time.monotonic() >= self._next_checkpoint or self._is_memory_short():
             self._checkpoint()
         self._watch.round(
             self._tasks.values(),
@@ -251,6 +252,12 @@ class Worker:
             self._guarantee.send(outputs)
 
     # --- checkpoints ------------------------------------------------------------------------
+
+    def _is_memory_short(self) -> bool:
+        """What has changed since the last checkpoint takes more than it should. What a handler is
+        at is committed when it ends, so it is no reason."""
+        places = (place for place, task in self._tasks.items() if isinstance(task, Task))
+        return is_too_much([self._states[one].state for one in places], self._app.state_memory)
 
     def _checkpoint(self, *, is_last: bool = False) -> None:
         """`is_last`: the group takes tasks away behind it, so they are ours yet. Raises
@@ -373,7 +380,10 @@ class Worker:
         task = Task(
             self._topology, stage, number, counts, state, marker, host, _wait, tables, counted
         )
-        return task_of(task, host)
+        made = task_of(task, host)
+        if made is task:  # else what it makes waits for its handlers
+            task.leave_by(partial(self._send, task))
+        return made
 
     def _behind(self, task: Seen) -> int | None:
         """How many records there are that a task has not read, as of the last answers of the

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from moldau.streams.engine import coding
 from moldau.streams.engine.results import row, utc
 from moldau.streams.engine.values import ValueFormat
+from moldau.streams.engine.window_names import place_in
 from moldau.streams.join_nodes import GlobalLookup, Joined, Latest, Tabled, TableSource
 from moldau.streams.program import Agent, Aggregated, Deduplicated, Kept, Keyed, Node
 from moldau.streams.topology import Stage, Topology
@@ -23,14 +24,15 @@ Versions = dict[Any, Any]
 
 
 class Readable(NamedTuple):
-    """`table`: its name in the state of the stage. `split`: from a key there to the key that people
-    know, and which of several. `value`: of what is kept under a key; None: nothing that counts."""
+    """`table`: its name in the state of the stage. `split`: from the name of a row there to the key
+    that people know, and which of several. `value`: of what is kept under a key; None: nothing that
+    counts."""
 
     name: str
     kind: str
     stage: Stage
     table: str
-    split: Callable[[Any], tuple[Any, Any]]
+    split: Callable[[bytes], tuple[Any, Any]]
     value: Callable[[Any, Versions], Any]
     # Keys are the program's own choice, so nothing says in which partition one is.
     is_anywhere: bool = False
@@ -78,7 +80,12 @@ def _why(node: Node) -> str:
 def _of(node: Node, stage: Stage) -> Iterator[Readable]:
     if isinstance(node, Tabled):
         yield Readable(
-            node.name, "table", stage, node.name, tuple, _newest(ValueFormat(node.type).decode)
+            node.name,
+            "table",
+            stage,
+            node.name,
+            coding.decode,
+            _newest(ValueFormat(node.type).decode),
         )
     elif isinstance(node, Latest):
         decode = ValueFormat(node.type).decode
@@ -86,7 +93,7 @@ def _of(node: Node, stage: Stage) -> Iterator[Readable]:
     elif isinstance(node, Aggregated) and node.window is None:
         yield Readable(node.name, "aggregate", stage, node.name, _whole, _totals(node))
     elif isinstance(node, Aggregated) and isinstance(node.window, Aligned):
-        yield Readable(node.name, "open windows", stage, node.name, _turned, _windows(node))
+        yield Readable(node.name, "open windows", stage, node.name, _of_window, _windows(node))
     elif isinstance(node, Kept):
         name = node.name.removeprefix("table-")
         yield Readable(name, "table", stage, node.name, _turned, _kept(node), True)
@@ -100,12 +107,17 @@ def _of(node: Node, stage: Stage) -> Iterator[Readable]:
 # --- keys ---------------------------------------------------------------------------------------
 
 
-def _whole(key: Any) -> tuple[Any, Any]:
-    return key, None
+def _whole(name: bytes) -> tuple[Any, Any]:
+    return coding.decode(name), None
 
 
-def _turned(place: Any) -> tuple[Any, Any]:
-    start, key = place
+def _turned(name: bytes) -> tuple[Any, Any]:
+    start, key = coding.decode(name)
+    return key, start
+
+
+def _of_window(name: bytes) -> tuple[Any, Any]:
+    start, key = place_in(name)
     return key, start
 
 

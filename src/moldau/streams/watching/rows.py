@@ -48,7 +48,7 @@ class _Index:
     def take(self, changes: Mapping[bytes, bytes | None]) -> None:
         split = self._readable.split
         for raw, value in changes.items():
-            key, which = split(decode(raw))
+            key, which = split(raw)
             name = _KEY.encode(key)
             if value is not None:
                 self._rows.setdefault(name, (key, {}))[1][which] = value
