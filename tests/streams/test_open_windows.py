@@ -210,7 +210,7 @@ def test_memory_is_bounded_and_every_result_is_there_once_and_in_order(
     monkeypatch.setattr(build, "MOST_OUTPUTS", 300)
     monkeypatch.setattr(windowed, "CLOSED", 100)
     app = moldau.App("visits")
-    visits = app.topic("visits", Visit, key="user", event_time="at", lateness="20d")
+    visits = app.topic("visits", Visit, key="user", event_time="at", unit="ms", lateness="20d")
     windows = app.stream(visits).group_by("user").hopping(f"{size}d", "1d")
     windows.agg(n=moldau.count(), seconds=moldau.sum("seconds")).to("out")
     run, most_rows = Run(app, tmp_path), 0

@@ -353,7 +353,7 @@ def visits_a_day(servers: str, name: str, state_dir: Path) -> moldau.App:
         state_memory="100KB",
         config=SETTINGS,
     )
-    visits = app.topic(f"{name}-in", Visit, key="of", event_time="at", lateness="30d")
+    visits = app.topic(f"{name}-in", Visit, key="of", event_time="at", unit="ms", lateness="30d")
     days = app.stream(visits).group_by("of").tumbling("1d")
     days.agg(visits=moldau.count()).to(f"{name}-out")
     return app
