@@ -6,9 +6,10 @@ KNOWN = """\
 - One request is answered in one go, by one thread, and whoever else asks waits meanwhile. The
   longest ones: the first record into hundreds of partitions at once, which makes their files; the
   creation of 1,000 partitions; the deletion of 10,000. On a busy machine or disk these were over a
-  second. Smaller requests take shorter turns. Of partitions that are created a hundred are opened
-  at once and the rest in small groups between the requests of others; who writes to one that is not
-  open yet is told to ask again, which clients do by themselves.
+  second. Smaller requests take shorter turns. Of partitions that are created twenty-five are opened
+  at once, the others when somebody asks for them, or else in small groups between the requests of
+  others. Who asks for more than twenty-five that are not open is told to ask again for the rest,
+  which clients do by themselves.
 - A large Metadata answer is made once, and kept until a topic changes: up to 8 of them, for each
   address and version that clients come by.
 - ext4 looks again and again at files that were removed in the last minute: making 10,000 partitions

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldau.broker.loggers import CONTROLLER
 from moldau.broker.metadata_journal import MetadataJournal
+from moldau.broker.opening import Opening
 from moldau.broker.partition import Partition
 from moldau.broker.stored_metadata import load_metadata
 from moldau.broker.takeover.check import check_contents, check_metadata_are_there
@@ -46,12 +47,6 @@ if TYPE_CHECKING:
     from moldau.cluster.decided import Decided
     from moldau.protocol.config.layers import BrokerConfigs
 
-REOPEN_MS = 1000  # how soon a log is tried again that the disk had no room for
-# Logs that a change opens at once, and how many a round those that are left; each takes half a
-# millisecond, on a busy disk ten, and nobody is served meanwhile.
-OPENED_AT_ONCE = 100
-OPENED_LATER = 25
-
 
 class Controller:
     """The active controller, in the only broker there is. Its log is open from `start` on."""
@@ -64,12 +59,7 @@ class Controller:
         self._log = node.loggers[CONTROLLER]
         self.image = ClusterImage()
         self.configs: BrokerConfigs = node.settings.configs
-        self._has_started = False
-        # Topics with logs that are still to be opened, how many may be now, and whether the disk
-        # refused the last.
-        self._unopened: dict[str, None] = {}
-        self._openings = OPENED_AT_ONCE
-        self._is_refused = False
+        self.opening = Opening(node)
 
     @property
     def epoch(self) -> int:
@@ -123,7 +113,7 @@ class Controller:
         self._expect(self._write(records))
         node.logs.broker_epoch = self.image.brokers[settings.node_id].epoch
         node.when_synced([(self.metadata, self.end_offset)], lambda: None)
-        self._has_started = True
+        self.opening.serves = True
 
     def _expect(self, refused: Refused | None) -> None:
         """A broker that cannot register itself would tell clients that there is none."""
@@ -177,11 +167,9 @@ class Controller:
         differing = changes(before, self.image)
         node_id = self._node.settings.node_id
         self.configs = effective(self.image, self.configs, node_id)
-        self._openings = OPENED_AT_ONCE
         for topic in differing.removed:
             self._close(topic)
-        for topic in (*differing.created, *(after for _, after in differing.altered)):
-            self._lead(topic)
+        self.opening.lead((*differing.created, *(after for _, after in differing.altered)))
         self._tell_of_cleaning({topic.name for topic in differing.created}, differing.configured)
         if self.image.client_quotas is not before.client_quotas:
             self._node.limit_clients(self.image.client_quotas)
@@ -198,7 +186,7 @@ class Controller:
         named = sorted(
             name
             for name in {*created, *configured} - INTERNAL
-            if name in self.image.topics and self._log_config(name).is_compacted
+            if name in self.image.topics and self.log_config(name).is_compacted
         )
         if named:
             self._log.info(
@@ -206,59 +194,8 @@ class Controller:
                 f"yet; cleaning comes later. Topics: {', '.join(named)}"
             )
 
-    def _lead(self, topic: TopicImage) -> None:
-        """Opens the logs that are not open and takes the leader epochs of the image."""
-        config = self._log_config(topic.name)
-        for index, state in enumerate(topic.partitions):
-            partition = self._node.partition(topic.name, index)
-            if partition is None:
-                partition = self._open(topic, index, config)
-                if partition is None:
-                    return
-                self._node.lead(partition)
-            partition.lead(state.leader_epoch)
-
-    def _open(self, topic: TopicImage, index: int, config: LogConfig) -> Partition | None:
-        """None: it is opened later, and who asks for it meanwhile is told to ask again. Thousands
-        of logs would keep everybody waiting, and a disk may have no room for one; the topic is
-        there all the same, for its records are written. At the start nobody waits, and an error
-        stops it."""
-        if self._has_started and not self._openings:
-            self._open_later(topic.name, 0)
-            return None
-        try:
-            log = self._node.logs.open_or_create(
-                topic.name, index, topic.id, config, self._node.now_ms
-            )
-        except DiskError as error:
-            if not self._has_started:
-                raise
-            if not self._is_refused:
-                self._log.error(f"Topic {topic.name} can't be opened, it is tried again: {error}")
-            self._is_refused = True
-            self._open_later(topic.name, REOPEN_MS)
-            return None
-        self._is_refused = False
-        self._openings -= 1
-        partition = Partition(
-            topic.name, index, topic.id, log, topic.partitions[index].leader_epoch
-        )
-        partition.created_at = self.end_offset
-        return partition
-
-    def _open_later(self, topic: str, delay_ms: int) -> None:
-        if not self._unopened:
-            self._node.timers.at(self._node.now_ms + delay_ms, self._reopen)
-        self._unopened[topic] = None
-
-    def _reopen(self, _now_ms: int) -> None:
-        names, self._unopened = self._unopened, {}
-        self._openings = OPENED_LATER
-        for name in names:
-            if name in self.image.topics:
-                self._lead(self.image.topics[name])
-
     def _close(self, topic: TopicImage) -> None:
+        self.opening.forget(topic.name)
         for index in range(len(topic.partitions)):
             self._node.resign(topic.name, index)
             self._node.logs.delete(topic.name, index, self._node.now_ms)
@@ -266,11 +203,11 @@ class Controller:
 
     def _reconfigure(self, topics: Iterable[str]) -> None:
         for name in topics:
-            config = self._log_config(name)
+            config = self.log_config(name)
             for index in range(len(self.image.topics[name].partitions)):
-                partition = self._node.partition(name, index)
+                partition = self._node.partitions.get((name, index))
                 if partition is not None:
                     partition.log.reconfigure(config)
 
-    def _log_config(self, topic: str) -> LogConfig:
+    def log_config(self, topic: str) -> LogConfig:
         return LogConfig.of_topic(topic_values(self.image, self.configs, topic))

@@ -154,7 +154,18 @@ class Node(Wire):
         return self.controller.image
 
     def partition(self, topic: str | None, index: int) -> Partition | None:
-        return self.partitions.get((topic, index))  # type: ignore[arg-type]
+        """To be asked something, or written to."""
+        found = self.partitions.get((topic, index))  # type: ignore[arg-type]
+        if found is None and topic is not None:
+            return self.controller.opening.asked(topic, index)
+        return found
+
+    def why_missing(self, topic: str | None, index: int) -> ErrorCode:
+        """What to say when `partition` gives none. There may be one whose log is not open yet;
+        clients ask again then."""
+        if topic is not None and self.image.partition(topic, index) is not None:
+            return ErrorCode.NOT_LEADER_OR_FOLLOWER
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
     def topic_name(self, topic_id: bytes) -> str | None:
         topic = self.image.topics_by_id.get(topic_id)
@@ -285,6 +296,7 @@ class Node(Wire):
 
     def tick(self, now_ms: int) -> None:
         super().tick(now_ms)
+        self.controller.opening.round_begins()
         deadline = self.logs.deadline
         if deadline is not None and deadline <= now_ms:
             self.logs.tick(now_ms)

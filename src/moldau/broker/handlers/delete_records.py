@@ -51,7 +51,7 @@ def _delete(node: Node, topic: str, wanted: DeleteRecordsPartition) -> DeleteRec
 
     partition = node.partition(topic, wanted.partition_index)
     if partition is None:
-        return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        return refused(node.why_missing(topic, wanted.partition_index))
     if topic in INTERNAL:
         return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
     log = partition.log

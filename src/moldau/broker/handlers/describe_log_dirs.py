@@ -22,18 +22,26 @@ if TYPE_CHECKING:
 def handle(node: Node, request: Request) -> DescribeLogDirsResponse:
     wanted = request.body.topics
     asked = None if wanted is None else {(t.topic, p) for t in wanted for p in t.partitions}
-    topics: dict[str, DescribeLogDirsTopic] = {}
-    for (name, index), partition in node.partitions.items():
-        if asked is None or (name, index) in asked:
-            topic = topics.setdefault(name, DescribeLogDirsTopic(name=name))
-            topic.partitions.append(
-                DescribeLogDirsPartition(partition_index=index, partition_size=partition.log.size)
-            )
+    topics = []
+    for name, topic in node.image.topics.items():
+        partitions = [
+            DescribeLogDirsPartition(partition_index=index, partition_size=_size(node, name, index))
+            for index in range(len(topic.partitions))
+            if asked is None or (name, index) in asked
+        ]
+        if partitions:
+            topics.append(DescribeLogDirsTopic(name=name, partitions=partitions))
     total, usable = node.logs.disk_space()
     result = DescribeLogDirsResult(
         log_dir=node.logs.data_dir,
-        topics=list(topics.values()),
+        topics=topics,
         total_bytes=total,
         usable_bytes=usable,
     )
     return DescribeLogDirsResponse(results=[result])
+
+
+def _size(node: Node, topic: str, index: int) -> int:
+    """Of a log that is not open yet: nothing."""
+    partition = node.partitions.get((topic, index))
+    return 0 if partition is None else partition.log.size

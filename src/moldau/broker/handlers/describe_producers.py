@@ -47,9 +47,7 @@ def _topic(node: Node, topic: TopicRequest) -> list[PartitionResponse]:
 def _describe(node: Node, topic: str, index: int) -> PartitionResponse:
     partition = node.partition(topic, index)
     if partition is None:
-        return PartitionResponse(
-            partition_index=index, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        )
+        return PartitionResponse(partition_index=index, error_code=node.why_missing(topic, index))
     return PartitionResponse(
         partition_index=index,
         active_producers=[

@@ -131,7 +131,7 @@ class Fetch:
             return None, ErrorCode.UNKNOWN_TOPIC_ID
         partition = self._node.partition(name, wanted.partition)
         if partition is None:
-            return None, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            return None, self._node.why_missing(name, wanted.partition)
         if self._request.body.replica_id >= 0 or self._request.body.replica_state.replica_id >= 0:
             return None, ErrorCode.NOT_LEADER_OR_FOLLOWER
         # Any negative epoch says nothing here (FetchRequest.optionalEpoch), elsewhere only -1.

@@ -73,7 +73,7 @@ def _answer(
         return _error(wanted, ErrorCode.UNSUPPORTED_VERSION)
     partition = node.partition(topic, wanted.partition_index)
     if partition is None:
-        return _error(wanted, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        return _error(wanted, node.why_missing(topic, wanted.partition_index))
     fenced = node.fenced(partition, wanted.current_leader_epoch)
     if fenced:
         return _error(wanted, fenced)

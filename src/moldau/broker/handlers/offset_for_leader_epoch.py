@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.offset_for_leader_epoch import (
     EpochEndOffset,
     OffsetForLeaderEpochResponse,
@@ -35,7 +34,7 @@ def handle(node: Node, request: Request) -> OffsetForLeaderEpochResponse:
 def _end(node: Node, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
     partition = node.partition(topic, wanted.partition)
     error = (
-        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        node.why_missing(topic, wanted.partition)
         if partition is None
         else node.fenced(partition, wanted.current_leader_epoch)
     )

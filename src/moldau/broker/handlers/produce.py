@@ -64,7 +64,8 @@ def handle(node: Node, request: Request) -> ProduceResponse | None:
             if fault is not None:
                 results.append(_refused(data.index, fault))
             elif partition is None:
-                results.append(_error(data.index, missing if name is None else _UNKNOWN))
+                code = missing if name is None else node.why_missing(name, data.index)
+                results.append(_error(data.index, code))
             else:
                 results.append(_append(node, request, partition, data, pending))
         topics.append(
