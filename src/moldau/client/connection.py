@@ -9,6 +9,7 @@ import socket
 from struct import Struct as Layout
 from typing import NamedTuple, TypeVar
 
+from moldau.client.addresses import sought
 from moldau.client.errors import Refused, Unreachable, Unsupported, WrongPeer
 from moldau.protocol.codec import decode, decode_from, encode, encode_into
 from moldau.protocol.errors import ErrorCode
@@ -45,7 +46,7 @@ class Connection:
         self._answers = 0
         self.versions: dict[int, tuple[int, int]] = {}
         try:
-            self._socket = socket.create_connection((host, port), timeout_s)
+            self._socket = socket.create_connection((sought(host), port), timeout_s)
         except OSError as error:
             raise self._no_connection(error) from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

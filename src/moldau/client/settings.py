@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from moldau.client.addresses import sought
 from moldau.client.errors import BadSettings, KafkaError
 
 _CANNOT_CREATE = "Failed to create new KafkaAdminClient"
@@ -103,7 +104,7 @@ def find_bootstrap(servers: str) -> list[Address]:
     addresses = parse_bootstrap(servers)
     for host, port in addresses:
         try:
-            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            socket.getaddrinfo(sought(host), port, type=socket.SOCK_STREAM)
             known.append((host, port))
         except OSError:
             continue

@@ -61,16 +61,22 @@ def client_config(
 ) -> dict[str, Any]:
     """librdkafka's configuration of a producer or consumer; `ours` are the defaults. Raises
     Failure."""
-    from moldau.tools.frame import properties_of
     from moldau.tools.java_client import librdkafka_config
 
-    typed = dict(properties_of(arguments.command_config)) if arguments.command_config else {}
-    typed |= named_values(arguments.property)
+    typed = _configs_in(arguments.command_config) | named_values(arguments.property)
     defaults = {"bootstrap.servers": arguments.bootstrap_server, **ours}
     try:
         return librdkafka_config(typed, defaults, kind, note(arguments.command))
     except BadSettings as error:
         raise Failure(f"{error}") from None
+
+
+def _configs_in(path: str | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    from moldau.tools.frame import properties_of
+
+    return dict(properties_of(path))
 
 
 def note(command: str) -> Callable[[str], None]:

@@ -19,9 +19,8 @@ from moldau.tools.cli_where import HELP, NAMES, parse_length
 from moldau.tools.record_source import Limits, Source, assigned, joined
 from moldau.tools.record_text import LETTERS, TYPES, Place, json_lines, reader_of, template
 
-# Java's; librdkafka waits for as long again before it goes on to the brokers, and ten times as long
-# before it looks where a partition begins in which the group has committed nothing.
-_HASTE = {"reconnect.backoff.ms": "50", "retry.backoff.ms": "10"}
+# librdkafka waits ten times as long before it asks for a place again that it could not have.
+_HASTE = {"retry.backoff.ms": "10"}
 # A broker answers at the end of a partition after that time.
 _END_AT_ONCE = {"fetch.max.wait.ms": "10"}
 _SHOWN = {"timestamp": "%d", "partition": "%p", "offset": "%o", "headers": "%h", "key": "%k"}

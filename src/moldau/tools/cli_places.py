@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from moldau.client.admin import Admin
 from moldau.client.topics import list_partitions
 from moldau.tools.cli_frame import Failure, did_you_mean
-from moldau.tools.reset_offsets import BadArgument, parse_topic_partitions
 
 TopicPartition = tuple[str, int]
 
@@ -47,6 +46,8 @@ def partitions_of(connection: Admin, words: Iterable[str]) -> list[TopicPartitio
 
 
 def _named(word: str, here: list[TopicPartition], topic: str) -> list[TopicPartition]:
+    from moldau.tools.reset_offsets import BadArgument, parse_topic_partitions
+
     try:
         wanted = parse_topic_partitions(word)
     except BadArgument:

@@ -15,6 +15,7 @@ from typing import Any
 
 from moldau.client.errors import BadSettings
 from moldau.tools.formatters import Formatter, record_of
+from moldau.tools.group_start import are_given_together, begin_of, committed
 from moldau.tools.java_regex import BadRegex, compile_java
 
 _SLICE_S = 0.1
@@ -26,7 +27,6 @@ _SOON_S = 0.005
 # As long as librdkafka would wait; a topic that is not there is told of only then.
 _LOOKING_S = 0.5
 _CREATES = "allow.auto.create.topics"
-_SHARED_OUT_BY = {"partition.assignment.strategy", "group.protocol", "group.remote.assignor"}
 
 
 class ConsoleReader:
@@ -53,9 +53,8 @@ class ConsoleReader:
         self._commit_every_s = int(config.pop("auto.commit.interval.ms", 5000)) / 1000
         reset = str(config.get("auto.offset.reset", ""))
         self._begins_early = reset in ("earliest", "smallest")
-        # Who chooses how partitions are shared out may choose that they come one by one.
-        is_shared_out_as_ever = not _SHARED_OUT_BY & typed.keys()
-        self._begins_anew = is_new_group and reset != "error" and is_shared_out_as_ever
+        self._begin = begin_of(reset) if are_given_together(typed) else None
+        self._is_new_group = is_new_group
         self._servers = str(config["bootstrap.servers"])
         shows_internal = typed.get("exclude.internal.topics", "true").lower() == "false"
         self._hidden = () if shows_internal else _INTERNAL
@@ -127,16 +126,14 @@ class ConsoleReader:
         callbacks: dict[str, Any] = {}
         if self._is_committing:
             callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke}
-        elif self._begins_anew:
-            callbacks = {"on_assign": self._begin}
+        elif self._is_new_group and self._begin is not None:
+            callbacks = {"on_assign": self._begin_anew}
         self._consumer.subscribe(topics, **callbacks)
 
-    def _begin(self, consumer: Any, partitions: list[Any]) -> None:
-        """Nobody has committed anything: librdkafka need not ask, and then wait for 100 ms."""
-        from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
-
+    def _begin_anew(self, consumer: Any, partitions: list[Any]) -> None:
+        """Nobody has committed anything: librdkafka need not ask."""
         for partition in partitions:
-            partition.offset = OFFSET_BEGINNING if self._begins_early else OFFSET_END
+            partition.offset = self._begin
         consumer.assign(partitions)
 
     # --- reading
@@ -259,13 +256,17 @@ class ConsoleReader:
         from confluent_kafka import KafkaException
 
         try:
-            for known in consumer.committed(partitions, timeout=_ANSWER_S):
-                low, high = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
-                begin = low if self._begins_early else high
-                position = known.offset if known.offset >= 0 else begin
-                self._positions[known.topic, known.partition] = position
+            known = committed(consumer, partitions)
+            for place in known:
+                if place.offset < 0:
+                    low, high = consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+                    place.offset = low if self._begins_early else high
+                self._positions[place.topic, place.partition] = place.offset
         except KafkaException as error:
             self._say_once(f"Where the partitions begin is not known: {error.args[0].str()}.")
+            return
+        if self._begin is not None:
+            consumer.assign(known)
 
     def _on_revoke(self, _consumer: Any, partitions: list[Any]) -> None:
         self._commit()

@@ -8,6 +8,11 @@ from typing import Any
 from moldau.client.errors import BadSettings, KafkaError
 from moldau.client.settings import find_bootstrap
 
+# Beneath the tools' own defaults. When librdkafka knows the brokers it goes on from the bootstrap
+# server to one of them, but not before this has passed since it began (its own default is 100 ms,
+# Java's 50): most of the time that a small tool takes.
+_HASTE = {"reconnect.backoff.ms": "20"}
+
 
 def librdkafka_config(
     typed: Mapping[str, str],
@@ -32,7 +37,7 @@ def librdkafka_config(
     for name in typed:
         if name not in known:
             say(f"{name} is no config of a Kafka {client}: it is passed over.")
-    chosen = {**defaults, **{name: typed[name] for name in typed if name in known}}
+    chosen = {**_HASTE, **defaults, **{name: typed[name] for name in typed if name in known}}
     _check_together(chosen, typed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

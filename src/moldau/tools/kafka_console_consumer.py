@@ -252,9 +252,6 @@ def _consumer_properties(options: Parsed) -> Properties:
         "bootstrap.servers": options.value("bootstrap-server") or "",
         # librdkafka's default is no; Java's is yes.
         "allow.auto.create.topics": typed.get("allow.auto.create.topics", "true"),
-        # Java's default. librdkafka waits for half of its own (100) before it goes on from the
-        # bootstrap server to the brokers.
-        "reconnect.backoff.ms": typed.get("reconnect.backoff.ms", "50"),
         "enable.auto.commit": typed.get("enable.auto.commit", "false" if group is None else "true"),
         "group.id": _generated_group() if group is None else group,
     }

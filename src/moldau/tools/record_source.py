@@ -11,6 +11,7 @@ from moldau.tools.cli_client import PATIENCE_S
 from moldau.tools.cli_frame import Failure, admin
 from moldau.tools.cli_where import now_ms, parse_where, resolve
 from moldau.tools.formatters import record_of
+from moldau.tools.group_start import are_given_together, begin_of, go_on
 from moldau.tools.record_text import Place
 
 TopicPartition = tuple[str, int]
@@ -157,12 +158,15 @@ class _Joined:
         self._consumer = _Consumer({**config, "enable.auto.commit": True}, limits)
         self._limits = limits
         self._mine: set[TopicPartition] | None = None
+        self._begin = begin_of(config["auto.offset.reset"]) if are_given_together(config) else None
         self._consumer.handle.subscribe(
             topics, on_assign=self._on_assign, on_revoke=self._on_revoke
         )
 
-    def _on_assign(self, _consumer: Any, partitions: list[Any]) -> None:
+    def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
         self._mine = (self._mine or set()) | {(p.topic, p.partition) for p in partitions}
+        if self._begin is not None:
+            go_on(consumer, partitions, self._begin)
 
     def _on_revoke(self, _consumer: Any, partitions: list[Any]) -> None:
         gone = {(p.topic, p.partition) for p in partitions}
