@@ -72,7 +72,7 @@ def read_all(client: Raw, topic: str) -> int:
             return offset
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_reader_of_a_large_backlog(broker: Broker) -> None:
     with Witness(broker, memory_mb=40) as witness, Raw(broker.bootstrap_servers) as reader:
         assert read_all(reader, "backlog") == COUNT

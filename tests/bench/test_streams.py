@@ -107,7 +107,7 @@ def result(engine: str, figure: float, verdict: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_run_measures_ours_on_our_broker(tmp_path: Path) -> None:
     out, scratch = tmp_path / "streams.json", tmp_path / "scratch"
     scratch.mkdir()

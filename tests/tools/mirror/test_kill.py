@@ -87,6 +87,7 @@ class Rounds:
             return 0
 
 
+@pytest.mark.long
 def test_killed_again_and_again(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), PARTITIONS)
     fill(source, topic)
