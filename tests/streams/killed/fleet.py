@@ -14,11 +14,13 @@ END_S = 240
 
 
 class Fleet:
-    """The workers of the App in the folder's shop.py, which finds `until` as UNTIL. Used as a
-    context: behind it none is left. What they say is in worker-SLOT.log."""
+    """The workers of the App in the folder's shop.py, which finds `until` as UNTIL, and where its
+    state lies as STATE_DIR: one folder for all, or `are_machines`, one for each. Used as a context:
+    behind it none is left. What they say is in worker-SLOT.log."""
 
-    def __init__(self, folder: Path, count: int = 3) -> None:
+    def __init__(self, folder: Path, count: int = 3, *, are_machines: bool = False) -> None:
         self.slots = range(count)
+        self._are_machines = are_machines
         self.died: list[str] = []  # of their own accord
         self._folder = folder
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -33,6 +35,8 @@ class Fleet:
 
     def start(self, *slots: int, until: str = "") -> None:
         for slot in slots or self.slots:
+            state_dir = f"state-{slot}" if self._are_machines else "state"
+            told = {"PYTHONPATH": str(ROOT), "UNTIL": until, "STATE_DIR": state_dir}
             with self._log(slot).open("ab") as log:
                 self._processes[slot] = subprocess.Popen(
                     [
@@ -46,7 +50,7 @@ class Fleet:
                         f"{slot}",
                     ],
                     cwd=self._folder,
-                    env={**os.environ, "PYTHONPATH": str(ROOT), "UNTIL": until},
+                    env={**os.environ, **told},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

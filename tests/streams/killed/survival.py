@@ -26,7 +26,7 @@ app = {function}(
     {servers!r},
     until=os.environ["UNTIL"] or None,
     checkpoint="1s",
-    state_dir="state",
+    state_dir=os.environ["STATE_DIR"],
     config={{"session.timeout.ms": 3000, "heartbeat.interval.ms": 500, "log_level": 3}},
     **{settings!r},
 )
@@ -52,12 +52,15 @@ class Plan:
 
 def survive(brokers: Brokers, folder: Path, plan: Plan, **settings: Any) -> tuple[Toll, int]:
     """What has befallen it until all is read and closed, and how many records were sent.
-    `settings` are the App's."""
+    `settings` are the App's. With `standbys` each worker is a machine of its own."""
     servers = brokers.bootstrap_servers
     print(f"MOLDAU_SEED={SEED}")
     make_topics(servers, plan.topics)
     write_shop(folder, plan.program, servers, **settings)
-    with Fleet(folder) as fleet, Generator(servers, plan.records, plan.rate) as generator:
+    with (
+        Fleet(folder, are_machines="standbys" in settings) as fleet,
+        Generator(servers, plan.records, plan.rate) as generator,
+    ):
         fates = Fates(fleet, brokers, plan.written, SEED)
         fleet.start()
         fates.befall(plan.kills, plan.broker_every, lambda: generator.is_done)
