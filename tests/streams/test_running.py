@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 import moldau
-from moldau.streams.engine.coding import encode
+from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.reading import Records
-from moldau.streams.engine.state import MARKER, State
+from moldau.streams.engine.state import BEGUN, MARKER, State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
 from moldau.streams.topology import topology
@@ -144,3 +144,33 @@ def test_promise_08_what_was_cut_off_does_not_come_back_behind_the_next_marker()
         again.restore(changelog)
         assert dict(again.table("sums").load()) == {"kept": 1}
         changelog += [*again.save(), (MARKER, marker)]
+
+
+def test_a_changelog_whose_beginning_is_gone_is_not_taken_for_whole() -> None:
+    """As when it was deleted, and a producer had it made anew under a worker that ran on."""
+    app = revenue(key="category")
+    task = _again(app, [])
+    changelog: list[tuple[bytes, bytes | None]] = []
+
+    def sell(second: float) -> None:
+        value = msgspec.json.encode(sale(second))
+        offset = task.positions.get("sales", 0)
+        task.feed("sales", Records([offset], [0], [b"books"], [value]), 0)
+        changelog.extend((one.key or b"", one.value) for one in task.checkpoint())
+
+    def is_whole(kept: list[tuple[bytes, bytes | None]]) -> bool:
+        state = State()
+        assert state.restore(kept) is not None
+        return state.is_whole
+
+    sell(1)
+    first = len(changelog)
+    sell(2)
+    assert is_whole(changelog)
+    assert is_whole(list(dict(changelog).items()))  # compacted
+    assert not is_whole(changelog[first:])
+
+    last = decode(dict(changelog)[MARKER] or b"")
+    del last["begun"]
+    of_before = [one for one in changelog if one[0] != BEGUN]  # a version that wrote none
+    assert is_whole([*of_before, (MARKER, encode(last))])

@@ -272,7 +272,7 @@ def test_promise_08_an_end_that_is_too_low_is_asked_for_again(
     data.send(range(10))
     with running(app):
         data.wait(app)
-    monkeypatch.setattr(task_state, "end_of", lambda *_: 0)
+    monkeypatch.setattr(task_state, "end_of", lambda *_, **__: 0)
     other = counting(servers, "low", tmp_path / "b")
     with running(other):
         data.send(range(10))

@@ -23,6 +23,11 @@ def shapes(stage: Stage) -> dict[str, str]:
     return {**shapes, **{state_of(name): "values by key" for one in agents for name in one.states}}
 
 
+def depends_on_count(stage: Stage) -> bool:
+    """Do more partitions of what it reads put keys elsewhere than its state, or that of others?"""
+    return bool(stage.reads or stage.writes or shapes(stage))
+
+
 def state_of(name: str) -> str:
     """What the values of `app.state(name)` are called among those of steps."""
     return f"state {name}"
@@ -34,7 +39,7 @@ def refuse_misfits(
     """`kept`: the shapes that the state was made with. `partitions`: how many the stage had then,
     and has now. Raises StreamsError."""
     then, now = partitions
-    if then != now:
+    if then != now and (kept or depends_on_count(stage)):
         raise StreamsError(
             f"{stage.name}: its state was made from {then} partitions of {stage.topics[0]}, which "
             f"has {now} now, so keys lie elsewhere: reset the program (moldau streams reset)"

@@ -72,6 +72,7 @@ class Fleet:
 
     def stop(self, *slots: int) -> None:
         """As Ctrl-C does; they end well, or at once where they have not begun yet."""
+        self.revive()
         for slot in slots or self.slots:
             self._processes[slot].terminate()
         for slot in slots or self.slots:

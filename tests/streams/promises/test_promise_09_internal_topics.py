@@ -37,7 +37,9 @@ def test_promise_09_nothing_between_two_stages_goes_by_age() -> None:
 
 
 def _of(app: moldau.App) -> list[tuple[str, int, dict[str, str]]]:
-    return list(_internal(app, topology(app.id, app.nodes), {"sales": 3}))
+    made = topology(app.id, app.nodes)
+    known = {"sales": 3}
+    return [one for stage in made.stages for one in _internal(app, made, stage, known)]
 
 
 def test_promise_14_a_partition_of_all_topics_of_a_stage_is_one_task() -> None:

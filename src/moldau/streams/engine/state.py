@@ -3,6 +3,8 @@
 A step holds its state as it likes and tells its table, at a checkpoint, what has changed. The
 changelog of a task ends each checkpoint with a marker that holds where its sources were; what lies
 behind the last marker was never checkpointed and is cut off when the state is restored (promise 8).
+The first checkpoint has a record that stays (BEGUN), so that a changelog whose beginning is gone is
+not taken for whole; those of earlier versions get it with their next checkpoint.
 
 A store (`state_store.py`) has what the changelog has up to one of its markers, so that only what
 lies behind that has to be read at the next start. Nothing gets into it before it is committed.
@@ -19,6 +21,7 @@ from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.state_store import InMemory, Stamp, StateStore
 
 MARKER = b"\0checkpoint"
+BEGUN = b"\0begun"
 AT_ONCE = 10_000  # rows that are read at the start: most tables have fewer
 _SEPARATOR = b"\0"
 
@@ -117,6 +120,10 @@ class State:
         self._repairs: dict[bytes, bytes | None] = {}
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
         self.is_committed = True  # all that was saved
+        # False: the beginning of the changelog is gone, as when a topic was deleted and a producer
+        # made it anew.
+        self.is_whole = True
+        self._has_begun = False
 
     def table(self, name: str) -> Table:
         table = self._tables.get(name)
@@ -146,6 +153,8 @@ class State:
         if self.store.stamp is None:
             return None
         restored = decode(self.store.stamp.marker)
+        self._has_begun = self.store.get(BEGUN) is not None
+        self.is_whole = self._has_begun or not restored.get("begun")
         self.watermark = restored["watermark"]
         for table in self._tables.values():
             table.watermark = self.watermark
@@ -170,6 +179,13 @@ class State:
         if saved:
             self.is_committed = False
         return saved
+
+    def beginning(self) -> list[tuple[bytes, bytes | None]]:
+        """What the first checkpoint has before its marker."""
+        if self._has_begun:
+            return []
+        self._has_begun = True
+        return [(BEGUN, b"")]
 
     def committed(self, changes: Iterable[tuple[bytes, bytes | None]], end: int) -> None:
         """These changes are true now, the marker behind them too. `end`: from there on the

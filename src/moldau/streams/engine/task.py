@@ -183,7 +183,7 @@ class Task:
             return []
         self._marker = marker
         topic = self._topology.changelog(self.stage)
-        records = [*changes, (MARKER, marker)]
+        records = [*changes, *self._state.beginning(), (MARKER, marker)]
         return [Output(topic, self.partition, key, value, None) for key, value in records]
 
     def committed(self, changes: Iterable[Output], end: int) -> None:
@@ -200,6 +200,7 @@ class Task:
                 "sent": {one.topic: one.sent for one in self._repartitionings},
                 "shapes": self._shapes,
                 "partitions": self._count,
+                "begun": True,
             }
         )
 

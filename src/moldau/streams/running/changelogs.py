@@ -15,7 +15,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from moldau.streams.app import App
 from moldau.streams.running.polled import Place
@@ -110,6 +110,8 @@ def end_of(
     admin: AdminClient,
     place: TopicPartition,
     level: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    *,
+    patience_s: float = TO_LEAD_S,
 ) -> int:
     """Where it ends, open transactions and all; READ_COMMITTED: where the first of them begins.
     Raises KafkaException."""
@@ -122,34 +124,50 @@ def end_of(
         )
         try:
             end = int(asked[where].result().offset)
+            if end < 0:  # seen while leaders moved: taken for empty, a task would begin anew
+                raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         except KafkaException:
-            admin.list_topics(place.topic, TO_LEAD_S)  # else it asks by what it knew of leaders
+            admin.list_topics(place.topic, ASK_S)  # else it asks by what it knew of leaders
             raise
-        if end < 0:  # seen while leaders moved: taken for empty, a task would begin anew
-            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         return end
 
-    return _known(ask)
+    return _known(ask, patience_s)
 
 
-def topic_id(admin: AdminClient, name: str) -> str:
+def topic_id(admin: AdminClient, name: str, *, patience_s: float = TO_LEAD_S) -> str:
     """A topic that is deleted and made anew has another. Raises KafkaException."""
 
     def ask() -> str:
         found: Any = admin.describe_topics(TopicCollection([name]))[name].result().topic_id
         return str(found)
 
-    return _known(ask)
+    return _known(ask, patience_s)
 
 
-def _known(ask: Callable[[], Answer]) -> Answer:
-    """Also of a topic that all brokers do not know of yet."""
-    until = time.monotonic() + TO_LEAD_S
+def deletions_kept_ms(admin: AdminClient, name: str, *, patience_s: float = TO_LEAD_S) -> int:
+    """For how long a deletion is in a compacted topic. Raises KafkaException."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+
+    def ask() -> int:
+        (asked,) = admin.describe_configs([resource], request_timeout=ASK_S).values()
+        return int(asked.result()["delete.retention.ms"].value)
+
+    return _known(ask, patience_s)
+
+
+def is_for_now(error: KafkaException) -> bool:
+    """Leaders move, or a broker begins: it may be asked again."""
+    return error.args[0].code() in _NOT_YET
+
+
+def _known(ask: Callable[[], Answer], patience_s: float = TO_LEAD_S) -> Answer:
+    """Also of a topic that all brokers do not know of yet, and of a broker that ends meanwhile."""
+    until = time.monotonic() + patience_s
     while True:
         try:
             return ask()
         except KafkaException as error:
-            if error.args[0].code() not in _NOT_YET or time.monotonic() > until:
+            if not is_for_now(error) or time.monotonic() > until:
                 raise
         time.sleep(POLL_S)
 

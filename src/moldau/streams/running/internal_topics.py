@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
 TIMEOUT_S = 30.0
@@ -60,12 +61,33 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
             # Dead letters keep the time of their records, which may be years ago.
             config = _FOR_GOOD if name in app.dead_letter_topics else {}
             wanted.append(NewTopic(name, partitions, -1, config=config))
-    for name, count, config in _internal(app, topology, known):
-        if name not in known:
+    more: list[NewPartitions] = []
+    for stage in topology.stages:
+        for name, count, config in _internal(app, topology, stage, known):
+            if name not in known:
+                wanted.append(NewTopic(name, count, -1, config=config))
+            elif known[name] < count and not depends_on_count(stage):
+                more.append(NewPartitions(name, count))
+            elif known[name] != count:
+                raise StreamsError(
+                    f"{app.id}: {name} has {known[name]} partitions and needs {count}, as many as "
+                    f"step {stage.name!r} reads now; keys lie elsewhere than they did: reset the "
+                    f"program (moldau streams reset)"
+                )
             known[name] = count
-            wanted.append(NewTopic(name, count, -1, config=config))
     make(admin, wanted)
+    _enlarge(admin, more)
     return known
+
+
+def _enlarge(admin: AdminClient, wanted: list[NewPartitions]) -> None:
+    """What others enlarge meanwhile is large enough. Raises StreamsError."""
+    for name, future in admin.create_partitions(wanted).items() if wanted else ():
+        try:
+            future.result(TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.INVALID_PARTITIONS:
+                raise StreamsError(f"topic {name}: {error.args[0].str()}") from None
 
 
 def make(admin: AdminClient, wanted: list[NewTopic]) -> None:
@@ -88,14 +110,13 @@ def _written(app: App, topology: Topology) -> dict[str, int]:
 
 
 def _internal(
-    app: App, topology: Topology, known: dict[str, int]
+    app: App, topology: Topology, stage: Stage, known: Mapping[str, int]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Its own, with partitions and configuration. `known` grows meanwhile."""
-    for stage in topology.stages:
-        count = topology.partitions(stage, known)
-        yield from ((one.name, count, _KEPT) for one in stage.reads)
-        yield stage.redrive, count, _KEPT
-        yield topology.changelog(stage), count, _compacted(app)
+    """A stage's own, with partitions and configuration."""
+    count = topology.partitions(stage, known)
+    yield from ((one.name, count, _KEPT) for one in stage.reads)
+    yield stage.redrive, count, _KEPT
+    yield topology.changelog(stage), count, _compacted(app)
 
 
 def check(stage: Stage, known: Mapping[str, int]) -> None:

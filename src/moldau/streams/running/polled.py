@@ -11,6 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from moldau.streams.engine.reading import Records
 
 _EOF = KafkaError._PARTITION_EOF
+_GONE = KafkaError._AUTO_OFFSET_RESET
+GONE = -1
 
 Place = tuple[str, int]
 
@@ -33,16 +35,18 @@ def by_place(messages: list[Message]) -> dict[Place, list[Message]]:
 
 
 def without_ends(messages: list[Message]) -> tuple[list[Message], int | None]:
-    """Those that are records; and where their partition ends, if nothing came behind that. Raises
-    KafkaException."""
+    """Those that are records; and where their partition ends, if nothing came behind that. GONE:
+    what comes next is not there. Raises KafkaException."""
     if not any(map(Message.error, messages)):
         return messages, None
     for message in messages:
         error = message.error()
-        if error is not None and error.code() != _EOF:
+        if error is not None and error.code() not in (_EOF, _GONE):
             raise KafkaException(error)
     last = messages[-1]
-    end = None if last.error() is None else last.offset() or 0
+    end = None
+    if (error := last.error()) is not None:
+        end = GONE if error.code() == _GONE else last.offset() or 0
     return [message for message in messages if message.error() is None], end
 
 

@@ -6,7 +6,10 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from confluent_kafka import KafkaException
+
 from moldau.streams.app import App
+from moldau.streams.errors import StreamsError
 from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
 from moldau.streams.watching.serving import serving
@@ -19,6 +22,16 @@ def run(
     second signal ends it at once, and so do brokers that do not answer for long; what was not
     checkpointed is done again. `http`: HOST:PORT where it answers; the port is written to the pipe
     `announce_to`, or said. Raises StreamsError."""
+    try:
+        _run(app, slot, http, announce_to)
+    except KafkaException as error:
+        raise StreamsError(
+            f"{app.id}: trouble with {app.bootstrap_servers}: {error.args[0].str()}; what was not "
+            f"checkpointed is done again when it is started again"
+        ) from error
+
+
+def _run(app: App, slot: int, http: str | None, announce_to: int | None) -> None:
 
     def say(listening: Listening) -> None:
         if announce_to is None:

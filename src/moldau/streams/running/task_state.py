@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state import State
 from moldau.streams.engine.state_store import Stamp
-from moldau.streams.running.changelogs import Taken, end_of, topic_id
+from moldau.streams.running.changelogs import (
+    TO_LEAD_S,
+    Taken,
+    deletions_kept_ms,
+    end_of,
+    is_for_now,
+    topic_id,
+)
 from moldau.streams.running.hosting import AnyTask
 from moldau.streams.running.local_store import DamagedError, LocalStore, remove_files
 from moldau.streams.running.polled import Place
@@ -18,11 +25,9 @@ from moldau.streams.running.state_folders import StateFolders, TaskFolder
 from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage
 
-TIMEOUT_S = 30.0
-
 
 class TaskState:
-    """In a folder that is ours until `close`, once it is opened."""
+    """In a folder of this machine, once it is opened."""
 
     def __init__(self, stage: Stage, place: Place) -> None:
         """`place`: of its changelog."""
@@ -32,7 +37,7 @@ class TaskState:
         self.began = self.position = self.end = 0  # offsets of the changelog
         self.state = State()
         self.store: LocalStore | None = None
-        self.folder: TaskFolder | None = None
+        self.folder: TaskFolder | None = None  # ours until `close`
 
     @property
     def partition(self) -> int:
@@ -42,8 +47,8 @@ class TaskState:
     def is_there(self) -> bool:
         return self.position >= self.end
 
-    def open(self, folder: TaskFolder, store: LocalStore) -> None:
-        self.folder, self.store = folder, store
+    def open(self, store: LocalStore) -> None:
+        self.store = store
         self._begin(store)
 
     def _begin(self, store: LocalStore) -> None:
@@ -96,24 +101,34 @@ class Opening:
         self._say = say
 
     def try_open(self, one: TaskState) -> bool:
-        """False: another process of this machine has it."""
+        """Of a copy: nobody waits for it. False: another process of this machine has it, or the
+        brokers do not say now how far it is to go."""
         folder = self._folders.taken(one.stage.name, one.partition)
         if folder is None:
             return False
-        self.open(one, folder)
+        try:
+            self.open(one, folder, patience_s=0)
+        except KafkaException as error:
+            one.close()
+            if not is_for_now(error):
+                raise
+            return False
         return True
 
-    def open(self, one: TaskState, folder: TaskFolder) -> None:
-        one.end = end_of(self.admin, TopicPartition(*one.place))
-        one.open(folder, self._store(folder, one.place[0]))
-        if not self._is_of_use(one):
+    def open(self, one: TaskState, folder: TaskFolder, *, patience_s: float = TO_LEAD_S) -> None:
+        """`patience_s`: for so long brokers may have no answer."""
+        one.folder = folder
+        one.end = end_of(self.admin, TopicPartition(*one.place), patience_s=patience_s)
+        topic = topic_id(self.admin, one.place[0], patience_s=patience_s)
+        one.open(self._store(folder, topic))
+        if not self._is_of_use(one, patience_s):
             one.clear()
 
     def say_damaged(self, error: DamagedError) -> None:
         self._say(f"{error}: it is thrown away, and restored from the changelog")
 
-    def _store(self, folder: TaskFolder, changelog: str) -> LocalStore:
-        topic = topic_id(self.admin, changelog)
+    def _store(self, folder: TaskFolder, topic: str) -> LocalStore:
+        """`topic`: the changelog's id."""
         try:
             return LocalStore(folder.path, topic)
         except DamagedError as error:
@@ -121,7 +136,7 @@ class Opening:
             remove_files(folder.path)
             return LocalStore(folder.path, topic)
 
-    def _is_of_use(self, one: TaskState) -> bool:
+    def _is_of_use(self, one: TaskState, patience_s: float) -> bool:
         """A deletion is in a changelog for `delete.retention.ms` only: a store that is older than
         that may hold what has been deleted since."""
         store = one.store
@@ -130,9 +145,5 @@ class Opening:
         if store.stamp.offset >= one.end:
             return store.stamp.offset == one.end
         age_ms = now_ms() - store.written_ms
-        return age_ms < 0.9 * self._retention_ms(one.place[0])
-
-    def _retention_ms(self, changelog: str) -> int:
-        resource = ConfigResource(ResourceType.TOPIC, changelog)
-        (asked,) = self.admin.describe_configs([resource]).values()
-        return int(asked.result(TIMEOUT_S)["delete.retention.ms"].value)
+        kept_ms = deletions_kept_ms(self.admin, one.place[0], patience_s=patience_s)
+        return age_ms < 0.9 * kept_ms

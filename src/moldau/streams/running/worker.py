@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from moldau.streams.app import App
 from moldau.streams.engine.state_memory import is_too_much, shrink
@@ -23,17 +23,19 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, Ends
+from moldau.streams.running.gaps import Gaps
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.patience import Patience
-from moldau.streams.running.polled import Place, by_place, records, without_ends
+from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.task_state import TaskState
+from moldau.streams.running.topic_watch import TopicWatch
 from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage, topology
 from moldau.streams.watching.watch import Seen, Watch
@@ -67,7 +69,7 @@ class Worker:
                 **app.client_settings,
                 **self._standbys.client_settings,
                 "group.id": app.id,
-                "auto.offset.reset": "earliest",
+                "auto.offset.reset": "error",  # see `_go_on_behind`
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
@@ -93,6 +95,9 @@ class Worker:
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
         self._guarantee = guarantee(app, slot, say, self.patience)
         self._retentions = Retentions(app, self._topology.sink_topics, say)
+        admin = self._restoring.admin
+        self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
+        self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
 
     # --- life -------------------------------------------------------------------------------
 
@@ -123,9 +128,11 @@ class Worker:
             raise StreamsError(
                 f"{error}: it is thrown away; start again, and it is restored from the changelog"
             ) from None
-        except BaseException:
+        except BaseException as error:
             # A task may have taken half of a batch: leaving the group must not commit that.
             self._guarantee.give_up()
+            if isinstance(error, KafkaException | StreamsError):
+                self._topics.explain()
             raise
         finally:
             self._is_closing = True
@@ -169,6 +176,7 @@ class Worker:
             self._begin_to_end()
         if self._restoring:
             self._restore()
+        self._topics.look()
         self._globals.follow()
         self._standbys.follow(self._own)
         for place, part in by_place(messages).items():
@@ -212,11 +220,20 @@ class Worker:
         if messages:
             self._at_end.pop(place, None)
             task.feed(place[0], records(messages), now_ms())
-        if end is not None:
+        if end == GONE:
+            self._go_on_behind(place)
+        elif end is not None:
             self._at_end[place] = end
             task.passed(place[0], end)  # control records too
         if self._app.until == "end" and place in self._at_end:
             self._end(place)
+
+    def _go_on_behind(self, place: Place) -> None:
+        """A gap."""
+        with self.patience.waiting():
+            at = self._gaps.first_behind(place, self._by_place[place].positions.get(place[0], 0))
+            self._consumer.incremental_unassign([TopicPartition(*place)])
+            self._consumer.incremental_assign([TopicPartition(*place, at)])
 
     def _begin_to_end(self) -> None:
         self._finishing = False
@@ -310,6 +327,10 @@ class Worker:
         if self._is_closing or self.patience.is_ending:  # they are dealt out to one that leaves
             consumer.incremental_assign([])
             return
+        for lead in leads:
+            count = self._partitions[lead.topic]
+            if lead.partition >= count:
+                raise self._topics.grown(lead.topic, lead.partition + 1)
         for lead in self._ends.committed(leads):
             copy = self._standbys.handed_over((lead.topic, lead.partition))
             self._restoring.begin(self._leads[lead.topic], lead, copy)
@@ -329,7 +350,8 @@ class Worker:
         places = []
         for topic in task.stage.topics:
             self._by_place[topic, number] = task
-            places.append(TopicPartition(topic, number, task.positions.get(topic, 0)))
+            at = task.positions.get(topic, OFFSET_BEGINNING)
+            places.append(TopicPartition(topic, number, at))
         self._consumer.incremental_assign(places)
 
     def _revoked(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
@@ -373,6 +395,12 @@ class Worker:
                 f"{restored.group_position}, and "
                 f"{changelog} keeps nothing of it: was a step renamed, or that topic deleted? "
                 f"Give the step its name= again, or reset (moldau streams reset)"
+            )
+        if not restored.state.is_whole:
+            raise StreamsError(
+                f"{self._app.id}: the beginning of {changelog} {number} is gone, and with it a "
+                f"part of the state: that topic was deleted, or something deletes from it; reset "
+                f"the program (moldau streams reset)"
             )
         host = self._hosting.host
         counts, tables = self._partitions, self._globals.tables

@@ -10,8 +10,6 @@ import threading
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
-from moldau.streams.engine.state import MARKER
-
 Change = tuple[bytes, bytes | None]
 _SEPARATOR = b"\0"
 
@@ -57,7 +55,7 @@ class Committed:
         """They are committed."""
         rows: dict[str, dict[bytes, bytes | None]] = {}
         for whole, value in changes:
-            if whole == MARKER:
+            if whole.startswith(_SEPARATOR):  # of no table
                 continue
             prefix, _, key = whole.partition(_SEPARATOR)
             table = prefix.decode()
