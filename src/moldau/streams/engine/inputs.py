@@ -126,6 +126,8 @@ class SourceInput:
         self._raise_to(AFTER_ALL)
 
     def tick(self, now_ms: int) -> None:
+        if self._clock.watermark >= AFTER_ALL:
+            return  # it has ended, and is not idle
         self._last_ms = self._last_ms or now_ms  # it was never heard of: from now on
         quiet = now_ms - self._last_ms
         silence, idle = self._topic.close_after_silence, self._topic.idle_after

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
-from moldau.streams.clock import TaskClock
+from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.build import Built, leading_to
 from moldau.streams.engine.coding import decode
 from moldau.streams.engine.dead_letters import PREFIX
@@ -186,7 +186,8 @@ class RedriveInput:
         return found[0] if found else self._built.stage.nodes[0].policy
 
     def end(self) -> None:
-        """It has none."""
+        """What comes behind it is not read any more."""
+        self._origin.watermark = AFTER_ALL
 
     def tick(self, now_ms: int) -> None:
         """It says nothing of time."""
