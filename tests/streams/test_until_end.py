@@ -22,7 +22,7 @@ class Stages:
 
     def __init__(self) -> None:
         app = moldau.App("shop")
-        rows = app.stream(app.topic("in", dict, event_time="at"))
+        rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
         rows.group_by(lambda row: "all").tumbling("1s").agg(n=moldau.count()).to("out")
         self._made = topology(app.id, app.nodes)
         reading, self._stage = self._made.stages

@@ -136,6 +136,10 @@ class SourceInput:
         elif idle is not None and quiet >= idle:
             self._clock.is_idle = self._origin.idle = True
 
+    def was_deaf(self, ms: int) -> None:
+        if self._last_ms:
+            self._last_ms += ms
+
     def _raise_to(self, watermark: int) -> None:
         self._clock.is_idle = self._origin.idle = False
         self._clock.raise_to(watermark)

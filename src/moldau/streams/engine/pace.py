@@ -59,6 +59,9 @@ class PacedTask:
     def tick(self, topic: str, now_ms: int) -> None:
         self._then[topic, "tick"] = partial(self._inner.tick, topic, now_ms)
 
+    def was_deaf(self, ms: int) -> None:
+        self._inner.was_deaf(ms)
+
     # --- work -------------------------------------------------------------------------------
 
     @property

@@ -134,6 +134,12 @@ class Task:
         self._inputs[topic].tick(now_ms)
         self._advance()
 
+    def was_deaf(self, ms: int) -> None:
+        """So much of what has passed by the clock was no silence of its sources."""
+        for one in self._inputs.values():
+            if isinstance(one, SourceInput):
+                one.was_deaf(ms)
+
     def _advance(self) -> None:
         watermark = self._clock.advance()
         if watermark is None:

@@ -28,6 +28,7 @@ from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.internal_topics import prepare
+from moldau.streams.running.listening import Listening
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.patience import Patience
 from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
@@ -42,7 +43,7 @@ from moldau.streams.watching.watch import Seen, Watch
 
 BATCH = 5000
 POLL_S = 0.1
-TICK_MS = 200
+TICK_S = 0.2
 
 
 class Worker:
@@ -88,7 +89,8 @@ class Worker:
         self._last: dict[Place, int] = {}  # with until="end": to where a source is read
         self._is_closing = False
         self._next_checkpoint = 0.0
-        self._next_tick = 0
+        self._next_tick = 0.0
+        self._listening = Listening()
         self._changelog_ends = ChangelogEnds(self._restoring.admin)
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
@@ -230,6 +232,7 @@ class Worker:
 
     def _go_on_behind(self, place: Place) -> None:
         """A gap."""
+        self._at_end.pop(place, None)
         with self.patience.waiting():
             at = self._gaps.first_behind(place, self._by_place[place].positions.get(place[0], 0))
             self._consumer.incremental_unassign([TopicPartition(*place)])
@@ -253,14 +256,22 @@ class Worker:
 
     def _tick(self) -> None:
         """Partitions that are read to their end: what silence closes, closes."""
-        now = now_ms()
-        if now < self._next_tick:
+        deaf_ms = self._listening.not_heard_ms()
+        if deaf_ms:
+            for task in self._tasks.values():
+                task.was_deaf(deaf_ms)
+        if time.monotonic() < self._next_tick:
             return
-        self._next_tick = now + TICK_MS
-        sources = self._topology.source_topics
+        self._next_tick = time.monotonic() + TICK_S
+        sources, now = self._topology.source_topics, now_ms()
         for place in self._at_end.keys() & self._by_place.keys():
-            if place[0] in sources:
+            if place[0] in sources and not self._has_more(place):
                 self._by_place[place].tick(place[0], now)
+
+    def _has_more(self, place: Place) -> bool:
+        """Records are there already that wait for their turn behind those of other partitions."""
+        end = self._end_of(TopicPartition(*place))
+        return end is not None and end > self._at_end[place]
 
     def _send(self, task: AnyTask) -> None:
         outputs, task.outputs[:] = list(task.outputs), []
