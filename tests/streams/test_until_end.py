@@ -99,3 +99,14 @@ def test_who_was_quiet_before_may_have_more_than_those_who_have_ended() -> None:
     stages.ends(1)
     assert stages.count() == [3]
     assert stages.counting.is_done
+
+
+def test_a_test_s_end_closes_what_is_behind_a_repartition() -> None:
+    app = moldau.App("shop")
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
+    rows.group_by(lambda row: "all").tumbling("1s").agg(n=moldau.count()).to("out")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["in"].send({"at": 0}, partition=0)
+        t.advance("1m")
+        t.end()
+        assert [row["n"] for row in t["out"].values()] == [1]

@@ -154,6 +154,7 @@ class Driver:
     def end(self) -> None:
         """There is no more input: everything closes."""
         for task in self._tasks:
+            task.ended(task.stage.redrive)
             for source in task.stage.sources:
                 task.ended(source.topic.name)
         self.settle()
