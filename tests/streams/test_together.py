@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,12 +27,22 @@ WINDOWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class Keyed(msgspec.Struct):
+    category: str | None
+    amount: Decimal
+    timestamp: datetime
+
+
+def keyless(one: Sale) -> Keyed:
+    return Keyed(None, one.amount, one.timestamp)
+
+
 def results(
     window: Callable[[Any], Any], records: list[tuple[bytes | None, Sale]], size: int
 ) -> Any:
     """What comes of the records, in batches of so many; and how many were late."""
     app = moldau.App("together")
-    sales = app.topic("sales", Sale, event_time="timestamp", lateness="3s", key="category")
+    sales = app.topic("sales", Keyed, event_time="timestamp", lateness="3s", key="category")
     window(app.stream(sales).group_by("category")).agg(
         revenue=moldau.sum("amount"),
         orders=moldau.count(),
@@ -48,7 +60,7 @@ def results(
     for first in range(0, len(records), size):
         part = records[first : first + size]
         offsets = range(first, first + len(part))
-        values = [msgspec.json.encode(value) for _, value in part]
+        values = [msgspec.json.encode(value if key else keyless(value)) for key, value in part]
         task.feed("sales", Records(offsets, [0] * len(part), [key for key, _ in part], values), 0)
     task.ended("sales")
     assert task._clock.watermark == AFTER_ALL

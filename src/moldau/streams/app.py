@@ -110,8 +110,9 @@ class App:
         "protobuf" (of its messages), `moldau.Avro(...)`, `moldau.Protobuf(...)` with a schema
         registry, or an object with `encode` and `decode`.
         `lateness`: how much older than the newest before it a record may be. `key`: the field
-        that its records are keyed by, so that grouping by it needs no repartition. `partitioner`:
-        how who writes it places keys, as Java does ("murmur2") or librdkafka's default ("crc32").
+        that its records are keyed by, so that grouping by it needs no repartition; a record with
+        another key is a bad one. `partitioner`: how who writes it places keys, as Java does
+        ("murmur2") or librdkafka's default ("crc32").
         `close_after_silence` and `idle_after`: as of the App, for this topic.
         """
         if partitioner not in get_args(Partitioner):

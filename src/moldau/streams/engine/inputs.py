@@ -14,6 +14,7 @@ from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
 from moldau.streams.engine.build import Built
 from moldau.streams.engine.columns import Keys, in_calendar
 from moldau.streams.engine.frames import FrameFormat
+from moldau.streams.engine.keyed_by import KeyedBy
 from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.placement import Placement
 from moldau.streams.engine.reading import Reading, Records
@@ -45,6 +46,7 @@ class SourceInput:
         self._count = built.counts.topic(built.stage.name, topic.name)
         self._letters = built.dead_letters(topic.name, topic.policy, count=self._count)
         self._keys = Keys(topic.key_format)
+        self._keyed = None if topic.key is None else KeyedBy(topic)
         self._last_ms = 0  # when its last record came, by the wall clock
         self.roots: list[Operator] = []
         self.tables: list[Operator] = []  # these are told of deletions too
@@ -86,21 +88,27 @@ class SourceInput:
     def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
         keys, when = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time
         if self.tables and None in records.values:
-            values, times = self._with_deletions(records)
+            values, times = self._with_deletions(keys, records)
             return keys, values, in_calendar(times)
         values = list(map(self._decode, records.values))  # type: ignore[arg-type]
+        if self._keyed is not None:
+            self._keyed.check(keys, records.keys, values)
         times = list(records.timestamps) if when is None else when.of(values)
         return keys, values, in_calendar(times)
 
-    def _with_deletions(self, records: Records) -> tuple[list[Any], Sequence[int]]:
+    def _with_deletions(
+        self, keys: Sequence[Any], records: Records
+    ) -> tuple[list[Any], Sequence[int]]:
         """A record without a value has the time that Kafka gave it."""
         values = [None if data is None else self._decode(data) for data in records.values]
+        if self._keyed is not None:
+            self._keyed.check(keys, records.keys, values)
         when = self._topic.event_time
         if when is None:
             return values, list(records.timestamps)
-        there = iter(when.of([value for value in values if value is not None]))
+        read = iter(when.of([value for value in values if value is not None]))
         columns = zip(values, records.timestamps, strict=True)
-        return values, [time if value is None else next(there) for value, time in columns]
+        return values, [time if value is None else next(read) for value, time in columns]
 
     def _readable(
         self, records: Records

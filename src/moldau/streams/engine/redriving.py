@@ -14,6 +14,7 @@ from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.build import Built, leading_to
 from moldau.streams.engine.coding import decode
 from moldau.streams.engine.dead_letters import PREFIX
+from moldau.streams.engine.keyed_by import KeyedBy
 from moldau.streams.engine.operators import Operator, Origin, Step
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original, Reading, Records
@@ -106,9 +107,9 @@ class RedriveInput:
                 self._letter(step, reading.original(offset), offset)
                 for made in self._built.repartitionings:
                     made.flush()
-            except StreamsError:
-                raise
             except Exception as error:  # it still cannot be read, or its step is gone
+                if isinstance(error, StreamsError) and not isinstance(error, BadRecord):
+                    raise
                 letters = self._built.dead_letters(step, self._policy(step))
                 self._built.outputs += letters.original(reading.original(offset), error, 1)
 
@@ -144,9 +145,11 @@ class RedriveInput:
             return value, was.timestamp, None if was.key is None else decode(was.key)
         topic = self._source(was.topic).topic
         value = topic.format.decode(was.value)  # type: ignore[arg-type]
+        key = None if was.key is None else topic.key_format.decode(was.key)
+        if topic.key is not None:
+            KeyedBy(topic).check([key], [was.key], [value])
         when = topic.event_time
-        time = was.timestamp if when is None else when.of([value])[0]
-        return value, time, None if was.key is None else topic.key_format.decode(was.key)
+        return value, was.timestamp if when is None else when.of([value])[0], key
 
     def _way(self, node: Node | None, step: str, was: Original) -> Operator:
         """What leads to the step. None: it was the topic that could not be read."""
