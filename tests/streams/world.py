@@ -109,8 +109,8 @@ class World:
             offsets = range(at, at + len(part))
             columns = zip(*((one.timestamp, one.key, one.value) for one in part), strict=True)
             task.feed(topic, Records(offsets, *map(list, columns)), 0)
-        is_at_end = topic in self.topology.source_topics and at + len(part) == len(log)
-        if is_at_end and self._chance.random() < 0.3:
+        is_own_end = topic in self.topology.source_topics or topic == task.stage.redrive
+        if is_own_end and at + len(part) == len(log) and self._chance.random() < 0.3:
             task.ended(topic)
         self._drain(task)
 

@@ -13,10 +13,11 @@ from moldau.streams.app import App
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
-from moldau.streams.running.patience import Patience
+from moldau.streams.running.patience import Patience, StuckError
 from moldau.streams.running.refusals import Refusals, output_of
 
 TIMEOUT_S = 60.0
+COMMIT_S = 5.0
 SLICE_S = 0.5  # of a wait: between two, signals are heard
 SESSION_MS = 45_000  # librdkafka's default
 QUEUE_KB = 64 * 1024  # what waits to be sent; a worker that has more waits with reading
@@ -110,14 +111,23 @@ class AtLeastOnce:
         now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
         if positions and now != self._committed:  # also what a worker had not that died before it
             try:
-                consumer.commit(offsets=positions, asynchronous=False)
+                self._tell(consumer, positions)
             except KafkaException as error:
                 if error.args[0].code() not in _REARRANGING:
                     raise
                 self.accepted = False
+            except StuckError:
+                self.accepted = False  # with the next checkpoint
             else:
                 self._committed = now
                 self.accepted = True
+
+    def _tell(self, consumer: Consumer, positions: list[TopicPartition]) -> None:
+        """librdkafka has no end of its own to this: when the group is shared out anew meanwhile, it
+        was forever now and then. Raises KafkaException, StuckError."""
+        self._patience.within(
+            COMMIT_S, lambda: consumer.commit(offsets=positions, asynchronous=False)
+        )
 
     def _still_has(self, consumer: Consumer, positions: list[TopicPartition]) -> bool:
         """A worker that stood still for long may have been given up for dead: what it wrote to the
@@ -130,13 +140,15 @@ class AtLeastOnce:
         if stood < self._session_s / 2 or not again:
             return True
         try:
-            consumer.commit(offsets=again, asynchronous=False)
+            self._tell(consumer, again)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
                 return True  # a member still
             if error.args[0].code() not in _REARRANGING:
                 raise
             self.aborted = True
+        except StuckError:
+            self.aborted = True  # it is not known
         return not self.aborted
 
     def lost(self) -> None:

@@ -24,7 +24,8 @@ MORE_S = 5.0  # than it was told, before a call is taken for stuck
 
 
 class StuckError(StreamsError):
-    """A call has not come back in its time. Whoever made it must not use that client any more."""
+    """A call has not come back in its time. A producer must not be used any more then; a consumer
+    may be."""
 
 
 class Patience:

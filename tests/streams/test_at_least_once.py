@@ -1,0 +1,46 @@
+"""Positions that the group does not take, or does not answer for."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+import moldau
+from moldau.streams.running import at_least_once, patience
+from moldau.streams.running.at_least_once import AtLeastOnce
+from moldau.streams.running.patience import Patience
+
+POSITIONS = [TopicPartition("in", 0, 5)]
+
+
+class Group:
+    """Answers the second time."""
+
+    def __init__(self) -> None:
+        self.never = threading.Event()
+        self.asked = 0
+
+    def commit(self, **_: Any) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            self.never.wait()
+
+
+def test_promise_08_a_commit_that_is_never_answered_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """librdkafka lost one when a group was shared out anew, and the worker stood still for good."""
+    monkeypatch.setattr(at_least_once, "COMMIT_S", 0)
+    monkeypatch.setattr(patience, "MORE_S", 0.1)
+    group: Any = Group()
+    app = moldau.App("some", "localhost:1", config={"log_level": 0})
+    guarantee = AtLeastOnce(app, Patience())
+    guarantee.commit(group, [], POSITIONS)
+    assert guarantee.accepted is False
+    assert not guarantee.aborted
+    guarantee.commit(group, [], POSITIONS)  # it is told again
+    assert guarantee.accepted is True
+    group.never.set()
