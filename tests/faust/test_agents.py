@@ -312,7 +312,6 @@ REFUSED: list[tuple[Any, str]] = [
     (lambda app: app.GlobalTable("x"), "GlobalTable; instead"),
     (lambda app: app.topic("a", "b"), "an agent of each"),
     (lambda app: app.command(lambda: None), r"from moldau\.faust\.cli import argument, option"),
-    (lambda app: app.table_route, "table_route; instead"),
     (lambda app: app.topic("x").stream(), r"topic\.stream\(\); instead: @app\.agent\(topic\)"),
     (lambda app: app.stream(app.topic("x")), r"app\.stream"),
     (lambda app: faust.Service, "Service; instead"),
@@ -329,12 +328,19 @@ def test_what_there_is_not_is_refused_by_name(use: Any, text: str) -> None:
 
 
 def test_settings_that_do_nothing_are_said(caplog: pytest.LogCaptureFixture) -> None:
-    app = made(store="rocksdb://", web_port=6066, version=2, broker="kafka://a;kafka://b:1")
+    app = made(
+        store="rocksdb://",
+        web_transport="tcp://",
+        web_port=6067,
+        version=2,
+        broker="kafka://a;kafka://b:1",
+    )
     assert [one.split(" does")[0] for one in caplog.messages] == [
         "App(store='rocksdb://')",
-        "App(web_port=6066)",
+        "App(web_transport='tcp://')",
     ]
     assert (app.id, app.core.bootstrap_servers) == ("shop-v2", "a:9092,b:1")
+    assert app.conf.http == "localhost:6067"
 
 
 def test_a_window_that_cannot_be_told_of_stops_the_program() -> None:

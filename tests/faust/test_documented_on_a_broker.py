@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import moldau
+from moldau.streams.watching.asking import ask
 
 PROGRAMS = Path(__file__).parent / "programs"
 ROOT = Path(__file__).parents[2]
@@ -99,13 +100,16 @@ def running(folder: Path) -> Iterator[Running]:
 def test_programs_with_only_the_import_changed(tmp_path: Path) -> None:
     with running(tmp_path) as programs:
         programs.start("hello")
-        programs.start("word_count")
+        programs.start("word_count", "-p", "0")
         programs.start("leader", "-w", "2")
         programs.run("hello", "send", "@greet", "Hello Faust")
         programs.run("hello", "send", "greetings", "Hello Kafka topic")
         greeted = {"b'Hello Faust'", "b'Hello Kafka topic'"}  # partitions come in any order
         programs.wait("hello", greeted.issubset)
         programs.wait("word_count", {f"{word} 20" for word in WORDS}.issubset)
+        (where,) = [one for one in programs.lines("word_count") if "http://" in one]
+        port = int(where.rpartition(":")[2])
+        assert ask("localhost", port, "/count/fox/").body == b'{"fox":20}'
         greetings = "PUBLISHING ON LEADER!"
         programs.wait("leader", lambda lines: lines.count(greetings) > 3 and _numbers(lines))
         listed = programs.run("word_count", "agents").splitlines()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from itertools import count
 from os import PathLike
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from moldau.streams import event_time as when
 from moldau.streams import fields, types
@@ -26,6 +26,14 @@ from moldau.streams.tables import GlobalTable, Table
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
+
+
+class Pages(Protocol):
+    """What a program answers over HTTP besides. `has`: is a path one of its pages?"""
+
+    def has(self, path: str) -> bool: ...
+
+    async def answer(self, asked: Any, routing: Any) -> Any: ...
 
 
 class App:
@@ -80,6 +88,7 @@ class App:
         self.nodes: list[Node] = []
         self.topics: dict[str, Topic] = {}
         self.chores = Chores()
+        self.pages: Pages | None = None  # answered beside what a worker tells
         self._states: set[str] = set()
         self._owners: dict[str, Node] = {}
         self._counts: dict[str, count[int]] = {}

@@ -45,9 +45,10 @@ def main(argv: list[str]) -> int:
         return 1
     from moldau.streams.faust.cli import main as run
 
-    def several(count: int, words: list[str]) -> int:
+    def several(count: int, words: list[str], http: str | None) -> int:
         one = [*words, "-w", "1"]  # the last of them is taken
-        return supervise(app.id, ["faust", "-A", arguments.app, *one], count)
+        command = ["faust", "-A", arguments.app, *one]
+        return supervise(app.id, command, count, http, is_own=app.pages.has)
 
     return run(app, arguments.command, several=several)
 

@@ -33,10 +33,16 @@ def add_supervised(parser: argparse.ArgumentParser) -> None:
 
 
 def supervise(
-    app: str, words: list[str], count: int, http: str | None = None, live: bool = False
+    app: str,
+    words: list[str],
+    count: int,
+    http: str | None = None,
+    live: bool = False,
+    is_own: Callable[[str], bool] = lambda _: False,
 ) -> int:
     """Runs so many processes `moldau WORDS`, until it is told to stop. `http`: answers for all of
-    them at HOST:PORT. `live`: shows them meanwhile. Raises StreamsError when the address is not to
+    them at HOST:PORT. `live`: shows them meanwhile. `is_own`: is a path one of the program's own
+    pages? Raises StreamsError when the address is not to
     be had."""
     if http is None and not live:
         return Supervisor(words, count).run()
@@ -49,7 +55,7 @@ def supervise(
         peers = Peers(app)
         left.callback(peers.close)
         if http is not None:
-            _answer(app, http, supervisor, peers, left)
+            _answer(app, http, supervisor, peers, left, is_own)
         if live:
             from moldau.tools.top.view import open_view
 
@@ -58,7 +64,14 @@ def supervise(
         return supervisor.run()
 
 
-def _answer(app: str, http: str, supervisor: Supervisor, peers: Peers, left: ExitStack) -> None:
+def _answer(
+    app: str,
+    http: str,
+    supervisor: Supervisor,
+    peers: Peers,
+    left: ExitStack,
+    is_own: Callable[[str], bool],
+) -> None:
     from moldau.streams.watching.addresses import listen
     from moldau.streams.watching.http import HttpServer
     from moldau.streams.watching.site import Site
@@ -69,6 +82,7 @@ def _answer(app: str, http: str, supervisor: Supervisor, peers: Peers, left: Exi
     site = Site(
         lambda: peers.document(supervisor.peers()),
         lambda request: peers.one(supervisor.peers(), request),
+        is_own,
     )
     server = HttpServer(listening, site.answer)
     server.start()

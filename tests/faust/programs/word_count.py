@@ -33,6 +33,12 @@ async def count_words(words):
         print(word, word_counts[word], flush=True)
 
 
+@app.page("/count/{word}/")
+@app.table_route(table=word_counts, match_info="word")
+async def get_count(web, request, word):
+    return web.json({word: word_counts[word]})
+
+
 @app.task
 async def sender():
     await posts_topic.maybe_declare()

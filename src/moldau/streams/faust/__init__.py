@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from moldau.streams.engine.scope import current
+from moldau.streams.faust import web
 from moldau.streams.faust.agents import AgentOf as Agent
 from moldau.streams.faust.app import App
 from moldau.streams.faust.events import Event, current_event
@@ -43,6 +44,7 @@ __all__ = [
     "current",
     "current_event",
     "uuid",
+    "web",
 ]
 
 

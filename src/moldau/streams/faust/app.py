@@ -19,6 +19,7 @@ from moldau.streams.faust.building import build
 from moldau.streams.faust.calls import Calls
 from moldau.streams.faust.codecs import Packed
 from moldau.streams.faust.outside import Outside
+from moldau.streams.faust.pages import Pages, routed
 from moldau.streams.faust.refusals import nothing, refuse
 from moldau.streams.faust.settings import settings
 from moldau.streams.faust.signals import signals
@@ -54,7 +55,7 @@ class App(Beside):
         self.tables: dict[str, tables.Table] = {}
         self.topics: dict[str, Topic] = {}
         self.commands: dict[str, Command] = {}
-        self.pages: list[str] = []
+        self.pages = Pages(self)
         self.outside = Outside(self)
         self.calls = Calls(self)
         self._answers: dict[str, Topic] = {}
@@ -175,14 +176,39 @@ class App(Beside):
 
     # --- beside the records (more of it in `beside.py`) ----------------------------------------
 
-    def page(self, path: str, **_: Any) -> Callable[[Function], Function]:
-        """There is no web server yet; the worker says so when it starts."""
+    def page(self, path: str, **options: Any) -> Callable[[Function], Function]:
+        """Decorates a view, which the worker serves: an async function of (web, request) and what
+        the path has for {NAME}, or a class of `faust.web.View`."""
+        nothing("app.page", options, ("name", "base", "cors_options"))
 
         def declare(function: Function) -> Function:
-            self.pages.append(path)
+            self.pages.add(path, function)
             return function
 
         return declare
+
+    def table_route(
+        self,
+        table: Any,
+        shard_param: str | None = None,
+        *,
+        query_param: str | None = None,
+        match_info: str | None = None,
+    ) -> Callable[[Function], Function]:
+        """Decorates a view: the worker answers that has the table's partition of the key. The key
+        is in the path (`match_info`), or behind the "?" (`query_param`)."""
+        return routed(table, shard_param, query_param, match_info)
+
+    def topic_route(
+        self,
+        topic: Any,
+        shard_param: str | None = None,
+        *,
+        query_param: str | None = None,
+        match_info: str | None = None,
+    ) -> Callable[[Function], Function]:
+        """As `table_route`: the worker answers that reads the topic's partition of the key."""
+        return routed(topic, shard_param, query_param, match_info)
 
     async def send(self, channel: Any, key: Any = None, value: Any = None, **more: Any) -> None:
         topic = self.topic(channel) if isinstance(channel, str) else channel
@@ -233,7 +259,7 @@ class App(Beside):
             raise AttributeError(name)
         if name in self.__dict__.get("signals", ()):
             return self.signals[name]
-        raise refuse(name if name in ("GlobalTable", "table_route") else f"app.{name}")
+        raise refuse(name if name == "GlobalTable" else f"app.{name}")
 
     def __repr__(self) -> str:
         return f"<App {self.id}>"

@@ -18,6 +18,8 @@ from moldau.streams.faust.declaring import declare
 from moldau.streams.running.process import run
 
 _LOG = logging.getLogger("moldau.faust")
+# Runs so many processes with these arguments, which answer together at HOST:PORT (None: nowhere).
+Several = Callable[[int, list[str], str | None], int]
 _ELSEWHERE = {
     "reset": "moldau streams reset -A MODULE:APP.program",
     "models": "read the program",
@@ -37,13 +39,15 @@ def parser(app: App, prog: str) -> argparse.ArgumentParser:
     worker.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes (1)")
     worker.add_argument("-l", "--loglevel", default="warning", type=str.lower, choices=_LEVELS)
     worker.add_argument("-f", "--logfile", help="log there (stderr)")
-    worker.add_argument("-p", "--web-port", help="does nothing: there is no web server yet")
-    worker.add_argument("-h", "--web-host", help="likewise")
-    for name in ("-b", "--web-bind", "-t", "--web-transport", "--console-port"):
+    worker.add_argument("-p", "--web-port", type=int, help="serve pages there, and /tables (6066)")
+    worker.add_argument("-h", "--web-host", help="to whom: 0.0.0.0 is everybody (localhost)")
+    worker.add_argument("-b", "--web-bind", dest="web_host", help=argparse.SUPPRESS)
+    worker.add_argument("--with-web", action="store_true", dest="web", default=None)
+    worker.add_argument("--without-web", action="store_false", dest="web", help="serve nothing")
+    for name in ("-t", "--web-transport", "--console-port", "--blocking-timeout"):
         worker.add_argument(name, help=argparse.SUPPRESS)
-    worker.add_argument("--blocking-timeout", help=argparse.SUPPRESS)
-    worker.add_argument("--with-web", "--without-web", action="store_true", dest="web")
-    worker.add_argument("--slot", type=int, help=argparse.SUPPRESS)
+    for name in ("--http", "--slot", "--announce-to"):  # what a supervisor tells
+        worker.add_argument(name, type=str if name == "--http" else int, help=argparse.SUPPRESS)
     send = commands.add_parser("send", help="one record to a topic, or to @AGENT")
     send.add_argument("to")
     send.add_argument("value", nargs="?", help="JSON, or text")
@@ -69,9 +73,9 @@ def main(
     app: App,
     argv: list[str],
     prog: str = "moldau faust",
-    several: Callable[[int, list[str]], int] | None = None,
+    several: Several | None = None,
 ) -> int:
-    """`several`: runs so many processes with these arguments, where that can be done."""
+    """`several`: where that can be done."""
     if argv and argv[0] in _ELSEWHERE:
         print(f"{prog}: there is no {argv[0]} here: {_ELSEWHERE[argv[0]]}", file=sys.stderr)
         return 2
@@ -96,26 +100,36 @@ def _worker(
     app: App,
     arguments: argparse.Namespace,
     argv: list[str],
-    several: Callable[[int, list[str]], int] | None,
+    several: Several | None,
 ) -> int:
     level = {"warn": "WARNING", "crit": "CRITICAL"}.get(arguments.loglevel)
     logging.basicConfig(level=level or arguments.loglevel.upper(), filename=arguments.logfile)
+    http = arguments.http or _http(app, arguments)
     if arguments.workers > 1:
         if several is None:
             raise StreamsError("-w: run it as `moldau faust -A MODULE worker -w N`")
-        return several(arguments.workers, argv)
-    if app.pages or arguments.web_port:
-        paths = ", ".join(app.pages)
-        _LOG.warning("there is no web server yet: pages are not served: %s", paths)
+        return several(arguments.workers, argv, http)
     program = app.program
     app.signals["on_worker_init"].send(app)
     declare(app)
     _LOG.info("%s: agents %s on %s", app.id, ", ".join(app.agents), program.bootstrap_servers)
     try:
-        run(program, slot=arguments.slot or 0)
+        run(program, slot=arguments.slot or 0, http=http, announce_to=arguments.announce_to)
     finally:
         app.outside.close()
     return 0
+
+
+def _http(app: App, arguments: argparse.Namespace) -> str | None:
+    """HOST:PORT where it answers, if it does: when it has pages, or is asked to."""
+    conf = app.conf
+    is_wanted = arguments.web is not False and (conf.web_enabled or arguments.web)
+    is_asked = arguments.web or arguments.web_port is not None
+    if not is_wanted or not (app.pages or is_asked):
+        return None
+    conf.web_host = arguments.web_host or conf.web_host
+    conf.web_port = conf.web_port if arguments.web_port is None else arguments.web_port
+    return conf.http
 
 
 def _send(app: App, arguments: argparse.Namespace) -> int:

@@ -15,7 +15,6 @@ _INSTEAD = {
     "Worker": "run the program with app.main() or `moldau faust -A MODULE worker`",
     "Schema": "give the topic key_type=, value_type=, key_serializer= and value_serializer=",
     "test_context": "test the whole program: with moldau.testing.run(app) as t",
-    "table_route": "serve it from a program of your own that reads the topic of results",
     "LiveCheck": "test the program with moldau.testing.run(app)",
     "Sensor": "count in the agent, and send the counts to a topic",
     "Monitor": "count in the agent, and send the counts to a topic",

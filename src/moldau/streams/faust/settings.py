@@ -33,7 +33,8 @@ _NOT_NEEDED = {
     "quiet": "there is nothing to be quiet about",
 }
 _PREFIXES = {
-    "web": "there is no web server yet",
+    "web_": "a page says itself what it answers",
+    "canonical_url": "workers find each other through a topic of the program",
     "broker_": "the client's settings are librdkafka's: config={'session.timeout.ms': 30000}",
     "consumer_": "the client's settings are librdkafka's: config={'fetch.min.bytes': 1}",
     "producer_": "the client's settings are librdkafka's: config={'linger.ms': 20}",
@@ -63,6 +64,10 @@ class Settings:
     topic_partitions: int = 8
     broker_commit_interval: float | timedelta = 1.0
     timezone: Any = "UTC"
+    web_enabled: bool = True
+    web_bind: str = "localhost"
+    web_host: str | None = None  # as web_bind
+    web_port: int = 6066
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -78,6 +83,12 @@ class Settings:
     def name(self) -> str:
         """Group and internal topics are of a version."""
         return self.id if self.version == 1 else f"{self.id}-v{self.version}"
+
+    @property
+    def http(self) -> str:
+        """Where pages are served. A host is there for all who can reach it: so it is said."""
+        host = self.web_host or self.web_bind
+        return f"{f'[{host}]' if ':' in host else host}:{self.web_port}"
 
     @property
     def bootstrap_servers(self) -> str:

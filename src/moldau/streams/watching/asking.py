@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from moldau.streams.watching.http import Response
 
 TO_ANSWER_S = 3.0
-_KEPT = ("content-type", "retry-after")
+_KEPT = ("content-type", "retry-after", "location", "set-cookie", "allow")
+_OF_THE_CONNECTION = {"host", "connection", "content-length", "transfer-encoding", "expect"}
 
 
 class Unanswered(Exception):
     """Nobody there, or no answer in time: the text says which."""
+
+
+def handed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a request that go on to another process."""
+    return {name: text for name, text in headers.items() if name not in _OF_THE_CONNECTION}
 
 
 def ask(

@@ -23,6 +23,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelogs import end_of
 from moldau.streams.running.internal_topics import make
 from moldau.streams.topology import members_topic
+from moldau.streams.watching.addresses import is_loopback
 
 BATCH = 500
 POLL_S = 0.1
@@ -38,6 +39,18 @@ class Member(msgspec.Struct, frozen=True):
     host: str | None = None
     port: int | None = None
     tasks: dict[str, list[int]] = {}
+
+
+def why_not_asked(member: Member, me: Member) -> str | None:
+    """None: this process can ask it."""
+    if member.host is None or member.port is None:
+        return f"{member.process} has that, and answers nobody: give it --http"
+    if member.machine != me.machine and is_loopback(member.host):
+        return (
+            f"{member.process} has that, and answers on its own machine only: start it with "
+            f"--http 0.0.0.0:PORT"
+        )
+    return None
 
 
 def refuse_without(app: App) -> None:

@@ -35,16 +35,22 @@ def serving(
         membership = Membership(app, _member(watch, listening))
         left.callback(membership.close)
         watch.on_tasks = membership.tell
-        _answer(app, worker, watch, membership.me, listening, left)
+        _answer(app, worker, watch, membership, listening, left)
         listens(listening)
         yield worker
 
 
 def _answer(
-    app: App, worker: Worker, watch: Watch, me: Member, listening: Listening, left: ExitStack
+    app: App,
+    worker: Worker,
+    watch: Watch,
+    membership: Membership,
+    listening: Listening,
+    left: ExitStack,
 ) -> None:
     """Only who answers needs the library for it."""
-    from moldau.streams.watching.http import HttpServer
+    from moldau.streams.watching.http import HttpServer, Request, Response
+    from moldau.streams.watching.routing import Routing
     from moldau.streams.watching.rows import Rows
     from moldau.streams.watching.site import Site
     from moldau.streams.watching.tables import Tables
@@ -52,13 +58,22 @@ def _answer(
     members = Members(app)
     left.callback(members.close)
     made, rows = topology(app.id, app.nodes), Rows(watch.committed)
-    tables = Tables(made, worker.partitions, rows, worker.global_tables, members.now, me)
+    tables = Tables(made, worker.partitions, rows, worker.global_tables, members.now, membership.me)
     left.callback(tables.close)
+
+    routing = Routing(worker.partitions, members.now, lambda: membership.me)
+    left.callback(routing.close)
+    pages = app.pages
 
     async def document() -> Document:
         return Document(app.id, [watch.told()])
 
-    server = HttpServer(listening, Site(document, tables.answer).answer)
+    async def others(request: Request) -> Response | None:
+        own = None if pages is None else await pages.answer(request, routing)
+        return own or await tables.answer(request)
+
+    is_own = (lambda _: False) if pages is None else pages.has
+    server = HttpServer(listening, Site(document, others, is_own).answer)
     server.start()
     left.callback(server.close)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask
+from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask, handed_on
 from moldau.streams.watching.document import Document, Process
 from moldau.streams.watching.http import Request, Response, error_of
 
@@ -47,7 +47,7 @@ class Peers:
             if peer.port is not None:
                 try:
                     return await loop.run_in_executor(
-                        self._askers, _handed_on, peer.host, peer.port, request.target
+                        self._askers, _handed_on, peer.host, peer.port, request
                     )
                 except Unanswered:
                     continue
@@ -77,6 +77,14 @@ def told_by(peer: Peer) -> list[Process] | str:
         return f"{peer.name}: {peer.host}:{peer.port} is no worker: {error}"
 
 
-def _handed_on(host: str, port: int, target: str) -> Response:
+def _handed_on(host: str, port: int, request: Request) -> Response:
     """It may have to ask another."""
-    return ask(host, port, target, timeout_s=3 * TO_ANSWER_S)
+    return ask(
+        host,
+        port,
+        request.target,
+        method=request.method,
+        headers=handed_on(request.headers),
+        body=request.body,
+        timeout_s=11 * TO_ANSWER_S,
+    )

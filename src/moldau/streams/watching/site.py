@@ -24,23 +24,28 @@ _INDEX = """\
 
 class Site:
     """`document`: what is told now, of all processes behind this address. `others`: answers what
-    is none of the pages here; None: nor there."""
+    is none of the pages here; None: nor there. `is_own`: is it a page of the program's? They come
+    first."""
 
     def __init__(
         self,
         document: Callable[[], Awaitable[Document]],
         others: Callable[[Request], Awaitable[Response | None]],
+        is_own: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._document = document
         self._others = others
+        self._is_own = is_own
 
     async def answer(self, request: Request) -> Response:
+        missing = error_of(404, f"there is no {request.path} here; / lists what there is")
+        if self._is_own(request.path):
+            return await self._others(request) or missing
         if request.method not in _READ:
             return error_of(405, "only GET is answered here", {"allow": ", ".join(_READ)})
         page = _PAGES.get(request.path)
         if page is not None:
             return page(await self._document(), request)
-        missing = error_of(404, f"there is no {request.path} here; / lists what there is")
         return await self._others(request) or missing
 
 

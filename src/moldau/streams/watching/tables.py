@@ -16,10 +16,9 @@ import msgspec
 
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.topology import Topology
-from moldau.streams.watching.addresses import is_loopback
 from moldau.streams.watching.asking import Unanswered, ask
 from moldau.streams.watching.http import Request, Response, json
-from moldau.streams.watching.members import Member
+from moldau.streams.watching.members import Member, why_not_asked
 from moldau.streams.watching.question import PEER, TABLES, Question, Refused
 from moldau.streams.watching.readable import Readable, readables, unreadables
 from moldau.streams.watching.rows import GlobalRows, Rows, names_of
@@ -190,14 +189,11 @@ class Tables:
         run = asyncio.get_running_loop().run_in_executor
         if member is None:
             return await run(self._reader, self._found, question)
-        if member.host is None or member.port is None:
-            raise Refused(503, f"{member.process} has that, and answers nobody: give it --http")
-        if member.machine != self._me.machine and is_loopback(member.host):
-            raise Refused(
-                503,
-                f"{member.process} has that, and answers on its own machine only: start it with "
-                f"--http 0.0.0.0:PORT",
-            )
+        why = why_not_asked(member, self._me)
+        if why is not None:
+            raise Refused(503, why)
+        assert member.host is not None
+        assert member.port is not None
         try:
             answer = await run(self._askers, ask, member.host, member.port, question.target)
         except Unanswered as error:

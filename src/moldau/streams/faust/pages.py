@@ -1,0 +1,184 @@
+"""The pages of a program: which is meant by a path, who answers, and on which event loop.
+
+A view runs on the program's own loop, as in Faust: it reads what its process has of a table, and
+what it sends goes out at once. One that is routed by a key is answered by the process that has the
+key's partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from moldau.streams.engine.placing import PLACES
+from moldau.streams.errors import DefinitionError
+from moldau.streams.faust.web import Request, Response, View
+from moldau.streams.formats.basic import Key
+from moldau.streams.topology import Stage, topology
+
+if TYPE_CHECKING:
+    from moldau.streams.faust.app import App
+    from moldau.streams.watching import http
+    from moldau.streams.watching.routing import Routing
+
+TO_ANSWER_S = 30.0
+ROUTED = "x-moldau-routed"
+_KEY = Key()
+_LOG = logging.getLogger("moldau.faust")
+
+
+class Route(NamedTuple):
+    """Where a view's key is: in the path (`match_info`) or behind the "?" (`query_param`). `of`: a
+    table or a topic."""
+
+    of: Any
+    match_info: str | None
+    query_param: str | None
+
+    def key(self, request: Request) -> str | None:
+        if self.match_info is not None:
+            return request.match_info.get(self.match_info)
+        return request.query.get(self.query_param or "")
+
+
+class Page(NamedTuple):
+    path: str
+    pattern: re.Pattern[str]
+    view: View
+    route: Route | None
+
+
+class Pages:
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._pages: list[Page] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._pages)
+
+    @property
+    def paths(self) -> list[str]:
+        return [one.path for one in self._pages]
+
+    def add(self, path: str, view: Any) -> None:
+        """`view`: a class of View, or an async function (view, request, …). Raises
+        DefinitionError."""
+        if not path.startswith("/"):
+            raise DefinitionError(f"@app.page({path!r}): a path begins with /")
+        if isinstance(view, type) and issubclass(view, View):
+            made, route = view(self._app), getattr(view, "__route__", None)
+        elif asyncio.iscoroutinefunction(view):
+            route = getattr(view, "__route__", None)
+            made = type(view.__name__, (View,), {"get": view})(self._app)
+        else:
+            raise DefinitionError(
+                f"@app.page({path!r}) decorates an async function of (web, request), or a class of "
+                f"faust.web.View"
+            )
+        if not self._pages:
+            self._app.core.task(self._serve)
+            self._app.core.pages = self
+        self._pages.append(Page(path, _pattern(path), made, route))
+
+    def has(self, path: str) -> bool:
+        return self._found(path) is not None
+
+    def _found(self, path: str) -> tuple[Page, dict[str, str]] | None:
+        for page in self._pages:
+            found = page.pattern.fullmatch(path)
+            if found is not None:
+                return page, {name: unquote(text) for name, text in found.groupdict().items()}
+        return None
+
+    # --- answering --------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        """Beside the records, as long as the worker runs: so that its loop has turns."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._loop = None
+
+    async def answer(self, asked: http.Request, routing: Routing) -> http.Response | None:
+        """On the server's loop. None: there is no such page."""
+        from moldau.streams.watching.http import error_of
+
+        found = self._found(asked.path)
+        if found is None:
+            return None
+        page, match_info = found
+        request = Request(asked, match_info)
+        if page.route is not None and ROUTED not in asked.headers:
+            elsewhere = await self._routed(page.route, request, asked, routing)
+            if elsewhere is not None:
+                return elsewhere
+        if self._loop is None:
+            return error_of(503, "the program does not run yet, or no more", {"retry-after": "1"})
+        answered = asyncio.run_coroutine_threadsafe(page.view.dispatch(request), self._loop)
+        try:
+            async with asyncio.timeout(TO_ANSWER_S):
+                return _given(await asyncio.wrap_future(answered))
+        except TimeoutError:
+            return error_of(503, f"{page.path} gave no answer in {TO_ANSWER_S:g} s")
+
+    async def _routed(
+        self, route: Route, request: Request, asked: http.Request, routing: Routing
+    ) -> http.Response | None:
+        """What the process answers that has the key; None: it is this one."""
+        key = route.key(request)
+        stage = self._stage(route.of)
+        if key is None or stage is None:
+            return None
+        count = routing.count(stage)
+        partition = PLACES[stage.partitioner](_KEY.encode(key), count)
+        return await routing.elsewhere(stage.name, partition, asked, {ROUTED: "1"})
+
+    def _stage(self, of: Any) -> Stage | None:
+        """Which has the table, or reads the topic."""
+        name = f"table-{of.name}"
+        for stage in topology(self._app.core.id, self._app.core.nodes).stages:
+            if any(one.name == name for one in stage.nodes) or of.name in stage.topics:
+                return stage
+        return None
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """{NAME} is a part of a path, {NAME:REGEX} what that says. A slash at the end may be left
+    out."""
+    parts = re.split(r"\{(\w+)(?::([^{}]+))?\}", path.rstrip("/"))
+    made = re.escape(parts[0])
+    for name, pattern, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        made += f"(?P<{name}>{pattern or '[^/]+'}){re.escape(text)}"
+    return re.compile(f"{made}/?")
+
+
+def _given(answer: Response) -> http.Response:
+    from moldau.streams.watching.http import Response as Given
+
+    type_ = answer.content_type
+    if type_.startswith("text/") and "charset" not in type_:
+        type_ += "; charset=utf-8"
+    return Given(answer.status, answer.body, type_, answer.headers)
+
+
+def routed(
+    of: Any, shard_param: str | None, query_param: str | None, match_info: str | None
+) -> Callable[[Any], Any]:
+    """Decorates a view: it is answered where the key is. Raises DefinitionError."""
+    query = query_param or shard_param
+    if (query is None) == (match_info is None):
+        raise DefinitionError(
+            "say where the key is: match_info='word' (in the path) or query_param='word'"
+        )
+
+    def decorate(view: Any) -> Any:
+        view.__route__ = Route(of, match_info, query)
+        return view
+
+    return decorate

@@ -1,0 +1,67 @@
+"""Asks the process that has a task, in the place of this one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from moldau.streams.topology import Stage
+from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask, handed_on
+from moldau.streams.watching.http import Request, Response, error_of
+from moldau.streams.watching.members import Member, why_not_asked
+
+_AGAIN = {"retry-after": "1"}
+
+
+class Routing:
+    """`counts`: how many partitions each topic has; `me`: this process."""
+
+    def __init__(
+        self,
+        counts: Mapping[str, int],
+        members: Callable[[], Sequence[Member]],
+        me: Callable[[], Member],
+    ) -> None:
+        self._counts = counts
+        self._members = members
+        self._me = me
+        self._askers = ThreadPoolExecutor(16, "moldau-route")
+
+    def close(self) -> None:
+        self._askers.shutdown(wait=False, cancel_futures=True)
+
+    def count(self, stage: Stage) -> int:
+        return stage.count(self._counts)
+
+    async def elsewhere(
+        self, stage: str, partition: int, request: Request, headers: Mapping[str, str]
+    ) -> Response | None:
+        """What the process with that task answers; None: it is this one. `headers`: what it is
+        told besides."""
+        me = self._me()
+        if partition in me.tasks.get(stage, ()):
+            return None
+        run = asyncio.get_running_loop().run_in_executor
+        for member in await run(self._askers, self._members):
+            if partition in member.tasks.get(stage, ()) and member.process != me.process:
+                return await run(self._askers, self._ask, member, request, headers)
+        said = f"partition {partition} of {stage} is on the way from one process to another"
+        return error_of(503, f"{said}, or being restored: try again in a moment", _AGAIN)
+
+    def _ask(self, member: Member, request: Request, headers: Mapping[str, str]) -> Response:
+        why, host, port = why_not_asked(member, self._me()), member.host, member.port
+        if why is not None or host is None or port is None:
+            return error_of(503, why or "", _AGAIN)
+        try:
+            return ask(
+                host,
+                port,
+                request.target,
+                method=request.method,
+                headers={**handed_on(request.headers), **headers},
+                body=request.body,
+                timeout_s=10 * TO_ANSWER_S,
+            )
+        except Unanswered as error:
+            return error_of(503, f"{member.process}, which has that: {error}", _AGAIN)
