@@ -37,6 +37,7 @@ def test_promise_08_a_commit_that_is_never_answered_holds_up_nobody(
     monkeypatch.setattr(patience, "MORE_S", 0.1)
     group: Any = Group()
     app = moldau.App("some", "localhost:1", config={"log_level": 0})
+    app.stream(app.topic("in", dict)).to("out")
     guarantee = AtLeastOnce(app, Patience())
     guarantee.commit(group, [], POSITIONS)
     assert guarantee.accepted is False
