@@ -37,9 +37,12 @@ class Life:
         self._store: LocalStore | None = None
         self.begin()
 
-    def begin(self) -> None:
+    def end(self) -> None:
         if self._store is not None:
             self._store.close()
+
+    def begin(self) -> None:
+        self.end()
         self._store = LocalStore(self._folder, "topic")
         self.state = State(self._store)
         self.rows = Cached(self.state.table("t"), lambda row: [row], lambda saved: saved[0])
@@ -77,6 +80,7 @@ def test_it_is_a_dict_whatever_is_let_go_of(steps: list[tuple[str, Any, Any]]) -
                 assert life.rows[key] == there.get(key)
         assert {key: life.rows[key] for key in life.rows.all_keys()} == there
         life.begin()
+        life.end()
 
 
 def test_memory_is_below_its_bound_and_what_was_used_lately_stays(tmp_path: Path) -> None:
@@ -94,6 +98,7 @@ def test_memory_is_below_its_bound_and_what_was_used_lately_stays(tmp_path: Path
     assert life.rows[1] == "row 1"
     assert life.rows[20_000] is None
     assert sorted(life.rows.all_keys()) == list(range(20_000))
+    life.end()
 
 
 def test_what_is_not_committed_stays_in_memory(tmp_path: Path) -> None:
@@ -106,6 +111,7 @@ def test_what_is_not_committed_stays_in_memory(tmp_path: Path) -> None:
     life.commit()
     shrink([life.state], 0)
     assert life.rows.used == 0
+    life.end()
 
 
 @pytest.mark.parametrize("size", ["12 parsecs", "-1MB", True, None, ""])

@@ -111,6 +111,7 @@ def test_damage_is_noticed_a_changed_byte_and_a_changed_page(tmp_path: Path) -> 
     store = LocalStore(byte.parent, "topic")
     with pytest.raises(DamagedError, match=r"byte: the state there is damaged: .*checksum"):
         list(store.items(b"a\0"))
+    store.close()
     page = kept("page")
     data = bytearray(page.read_bytes())
     at = len(data) // 2 // 4096 * 4096
@@ -119,6 +120,7 @@ def test_damage_is_noticed_a_changed_byte_and_a_changed_page(tmp_path: Path) -> 
     store = LocalStore(page.parent, "topic")
     with pytest.raises(DamagedError, match="the state there is damaged: database disk image is"):
         list(store.items(b"a\0"))
+    store.close()
     head = kept("head")
     head.write_bytes(b"nonsense" * 1000)
     with pytest.raises(DamagedError, match="the state there is damaged: file is not a database"):
@@ -144,6 +146,7 @@ def test_a_disk_that_takes_no_more_is_named(tmp_path: Path) -> None:
     store.write({b"a\0%d" % n: bytes(1000) for n in range(100)}, Stamp(4, b"m"))
     with pytest.raises(StreamsError, match=f"{tmp_path}: state cannot be kept: .*full"):
         store.flush()
+    store._db.close()
     assert not isinstance(sqlite3.OperationalError(), DamagedError)
 
 

@@ -49,9 +49,12 @@ class Life:
         self._store: LocalStore | None = None
         self.begin()
 
-    def begin(self) -> None:
+    def end(self) -> None:
         if self._store is not None:
             self._store.close()
+
+    def begin(self) -> None:
+        self.end()
         self._store = LocalStore(self._folder, "topic")
         self.state = State(self._store)
         self.windows = OpenWindows(self.state.table("t"))
@@ -105,6 +108,7 @@ def test_they_are_dicts_whatever_is_let_go_of(steps: list[Any]) -> None:
             assert life.close(start) == expected(start)
         assert not there
         life.begin()
+        life.end()
 
 
 @given(st.lists(places, unique=True))
@@ -198,7 +202,9 @@ class Run:
         self.leave()
         self.commit()
         assert self._store is not None
-        return list(self._store.items(b"agg-1\0"))
+        left = list(self._store.items(b"agg-1\0"))
+        self._store.close()
+        return left
 
 
 @pytest.mark.parametrize("size", [1, 2])
