@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from moldau.client.connection import Connection
-from moldau.client.errors import KafkaError, Refused, TimedOut, Unreachable, WrongPeer
+from moldau.client.errors import KafkaError, Refused, TimedOut, Unreachable, Unsupported, WrongPeer
 from moldau.client.settings import Address, find_bootstrap, read_settings
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.find_coordinator import (
@@ -146,15 +146,24 @@ class Admin:
         return self.controller() if self.of_controllers else self._open_one()
 
     def _open_one(self) -> Connection:
-        """The first connection that is open, or to the first bootstrap server that answers."""
+        """The first connection that is open, or to the first bootstrap server that answers. Raises
+        Unsupported when that is a controller and a broker is wanted."""
         if self._connections:
             return next(iter(self._connections.values()))
         errors: list[KafkaError] = []
         for address in self._bootstrap:
             try:
-                return self._connect(address)
+                connection = self._connect(address)
             except (Unreachable, WrongPeer) as error:
                 errors.append(error)
+                continue
+            if not self.of_controllers and MetadataRequest.api_key not in connection.versions:
+                raise Unsupported(
+                    "The node does not support METADATA",
+                    f"{connection.address} is a controller and no broker: name it with "
+                    "--bootstrap-controller, or name a broker.",
+                )
+            return connection
         passing = [error for error in errors if isinstance(error, Unreachable)]
         raise (passing or errors)[0]
 

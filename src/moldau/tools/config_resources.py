@@ -61,7 +61,9 @@ def _is_there(admin: Admin, kind: str, name: str) -> bool:
     if kind == TOPICS:
         return topic_exists(admin, name)
     if kind in (BROKERS, LOGGERS):
-        return not name or any(str(node.id) == name for node in describe_cluster(admin).nodes)
+        # Asked for the defaults too, before their head is printed.
+        nodes = describe_cluster(admin).nodes
+        return not name or any(str(node.id) == name for node in nodes)
     if kind == CLIENT_METRICS:
         return name in list_config_resources(admin, Kind.CLIENT_METRICS)
     if any(group.id == name for group in list_groups(admin)):
