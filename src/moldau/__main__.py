@@ -164,7 +164,9 @@ def demo(argv: Sequence[str]) -> int:
         with Broker() as broker:
 
             def ended() -> str | None:
-                return None if broker.is_running else broker.log_text.strip() or "it said nothing"
+                if broker.is_running:
+                    return None
+                return broker.log_text.strip().rpartition("\n")[2] or "it said nothing"
 
             options = replace(options, broker_ended=ended)
             return job.run(broker.bootstrap_servers, options)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.apache_kafka import ApacheKafka, ToolServer
+from tests.tools.beside_apache import differences
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow]
 LINES = (
@@ -53,16 +52,33 @@ def test_the_controller_is_asked_as_apaches_tools_ask(
     monkeypatch.setenv("TZ", "UTC")
     (tmp_path / "short.properties").write_text("default.api.timeout.ms=2000\n")
     where = ("--bootstrap-controller", controller_of(apache_kafka))
-    differences = []
+    lines = []
+    for line in LINES:
+        tool, first, *rest = line.split()
+        # argparse4j wants an action first, or the connection first; jopt-simple does not care.
+        words = [*where, first, *rest] if tool == "kafka-features" else [first, *where, *rest]
+        lines.append([tool, *words])
     with ToolServer() as java:
-        for line in LINES:
-            tool, first, *rest = line.split()
-            # argparse4j wants an action first, or the connection first; jopt-simple does not care.
-            words = [*where, first, *rest] if tool == "kafka-features" else [first, *where, *rest]
-            code, stdout, stderr = java.run(tool, *words)
-            script = Path(sys.executable).parent / tool
-            ran = subprocess.run([script, *words], capture_output=True, text=True, timeout=60)
-            if (ran.returncode, ran.stdout) != (code, stdout.decode()):
-                differences += [f"$ {line}", f"- {stdout.decode()}= {code} {stderr[:500]}"]
-                differences += [f"+ {ran.stdout}= {ran.returncode} {ran.stderr}"]
-    assert not differences, "\n".join(differences)
+        found = differences(java, lines)
+    assert not found, "\n".join(found)
+
+
+def test_a_node_of_the_other_kind_is_refused(
+    apache_kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short.properties").write_text("default.api.timeout.ms=2000\n")
+    controller = ("--bootstrap-server", controller_of(apache_kafka))
+    broker = ("--bootstrap-controller", apache_kafka.bootstrap_servers)
+    config = ("--command-config", "short.properties")
+    lines = [
+        ("kafka-configs", "--describe", "--broker-defaults", *controller, *config),
+        ("kafka-configs", "--describe", "--broker-defaults", *broker, *config),
+        ("kafka-configs", "--alter", "--broker-defaults", *controller, *config,
+         "--add-config", "log.cleaner.threads=2"),
+        ("kafka-topics", "--list", *controller, *config),
+        ("kafka-consumer-groups", "--list", *controller, *config),
+    ]  # fmt: skip
+    with ToolServer() as java:
+        found = differences(java, lines)
+    assert not found, "\n".join(found)

@@ -26,7 +26,7 @@ class DemoOptions:
     # Called with the bootstrap servers and the prefix when the pipeline has drained and the
     # check has not begun: the tests spoil the topics here and expect to be found out.
     before_check: Callable[[str, str], None] | None = None
-    # What a broker of the demo's own said at its end; None as long as it runs.
+    # What a broker of the demo's own said last; None as long as it runs.
     broker_ended: Callable[[], str | None] | None = None
 
 
