@@ -106,7 +106,10 @@ class Admin:
         attempts = 0
         while True:
             try:
-                return attempt(find())
+                connection = find()
+                if self._remaining_s() <= 0:
+                    raise Unreachable("The time was over before a broker could be asked.")
+                return attempt(connection)
             except WrongPeer as error:
                 if not self._waits:
                     raise

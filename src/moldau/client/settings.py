@@ -38,16 +38,17 @@ class Settings(NamedTuple):
 
 
 def read_settings(properties: Mapping[str, str]) -> Settings:
-    """Raises BadSettings for a value that Kafka's client refuses, or that we cannot honour."""
+    """Raises BadSettings for a value that Kafka's client refuses by itself, KafkaError for what it
+    or we cannot honour."""
     numbers = {name: _number(name, properties[name]) for name in _NUMBERS if name in properties}
     request = numbers.get("request.timeout.ms", 30_000)
     api = numbers.get("default.api.timeout.ms", 60_000)
     if api < request:
         if "default.api.timeout.ms" in numbers:
-            raise BadSettings(
+            raise KafkaError(
+                _CANNOT_CREATE,
                 "The specified value of default.api.timeout.ms must be no smaller than "
-                "the value of request.timeout.ms.",
-                f"They are {api} and {request}.",
+                f"the value of request.timeout.ms. They are {api} and {request}.",
             )
         api = request
     protocol = properties.get("security.protocol", "PLAINTEXT").upper()

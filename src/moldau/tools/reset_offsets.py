@@ -222,6 +222,8 @@ class Reset:
 
     def _from_file(self, group: str, _: list[TopicPartition]) -> Plan:
         plans = read_plans(self._options.values("from-file")[0], self._options.values("group"))
+        if any(offset < 0 for plan in plans.values() for offset in plan.values()):
+            raise BadArgument("Invalid negative offset")
         if group not in plans:
             print(f"\nError: No reset plan for group {group} found")
             near = nearest(group, plans)
