@@ -11,12 +11,15 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Then
 from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.worker import Worker
+from moldau.streams.topology import topology
 from moldau.streams.upkeep.dlq import DeadLetterTopic, Letter
+from moldau.streams.watching.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,9 @@ def servers() -> Iterator[str]:
 
 def run(
     servers: str, name: str, sizes: list[int], then: Then | None = None, **settings: Any
-) -> None:
-    """A program that makes texts of these lengths, for a topic that takes few bytes."""
+) -> Counts:
+    """A program that makes texts of these lengths, for a topic that takes few bytes: what it has
+    counted."""
     admin = AdminClient({"bootstrap.servers": servers})
     topics = [
         NewTopic(f"{name}-in", 1, 1),
@@ -43,7 +47,9 @@ def run(
     app = moldau.App(name, servers, until="end", on_error=then, **settings)
     rows = app.stream(app.topic(f"{name}-in", dict))
     rows.map(lambda row: "x" * row["size"]).to(f"{name}-out")
-    Worker(app).run()
+    watch = Watch(topology(app.id, app.nodes))
+    Worker(app, watch=watch).run()
+    return watch.counts
 
 
 def records(servers: str, topic: str) -> list[Letter]:
@@ -60,9 +66,11 @@ def lengths(servers: str, topic: str) -> list[int]:
 
 def test_promise_17_what_is_too_large_for_its_topic_is_a_dead_letter(servers: str) -> None:
     """The small ones that were sent in a batch with it are not."""
-    run(servers, "large", [10, 20, 5000, 10, 6000, 30])
+    counts = run(servers, "large", [10, 20, 5000, 10, 6000, 30])
     assert sorted(lengths(servers, "large-out")) == [12, 12, 22, 32]
     assert lengths(servers, "large-dlq") == [5002, 6002]
+    refused = counts.step("source-1", "to-1")
+    assert (refused.records, refused.errors, refused.letters) == (6, 2, 2)
 
 
 def test_promise_17_what_no_topic_takes_is_a_letter_without_its_value(servers: str) -> None:

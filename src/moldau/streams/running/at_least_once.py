@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from moldau.streams.app import App
+from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
@@ -38,7 +39,9 @@ class AtLeastOnce:
     `accepted`: did the group take the positions of the last checkpoint? None: it was not asked.
     `aborts`: of transactions, how many there have been."""
 
-    def __init__(self, app: App, patience: Patience, **settings: Any) -> None:
+    def __init__(
+        self, app: App, patience: Patience, counts: Counts | None = None, **settings: Any
+    ) -> None:
         self.aborted = False
         self.aborts = 0
         self.accepted: bool | None = None
@@ -47,7 +50,7 @@ class AtLeastOnce:
         self._settings = settings
         self._failures: list[str] = []
         self._not_taken: list[tuple[Output, KafkaError]] = []
-        self._refusals = Refusals(app)
+        self._refusals = Refusals(app, counts or Counts())
         self._committed: list[tuple[str, int, int, str | None]] = []
         self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
         self._heard = time.monotonic()

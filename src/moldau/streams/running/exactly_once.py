@@ -12,6 +12,7 @@ from itertools import groupby
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from moldau.streams.app import App
+from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.at_least_once import SLICE_S, TIMEOUT_S, AtLeastOnce
@@ -42,12 +43,20 @@ class ExactlyOnce(AtLeastOnce):
     Who comes back with the same transactional id (machine and slot) ends what it had left open.
     """
 
-    def __init__(self, app: App, slot: int, say: Callable[[str], None], patience: Patience) -> None:
+    def __init__(
+        self,
+        app: App,
+        slot: int,
+        say: Callable[[str], None],
+        patience: Patience,
+        counts: Counts | None = None,
+    ) -> None:
         self._id = f"{app.id}-{platform.node()}-{slot}"
         self._timeout_ms = transaction_timeout_ms(app)
         super().__init__(
             app,
             patience,
+            counts,
             **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms},
         )
         self._say = say

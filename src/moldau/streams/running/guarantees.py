@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from moldau.streams.app import App
+from moldau.streams.engine.counts import Counts
 from moldau.streams.running.at_least_once import AtLeastOnce
 from moldau.streams.running.exactly_once import ExactlyOnce
 from moldau.streams.running.patience import Patience
 
 
 def guarantee(
-    app: App, slot: int, say: Callable[[str], None], patience: Patience | None = None
+    app: App,
+    slot: int,
+    say: Callable[[str], None],
+    patience: Patience | None = None,
+    counts: Counts | None = None,
 ) -> AtLeastOnce:
-    """`slot`: of the processes of this machine, which one."""
+    """`slot`: of the processes of this machine, which one. `counts`: where refused outputs are
+    counted."""
     patience = patience or Patience()
     if app.guarantee == "exactly_once":
-        return ExactlyOnce(app, slot, say, patience)
-    return AtLeastOnce(app, patience)
+        return ExactlyOnce(app, slot, say, patience, counts)
+    return AtLeastOnce(app, patience, counts)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, Message
 
 from moldau.streams.app import App
+from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.dead_letters import PREFIX, DeadLetters
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.reading import Original
@@ -42,9 +43,10 @@ class Refusals:
     """Remembers what was refused in a transaction, which is aborted for it: when it is tried again,
     the dead letter goes in its place."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, counts: Counts) -> None:
         made = topology(app.id, app.nodes)
         self._app = app
+        self._counts = counts
         self._stages = made.stages
         self._internal = set(internal_topics(made))
         self._letter_topics = set(app.dead_letter_topics)
@@ -122,7 +124,8 @@ class Refusals:
         if output.topic in self._letter_topics:
             return [self._shortened(output, refused)]
         stage, step, policy = self._from(output.topic)
-        letters = DeadLetters(self._app.id, stage.name, 0, step, policy, [])
+        count = self._counts.step(stage.name, step)
+        letters = DeadLetters(self._app.id, stage.name, 0, step, policy, [], count)
         was = Original(
             output.topic,
             -1 if output.partition is None else output.partition,

@@ -95,7 +95,7 @@ class Worker:
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
-        self._guarantee = guarantee(app, slot, say, self.patience)
+        self._guarantee = guarantee(app, slot, say, self.patience, self._watch.counts)
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
