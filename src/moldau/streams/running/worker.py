@@ -35,6 +35,7 @@ from moldau.streams.running.polled import GONE, Place, by_place, records, withou
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
 from moldau.streams.running.standbys import Standbys
+from moldau.streams.running.strangers import Strangers
 from moldau.streams.running.task_state import TaskState
 from moldau.streams.running.topic_watch import TopicWatch
 from moldau.streams.running.wall_clock import now_ms
@@ -99,6 +100,7 @@ class Worker:
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
+        self._strangers = Strangers(app, self._leads, admin, say)
         self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
 
     # --- life -------------------------------------------------------------------------------
@@ -106,6 +108,7 @@ class Worker:
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end"."""
         with self.patience.waiting():
+            self._strangers.refuse()
             self._ends.refuse_more()
             self._guarantee.start()
         self._consumer.subscribe(
@@ -179,6 +182,7 @@ class Worker:
         if self._restoring:
             self._restore()
         self._topics.look()
+        self._strangers.look()
         self._globals.follow()
         self._standbys.follow(self._own)
         for place, part in by_place(messages).items():
