@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 STOP_S = 60
-END_S = 240
+END_S = 900
 
 
 class Fleet:
