@@ -16,6 +16,23 @@ from moldau.streams.running.patience import Patience
 POSITIONS = [TopicPartition("in", 0, 5)]
 
 
+class Sink:
+    """A producer whose brokers take `taken` in each half of the time that is allowed."""
+
+    def __init__(self, records: int, taken: int) -> None:
+        self.left = records
+        self.now = 0.0
+        self._taken = taken
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def flush(self, _seconds: float) -> int:
+        self.now += at_least_once.TIMEOUT_S / 2
+        self.left = max(0, self.left - self._taken)
+        return self.left
+
+
 class Group:
     """Answers the second time."""
 
@@ -29,6 +46,23 @@ class Group:
             self.never.wait()
 
 
+def made() -> AtLeastOnce:
+    app = moldau.App("some", "localhost:1", config={"log_level": 0})
+    app.stream(app.topic("in", dict)).to("out")
+    return AtLeastOnce(app, Patience())
+
+
+@pytest.mark.parametrize(("taken", "left"), [(1, 0), (0, 9)])
+def test_brokers_that_are_slow_are_waited_for_and_those_that_stand_still_are_not(
+    taken: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker that a quota holds back ended, began again and never came farther."""
+    guarantee, sink = made(), Sink(9, taken)
+    monkeypatch.setattr(guarantee, "_producer", sink)
+    monkeypatch.setattr(at_least_once, "time", sink)
+    assert guarantee._unsent() == left
+
+
 def test_promise_08_a_commit_that_is_never_answered_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -36,9 +70,7 @@ def test_promise_08_a_commit_that_is_never_answered_holds_up_nobody(
     monkeypatch.setattr(at_least_once, "COMMIT_S", 0)
     monkeypatch.setattr(patience, "MORE_S", 0.1)
     group: Any = Group()
-    app = moldau.App("some", "localhost:1", config={"log_level": 0})
-    app.stream(app.topic("in", dict)).to("out")
-    guarantee = AtLeastOnce(app, Patience())
+    guarantee = made()
     guarantee.commit(group, [], POSITIONS)
     assert guarantee.accepted is False
     assert not guarantee.aborted

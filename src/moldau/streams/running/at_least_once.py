@@ -179,11 +179,15 @@ class AtLeastOnce:
             raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
 
     def _unsent(self) -> int:
-        """How many are not sent, when it has waited for long enough. Raises KafkaException."""
-        began = time.monotonic()
+        """How many are not sent, when none has been for long enough: brokers may be slow, or hold
+        us back by a quota. Raises KafkaException."""
+        began, least = time.monotonic(), None
         while True:
             left = _served(self._producer.flush, SLICE_S)
-            if not left or time.monotonic() - began > self._patience.left_s(TIMEOUT_S):
+            now = time.monotonic()
+            if (least is None or left < least) and not self._patience.is_ending:
+                began, least = now, left
+            if not left or now - began > self._patience.left_s(TIMEOUT_S):
                 return left
 
     def _take_back(self) -> None:
