@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -81,22 +82,22 @@ class Fleet:
             if code not in (0, -signal.SIGTERM):  # a broker that took long
                 self.died.append(f"worker {slot}: {self.said(slot)[-500:]}")
 
-    def revive(self) -> None:
+    def revive(self, until: str = "") -> None:
         """As the supervisor does: who has died is started again. `died` says what it said."""
         for slot, process in self._processes.items():
             if process.poll() not in (None, 0, -signal.SIGKILL):
                 self.died.append(f"worker {slot}: {self.said(slot)[-500:]}")
-                self.start(slot)
+                self.start(slot, until=until)
 
-    def finish(self, *slots: int) -> None:
+    def finish(self) -> None:
         """Read what there is, close everything, end."""
-        self.start(*slots, until="end")
-        for slot in slots or self.slots:
-            try:
-                code = self._processes[slot].wait(END_S)
-            except subprocess.TimeoutExpired:
-                code = None
-            assert code == 0, f"worker {slot} ended with {code}: {self.said(slot)}"
+        self.start(until="end")
+        end = time.monotonic() + END_S
+        while any(process.poll() != 0 for process in self._processes.values()):
+            said = [f"{slot}: {self.said(slot)}" for slot in self.slots]
+            assert time.monotonic() < end, "\n".join(said)
+            self.revive(until="end")
+            time.sleep(0.2)
 
     def said(self, slot: int) -> str:
         return self._log(slot).read_text(errors="replace")[-3000:]

@@ -236,7 +236,8 @@ class ExactlyOnce(AtLeastOnce):
         return (
             f"{self._app.id}: another worker has taken the transactional id {self._id}, or a "
             f"transaction was open for more than {self._timeout_ms} ms; start the workers of "
-            f"one machine together, with -w"
+            f"one machine together, with -w, or allow it more, with "
+            f"config={{'transaction.timeout.ms': {5 * self._timeout_ms}}}"
         )
 
     def _take_back(self) -> None:
