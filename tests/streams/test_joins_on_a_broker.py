@@ -14,9 +14,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
 from moldau.client.admin import Admin
+from moldau.streams.engine import held
 from moldau.streams.errors import StreamsError
+from moldau.streams.running import inbox
+from moldau.streams.running import worker as worker_module
 from moldau.streams.running.worker import Worker
-from tests.streams.priced import Group, Order, Price
+from tests.streams.priced import Group, Order, Price, priced
 from tests.streams.sales import KEEPING, MIDNIGHT
 from tests.streams.shop_worker import worker
 from tests.streams.test_windowed_sum import read
@@ -27,7 +30,13 @@ PRODUCTS = 50
 PARTITIONS = 2
 SHOP = """
 from tests.streams.priced import priced
-app = priced({address!r}, until="end", checkpoint="200ms", config={{"session.timeout.ms": 2000}})
+app = priced(
+    {address!r},
+    until="end",
+    checkpoint="200ms",
+    state_memory="300KB",
+    config={{"session.timeout.ms": 2000}},
+)
 """
 
 
@@ -82,6 +91,32 @@ def test_promise_15_a_killed_worker_changes_nothing_in_a_join(tmp_path: Path) ->
     assert {
         number: (one["product"], one["cents"], one["group"]) for number, one in found.items()
     } == expected
+
+
+@pytest.mark.slow
+def test_what_waits_for_a_table_takes_no_more_memory_than_it_should(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """All orders are there before the first price is read, and ten times what fits."""
+    most, go_round = [0], Worker._round
+
+    def looked_at(self: Worker) -> None:
+        go_round(self)
+        caches = [cache for one in self._states.values() for cache in one.state.caches]
+        most.append(sum(one.used for one in caches))
+
+    monkeypatch.setattr(Worker, "_round", looked_at)
+    monkeypatch.setattr(worker_module, "BATCH", 200)
+    monkeypatch.setattr(inbox, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(held, "CHUNK", 100)
+    with moldau.Broker(config=KEEPING) as broker:
+        address = broker.bootstrap_servers
+        make_topics(address, {"orders": PARTITIONS, "prices": PARTITIONS, "groups": 3, "priced": 1})
+        fill(address)
+        Worker(priced(address, until="end", state_memory="300KB", state_dir=tmp_path)).run()
+        results = read(address, "priced")
+    assert {one["number"]: one["cents"] for one in results} == {i: i // 100 for i in range(COUNT)}
+    assert 300_000 < max(most) < 2_000_000
 
 
 def test_promise_13_topics_that_are_joined_need_equal_partitions_or_are_named() -> None:

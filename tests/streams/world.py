@@ -8,13 +8,13 @@ from typing import Any
 from unittest.mock import patch
 
 import moldau
+from moldau.streams.engine import held
 from moldau.streams.engine import state as state_module
 from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.placing import partition_of
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
-from moldau.streams.engine.state_memory import shrink
 from moldau.streams.engine.state_store import InMemory
 from moldau.streams.engine.task import Task
 from moldau.streams.testing import Sent
@@ -86,6 +86,11 @@ class World:
 
     def run(self, crashes: int) -> None:
         """Until the end of all input."""
+        sizes = {"CHUNK": self._chance.choice((1, 2, 1000)), "CHUNKS": self._chance.choice((1, 16))}
+        with patch.multiple(held, **sizes):
+            self._run(crashes)
+
+    def _run(self, crashes: int) -> None:
         while not all(task.is_done for task in self._tasks.values()) or self._unseen:
             what = self._chance.random()
             if what < 0.15 and crashes:
@@ -99,12 +104,13 @@ class World:
                 self._feed(self._chance.choice(list(self._tasks.values())))
 
     def _feed(self, task: Task) -> None:
+        task.go_on()
         topic = self._chance.choice(task.stage.topics)
         log = self.logs[topic][task.partition]
         at = task.positions.get(topic, 0)
         part = log[at : at + self._chance.choice((1, 1, 2, 3, 20))]
         if self._chance.random() < 0.2:
-            shrink([task._state], 0)
+            self._forget(task)
         if part:
             offsets = range(at, at + len(part))
             columns = zip(*((one.timestamp, one.key, one.value) for one in part), strict=True)
@@ -138,10 +144,16 @@ class World:
                 for told in self._behind[place]:
                     task.committed(*told)
                 self._behind[place] = []
-                shrink([task._state], 0)
+                self._forget(task)
         for output in self._unseen:
             self._append(output)
         self._unseen = []
+
+    def _forget(self, task: Task) -> None:
+        """What memory need not hold. Twice: what was used lately goes too."""
+        for cache in task._state.caches if task._state.is_committed else ():
+            for _ in range(self._chance.choice((0, 1, 2))):
+                cache.shrink()
 
     def _crash(self) -> None:
         """What was written of a checkpoint without its marker does not count."""

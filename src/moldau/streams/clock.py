@@ -89,14 +89,12 @@ class TaskClock:
             clock = self._sources[name] = SourceClock(lateness)
         return clock
 
-    def advance(self) -> int | None:
-        """The task's watermark when it has risen, else None. Who is idle holds nobody back, but
-        may go on: the end of all has come when each of them has ended."""
+    @property
+    def least(self) -> int:
+        """Where the task's watermark may be by now. Who is idle holds nobody back, but may go on:
+        the end of all has come when each of them has ended."""
         active = [one.watermark for one in self._sources.values() if not one.is_idle]
         least = min(active, default=AFTER_ALL)
-        if least <= self.watermark:
-            return None
         if least >= AFTER_ALL and any(one.watermark < least for one in self._sources.values()):
-            return None
-        self.watermark = least
+            return self.watermark
         return least

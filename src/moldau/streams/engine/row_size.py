@@ -15,6 +15,9 @@ class RowSize:
     def __init__(self) -> None:
         self._measured = (0, 0)  # of so many rows, bytes each
 
+    def of(self, count: int, rows: Iterable[Any]) -> int:
+        return count * self.each(count, rows)
+
     def each(self, count: int, rows: Iterable[Any]) -> int:
         """`rows`: those that there are, (key, row) each, `count` of them. They are looked at when
         there are more of them than last time."""

@@ -44,6 +44,14 @@ class Cache(Protocol):
         ...
 
 
+class Pace(Protocol):
+    """Of a step that may have much to do when time goes on."""
+
+    def stop(self, watermark: int) -> int:
+        """How far time may go at once on its way there."""
+        ...
+
+
 class Table:
     """The state of one step: keys and values of plain types, exact numbers and times."""
 
@@ -57,6 +65,7 @@ class Table:
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
         self.saver: Callable[[], list[tuple[Any, Any]]] = list
         self.cache: Cache | None = None
+        self.pace: Pace | None = None
         self._dropped: dict[bytes, None] = {}  # by their whole names
         self._prefix = name.encode() + _SEPARATOR
         self._store = InMemory() if store is None else store
@@ -194,6 +203,11 @@ class State:
         marker = there.pop(MARKER)
         self.is_committed = True
         self.store.write(there, Stamp(end, marker or b""))
+
+    def stop(self, watermark: int) -> int:
+        """How far time may go at once on its way there."""
+        paces = (one.pace for one in self._tables.values())
+        return min((one.stop(watermark) for one in paces if one is not None), default=watermark)
 
     @property
     def caches(self) -> list[Cache]:

@@ -140,10 +140,21 @@ class Task:
             if isinstance(one, SourceInput):
                 one.was_deaf(ms)
 
-    def _advance(self) -> None:
-        watermark = self._clock.advance()
-        if watermark is None:
-            return
+    def go_on(self) -> bool:
+        """With what there is to do as time goes on, where that is much: a part of it. False: there
+        is nothing more."""
+        return self._advance()
+
+    def _advance(self) -> bool:
+        least = self._clock.least
+        while self._clock.watermark < least:
+            self._advance_to(self._state.stop(least))
+            if self._built.outlet is not None and self._clock.watermark < least:
+                return True
+        return False
+
+    def _advance_to(self, watermark: int) -> None:
+        self._clock.watermark = watermark
         for made in self._repartitionings:
             made.origin = self._own
         for operator in self._in_order:  # each has all that belongs before the watermark then
@@ -152,7 +163,8 @@ class Task:
         self._own.watermark = watermark
 
     def leave_by(self, outlet: Callable[[], None]) -> None:
-        """`outlet` takes `outputs` away, also while the task works: when one step makes many."""
+        """`outlet` takes `outputs` away, also while the task works: when one step makes many. Who
+        gives one calls `go_on`, and takes checkpoints in between."""
         self._built.outlet = outlet
 
     @property

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import Consumer, TopicPartition
-
 from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
 from moldau.streams.engine.pace import PacedTask
@@ -31,30 +29,23 @@ class Hosting:
         """`leads`: is this the one worker of its group that does what one should?"""
         self.host = AsyncHost()
         self.chores = RunningChores(app.chores, self.host, now_ms, say, leads)
-        self._paused: set[Place] = set()
         self._is_busy = False
 
     def poll_s(self, otherwise: float) -> float:
         """How long the consumer may wait for records."""
         return 0.0 if self._is_busy or self.chores.run else otherwise
 
-    def work(self, consumer: Consumer, tasks: Mapping[Place, AnyTask]) -> None:
-        """A turn for all handlers. Partitions whose handlers are behind are paused."""
+    def work(self, tasks: Mapping[Place, AnyTask]) -> set[Place]:
+        """A turn for all handlers. The partitions whose handlers are behind."""
         if self.chores.run:
             self.host.turn(BESIDE_S)
         paced = {place: task for place, task in tasks.items() if isinstance(task, PacedTask)}
         if not paced:
-            return
+            return set()
         self.host.work(set(paced.values()))
         busy = {place for place, task in paced.items() if task.is_busy}
         self._is_busy = bool(busy)
-        self._paused &= paced.keys()
-        to_pause, to_resume = busy - self._paused, self._paused - busy
-        if to_pause:
-            consumer.pause([TopicPartition(*place) for place in to_pause])
-        if to_resume:
-            consumer.resume([TopicPartition(*place) for place in to_resume])
-        self._paused = busy
+        return busy
 
     def finish(self, tasks: Iterable[AnyTask]) -> None:
         """The worker stops: handlers may end what they have begun, within a few seconds."""

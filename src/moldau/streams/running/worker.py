@@ -27,10 +27,12 @@ from moldau.streams.running.gaps import Gaps
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
+from moldau.streams.running.inbox import Inbox
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.listening import Listening
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.patience import Patience
+from moldau.streams.running.paused import Paused
 from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
@@ -102,6 +104,9 @@ class Worker:
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
         self._strangers = Strangers(app, self._leads, admin, say)
         self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
+        self._inbox = Inbox({one.name for one in self._topology.repartitions})
+        self._paused = Paused()
+        self._is_busy = False  # with what was polled already
 
     # --- life -------------------------------------------------------------------------------
 
@@ -171,7 +176,7 @@ class Worker:
         self._finishing = True
 
     def _round(self) -> None:
-        wait_s = self._restoring.poll_s(self._hosting.poll_s(POLL_S))
+        wait_s = self._restoring.poll_s(self._hosting.poll_s(0.0 if self._is_busy else POLL_S))
         with self.patience.waiting():
             messages = self._consumer.consume(BATCH, wait_s)
             if self._guarantee.aborted:
@@ -185,10 +190,13 @@ class Worker:
         self._strangers.look()
         self._globals.follow()
         self._standbys.follow(self._own)
-        for place, part in by_place(messages).items():
+        for place, part in self._inbox.parts(by_place(messages)):
             self._feed(place, part)
         self._tick()
-        self._hosting.work(self._consumer, self._by_place)
+        go_on = [one.go_on() for one in self._tasks.values() if isinstance(one, Task)]
+        self._is_busy = any(go_on) or bool(self._inbox.places)
+        behind = self._hosting.work(self._by_place)
+        self._paused.be(self._consumer, behind | self._inbox.places)
         for task in self._tasks.values():
             self._send(task)
         self._guarantee.send(self._hosting.chores.drain())
@@ -392,6 +400,9 @@ class Worker:
                 self._by_place.pop((topic, lead.partition), None)
                 self._at_end.pop((topic, lead.partition), None)
                 places.append(TopicPartition(topic, lead.partition))
+        gone = [(one.topic, one.partition) for one in places]
+        self._paused.dropped(gone)
+        self._inbox.dropped(gone)
         consumer.incremental_unassign(places)
 
     @property
