@@ -77,3 +77,18 @@ def test_promise_08_a_commit_that_is_never_answered_holds_up_nobody(
     guarantee.commit(group, [], POSITIONS)  # it is told again
     assert guarantee.accepted is True
     group.never.set()
+
+
+def test_promise_08_who_is_called_back_commits_in_that_thread() -> None:
+    """The consumer lets no other in meanwhile: a rebalance took ten seconds."""
+    threads: list[int] = []
+
+    class Consumer:
+        def commit(self, **_: Any) -> None:
+            threads.append(threading.get_ident())
+
+    consumer: Any = Consumer()
+    app = moldau.App("some", "localhost:1", config={"log_level": 0})
+    app.stream(app.topic("in", dict)).to("out")
+    AtLeastOnce(app, Patience()).commit(consumer, [], POSITIONS, is_last=True)
+    assert threads == [threading.get_ident()]

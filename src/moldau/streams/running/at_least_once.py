@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -99,22 +100,28 @@ class AtLeastOnce:
         _served(self._producer.poll, 0)
 
     def commit(
-        self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
+        self,
+        consumer: Consumer,
+        changes: list[Output],
+        positions: list[TopicPartition],
+        *,
+        is_last: bool = False,
     ) -> None:
-        """Raises StreamsError when something could not be sent: nothing is committed then."""
+        """`is_last`: the consumer calls us back, because the group takes partitions away. Raises
+        StreamsError when something could not be sent: nothing is committed then."""
         self.accepted = None
         if self.aborted:
             return
         self._flush()
         if changes:
-            if not self._still_has(consumer, positions):
+            if not self._still_has(consumer, positions, is_last):
                 return
             self.send(changes)
             self._flush()
         now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
         if positions and now != self._committed:  # also what a worker had not that died before it
             try:
-                self._tell(consumer, positions)
+                self._tell(consumer, positions, is_last)
             except KafkaException as error:
                 if error.args[0].code() not in _REARRANGING:
                     raise
@@ -125,14 +132,19 @@ class AtLeastOnce:
                 self._committed = now
                 self.accepted = True
 
-    def _tell(self, consumer: Consumer, positions: list[TopicPartition]) -> None:
+    def _tell(self, consumer: Consumer, positions: list[TopicPartition], is_last: bool) -> None:
         """librdkafka has no end of its own to this: when the group is shared out anew meanwhile, it
-        was forever now and then. Raises KafkaException, StuckError."""
-        self._patience.within(
-            COMMIT_S, lambda: consumer.commit(offsets=positions, asynchronous=False)
-        )
+        was forever now and then. While the consumer calls us back it lets no other thread in, so
+        that it would be waited for in vain. Raises KafkaException, StuckError."""
+        commit = partial(consumer.commit, offsets=positions, asynchronous=False)
+        if is_last:
+            commit()
+        else:
+            self._patience.within(COMMIT_S, commit)
 
-    def _still_has(self, consumer: Consumer, positions: list[TopicPartition]) -> bool:
+    def _still_has(
+        self, consumer: Consumer, positions: list[TopicPartition], is_last: bool
+    ) -> bool:
         """A worker that stood still for long may have been given up for dead: what it wrote to the
         changelogs would mix with what those write who have its partitions now, and be counted
         twice. So it asks the group, by committing once more what is committed."""
@@ -143,7 +155,7 @@ class AtLeastOnce:
         if stood < self._session_s / 2 or not again:
             return True
         try:
-            self._tell(consumer, again)
+            self._tell(consumer, again, is_last)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
                 return True  # a member still

@@ -124,7 +124,12 @@ class ExactlyOnce(AtLeastOnce):
                 self._unsent()
 
     def commit(
-        self, consumer: Consumer, changes: list[Output], positions: list[TopicPartition]
+        self,
+        consumer: Consumer,
+        changes: list[Output],
+        positions: list[TopicPartition],
+        *,
+        is_last: bool = False,
     ) -> None:
         self.accepted = None
         self.send(changes)

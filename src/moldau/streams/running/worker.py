@@ -322,7 +322,7 @@ class Worker:
         ]
         with self.patience.waiting():
             made = [one for part in changes for one in part]
-            self._guarantee.commit(self._consumer, made, positions)
+            self._guarantee.commit(self._consumer, made, positions, is_last=is_last)
         if not self._guarantee.aborted:
             if not (self._guarantee.accepted or (is_last and self._guarantee.accepted is None)):
                 ends = {}  # another may have the tasks by now
