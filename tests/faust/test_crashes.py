@@ -36,7 +36,7 @@ app = faust.App(
     broker_commit_interval=0.3,
     config={{"session.timeout.ms": 3000, "heartbeat.interval.ms": 500, "log_level": 3}},
 )
-orders = app.topic("orders", value_type=dict)
+orders = app.topic("crash-orders", value_type=dict)
 counted, closed = app.topic("counted"), app.topic("closed")
 by_customer = app.Table("by_customer", default=int)
 lists = app.Table("lists", default=list)
@@ -141,12 +141,12 @@ def produce(servers: str, numbers: range) -> None:
     for number in numbers:
         order = {"customer": customer(number), "number": number, "amount": number % 10}
         data, place = json.dumps(order), number % PARTITIONS
-        producer.produce("orders", data, f"o{number}", place, timestamp=at_ms(number))
+        producer.produce("crash-orders", data, f"o{number}", place, timestamp=at_ms(number))
     assert producer.flush(30) == 0
 
 
 def run(servers: str, folder: Path, guarantee: str) -> Seen:
-    made = [NewTopic(name, PARTITIONS, 1) for name in ("orders", "counted", "closed")]
+    made = [NewTopic(name, PARTITIONS, 1) for name in ("crash-orders", "counted", "closed")]
     admin = AdminClient({"bootstrap.servers": servers})
     for one in admin.create_topics(made).values():
         one.result(30)
@@ -164,7 +164,7 @@ def run(servers: str, folder: Path, guarantee: str) -> Seen:
         for place in range(PARTITIONS):  # time goes on: all windows close
             last = json.dumps({"customer": "last", "number": COUNT + place, "amount": 0})
             end_ms = at_ms(COUNT) + 60_000
-            producer.produce("orders", last, f"last{place}", place, timestamp=end_ms)
+            producer.produce("crash-orders", last, f"last{place}", place, timestamp=end_ms)
         assert producer.flush(30) == 0
         seen.until(lambda s: len({tuple(one) for one in s.closed}) >= len(windows()))
     return seen

@@ -19,7 +19,7 @@ LINES = {
     "kafka-producer-perf-test": f"--num-records {RECORDS} --record-size 100 --throughput -1",
     "kafka-consumer-perf-test": f"--num-records {RECORDS} --group {{group}}",
 }
-# None: whatever Java's says.
+# None: some. Whether a member joins once or twice hangs on what it knows of the topic by then.
 EXACT: dict[str, dict[str, int | None]] = {
     "kafka-producer-perf-test": {
         "producer-metrics:record-send-total": RECORDS,
@@ -70,7 +70,6 @@ def test_every_metric_is_one_of_javas(tool: str, apache_kafka: ApacheKafka) -> N
     assert sorted(set(ours) - set(theirs)) == []
     by_kind = {name.rpartition(":")[0]: value for name, value in ours.items()}
     for name, value in EXACT[tool].items():
-        # What is known is: Java's consumer may print before it has counted.
-        java_said = {n.rpartition(":")[0]: v for n, v in theirs.items()}[name]
-        assert by_kind[name] == (java_said if value is None else value), name
+        # Not what Java's says: it may print before it has counted.
+        assert by_kind[name] == value or (value is None and by_kind[name] > 0), name
     assert all(value == value for value in ours.values())  # no NaN: all of it was counted
