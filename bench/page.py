@@ -136,8 +136,8 @@ METHOD = f"""\
   acks=1; from before produce() to the value in the consumer's hands.
 - Compressed: hexadecimal digits, which a codec can halve. Readers behind: {READERS} topics, one
   consumer each, at once. Groups: {MEMBERS} consumers of confluent-kafka in one process.
-- Restart: {GIGABYTES} GB in one partition, kill -9, and exec to the first answer; the end of the
-  log must be there again. Once a run.
+- Restart: {GIGABYTES} GB in one partition, kill -9, and from exec until a client is told where the
+  log ends, which must be where it did. Once a run.
 - Tools: from exec to exit, ours on our broker and Apache's (a JVM of 256 MB) on Apache Kafka.
 - CPU seconds are user and system time of the broker's process with all its threads.
 - Start-up is from exec to the first answer to ApiVersions, in an empty folder (Apache Kafka's has

@@ -29,7 +29,9 @@ LINES = (
     "kafka-configs --alter --broker 1 --add-config log.cleaner.threads=2",
     "kafka-configs --describe --broker 1",
     "kafka-configs --alter --broker 1 --delete-config log.cleaner.threads",
+    # A controller takes anything; nobody behind us shall have topics that are kept for x.
     "kafka-configs --alter --broker-defaults --add-config log.retention.ms=x",
+    "kafka-configs --alter --broker-defaults --delete-config log.retention.ms",
     "kafka-configs --alter --client c --add-config producer_byte_rate=5",
     "kafka-configs --describe --client c",
     "kafka-configs --alter --client c --delete-config producer_byte_rate",

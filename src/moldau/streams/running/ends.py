@@ -12,9 +12,13 @@ from moldau.streams.topology import Topology
 
 DONE = "end"  # in the metadata of a position: nothing comes behind it any more
 ASK_S = 30.0
+# Positions that an open transaction is about to change are not told before it ends (KIP-447): with
+# whoever stands still in one, when its time is over and the coordinator has come round to it.
+STABLE_S = 120.0
 PAUSE_S = 0.1
-# A coordinator that has just begun.
+# A coordinator that has just begun; or that has nothing stable to say.
 _NOT_YET = (
+    KafkaError._TIMED_OUT,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
@@ -63,7 +67,7 @@ class Ends:
 
     def committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
         """Where the group is there. Raises KafkaException."""
-        until = time.monotonic() + ASK_S
+        until = time.monotonic() + STABLE_S
         while True:
             try:
                 return list(self._consumer.committed(places, ASK_S))
