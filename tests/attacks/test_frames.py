@@ -195,6 +195,7 @@ def test_5000_pipelined_requests(broker: Broker) -> None:
         assert pipelined(broker, requests, 5000) == list(range(5000))
 
 
+@pytest.mark.slow
 def test_5000_pipelined_requests_of_all_kinds_keep_their_order(broker: Broker, raw: Raw) -> None:
     raw.create("mixed")
     seed = random.randrange(1 << 30)
@@ -229,6 +230,7 @@ def test_requests_that_want_no_answer_are_read_on(broker: Broker, raw: Raw) -> N
     assert len(raw.values("unanswered")) == 5000
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_costs_little_and_is_served_when_it_does(
     broker: Broker, raw: Raw
 ) -> None:
@@ -259,6 +261,7 @@ def send_what_is_taken(client: Raw, requests: bytes) -> int:
     return len(requests) - len(rest)
 
 
+@pytest.mark.slow
 def test_large_requests_behind_one_that_waits_stay_on_the_network(broker: Broker, raw: Raw) -> None:
     raw.create("slow")
     waiting = frame(fetch_request("slow", 0, max_wait_ms=60_000, min_bytes=1), 12)

@@ -249,6 +249,7 @@ def test_a_batch_of_very_many_records_is_no_stall(config: str, raw: Raw, broker:
         look_up(raw, topic, MAX_TIMESTAMP)
 
 
+@pytest.mark.slow
 def test_others_are_served_between_requests_that_open_large_batches(
     raw: Raw, broker: Broker
 ) -> None:

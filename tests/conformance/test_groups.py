@@ -43,6 +43,7 @@ def test_both(both: Both, name: str, pytestconfig: pytest.Config) -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
+@pytest.mark.slow
 def test_ours(alone: Pair, name: str) -> None:
     text = STORIES[name].read_text(encoding="utf-8")
     with closing(Both(alone, Judge(Ledger("", ())), name)) as client:

@@ -88,6 +88,7 @@ def test_two_that_are_alike_differ_in_nothing(alike: Pair) -> None:
 
 
 @pytest.mark.parametrize("name", PLANTS)
+@pytest.mark.slow
 def test_what_is_planted_is_found_and_nothing_else(alike: Pair, impatient: None, name: str) -> None:
     plant, field, values = PLANTS[name]
     with planted(alike, plant) as both:

@@ -106,6 +106,7 @@ DAMAGES = [remove, empty, noise, odd, zeros, backwards, off_by_one]
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
 @pytest.mark.parametrize("suffix", ["index", "timeindex"])
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.slow
 def test_indexes_are_only_a_shortcut(
     damage: Callable[[Path], None], suffix: str, clean: bool, folders: Callable[[bool], Path]
 ) -> None:
@@ -386,6 +387,7 @@ def test_more_connections_than_file_descriptors(tmp_path: Path) -> None:
     assert len(said.splitlines()) < 500, "one line for each that is turned away, at most"
 
 
+@pytest.mark.slow
 def test_more_logs_than_file_descriptors(tmp_path: Path) -> None:
     """All are written, put on disk at once and read: files are closed and opened again."""
     partitions = 250

@@ -92,6 +92,7 @@ def producer(broker: Broker, **config: object) -> Producer:
     )
 
 
+@pytest.mark.slow
 def test_an_idempotent_producer_loses_repeats_and_reorders_nothing(broker: Broker) -> None:
     with Raw(broker.bootstrap_servers) as admin:
         admin.create("t", PARTITIONS)

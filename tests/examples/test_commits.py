@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from tests.examples.programs import append, committed, create_topic, read, run
 
 
+@pytest.mark.slow
 def test_a_failing_message_is_not_committed_and_comes_again(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers, partitions=1)
     append(bootstrap_servers, topic, 0, *(json.dumps({"order": n}) for n in range(10)))
@@ -40,6 +42,7 @@ def test_every_order_is_shipped_and_only_then_committed(bootstrap_servers: str) 
     assert sum(committed(bootstrap_servers, orders, orders).values()) == 300
 
 
+@pytest.mark.slow
 def test_an_order_whose_shipment_is_refused_is_not_committed(bootstrap_servers: str) -> None:
     orders, shipments = create_topic(bootstrap_servers), create_topic(bootstrap_servers)
     # No shipment fits into this topic, so every delivery report is an error.

@@ -106,6 +106,7 @@ def largest_revocation(lines: list[str]) -> int:
     return max(len(line.split()) - 2 for line in lines if " revoked " in line)
 
 
+@pytest.mark.slow
 def test_the_lag_of_the_group_is_seen_to_shrink(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")

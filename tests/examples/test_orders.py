@@ -30,6 +30,7 @@ def test_orders_are_produced_keyed_and_reported(bootstrap_servers: str) -> None:
     assert sorted(n for of_customer in numbers.values() for n in of_customer) == list(range(200))
 
 
+@pytest.mark.slow
 def test_orders_are_printed_from_the_first_and_not_again(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     group = f"printers-{topic}"
@@ -56,6 +57,7 @@ def test_other_clients_produce_and_read_back(bootstrap_servers: str, program: st
     assert len(read(bootstrap_servers, topic, 40)) == 40
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_events_go_through_with_java_s_names(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     finished = subprocess.run(

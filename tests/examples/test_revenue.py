@@ -4,6 +4,8 @@ import json
 from collections import defaultdict
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.examples.programs import Running, append, create_topic, read, run
 
 NINE_MS = 1_767_258_000_000
@@ -35,6 +37,7 @@ def test_a_minute_closes_when_event_time_says_so(bootstrap_servers: str) -> None
         assert program.interrupt()[3:] == []
 
 
+@pytest.mark.slow
 def test_what_the_producer_made_is_summed_to_the_cent(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")
@@ -47,6 +50,7 @@ def test_what_the_producer_made_is_summed_to_the_cent(bootstrap_servers: str) ->
     assert len({minute for minute, _ in sums}) >= 10
 
 
+@pytest.mark.slow
 def test_the_stream_library_sums_them_up_to_the_same(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "600")

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.examples.programs import Running, create_topic, read, run
 
 
@@ -14,6 +16,7 @@ def moldau(servers: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+@pytest.mark.slow
 def test_games_come_back_when_somebody_ships_them(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers, partitions=2)
     run("produce_orders.py", bootstrap_servers, "--topic", topic, "--count", "30")

@@ -58,6 +58,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("cls", "version", "theirs"), CASES)
+@pytest.mark.slow
 def test_values(cls: type[Message], version: int, theirs: Any) -> None:
     read, write = entity_reader(theirs), entity_writer(theirs)
 

@@ -30,6 +30,7 @@ def files_limited(pid: int, limit: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.slow
 def test_without_descriptors_a_connection_waits_and_nothing_spins() -> None:
     with up("--temporary", "--port", "0") as process:
         at = address(process)

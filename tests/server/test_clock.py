@@ -36,6 +36,7 @@ class Clock:
 @pytest.mark.parametrize(
     ("ahead_s", "says"), [(-HOUR_S, "3600 s back"), (HOUR_S, "3600 s forward")]
 )
+@pytest.mark.slow
 def test_who_waits_is_answered_when_the_clock_is_set(
     ahead_s: int, says: str, library: Path, tmp_path: Path
 ) -> None:

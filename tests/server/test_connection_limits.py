@@ -92,6 +92,7 @@ def test_address_may_have_fewer(broker: Broker, admin: Connection) -> None:
     set_config(admin, "max.connections.per.ip.overrides", None)
 
 
+@pytest.mark.slow
 def test_connections_above_the_rate_are_taken_later(broker: Broker, admin: Connection) -> None:
     set_config(admin, "max.connection.creation.rate", "1")
     began = time.monotonic()
@@ -103,6 +104,7 @@ def test_connections_above_the_rate_are_taken_later(broker: Broker, admin: Conne
         guest.close()
 
 
+@pytest.mark.slow
 def test_address_above_its_rate_is_held_and_sent_away(broker: Broker, admin: Connection) -> None:
     set_rate(admin, 1)
     guests = [connect(broker) for _ in range(10)]

@@ -128,6 +128,7 @@ os.pidfd_open = refused
 @pytest.mark.parametrize(
     "error", ["", "OSError(38, 'not implemented')", "PermissionError(1, 'no')"]
 )
+@pytest.mark.slow
 def test_it_is_gone_when_its_parent_dies(
     how: signal.Signals, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def status(pid: int, field: str) -> list[int]:
     return [int(line.split()[1]) for line in lines]
 
 
+@pytest.mark.slow
 def test_nothing_wakes_it_up(broker: moldau.Broker) -> None:
     def slept() -> list[int]:
         return sorted(status(broker.pid, "voluntary_ctxt_switches"))

@@ -229,6 +229,7 @@ def say(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.mark.slow
 def test_in_the_background_it_is_shown_and_stopped(
     tmp_path: Path, say: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -368,6 +369,7 @@ def compose_of_apache(port: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("compose", [compose_of_old, compose_of_apache])
+@pytest.mark.slow
 def test_the_usual_compose_files_just_work(
     tmp_path: Path, compose: type[Mapping[str, str]]
 ) -> None:
@@ -378,6 +380,7 @@ def test_the_usual_compose_files_just_work(
         round_trip(f"localhost:{port}")
 
 
+@pytest.mark.slow
 def test_each_listener_is_answered_with_its_own_address(tmp_path: Path) -> None:
     inner, outer = free_port(), free_port()
     environment = {

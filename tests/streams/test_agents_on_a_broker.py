@@ -57,6 +57,7 @@ def test_promise_16_a_slow_handler_keeps_its_worker_in_the_group(servers: str) -
     assert said == []
 
 
+@pytest.mark.slow
 def test_an_agent_and_its_dead_letters(servers: str) -> None:
     values = [msgspec.json.encode(sale(n, amount=str(n))) for n in range(6)]
     fill(servers, "orders", [*values, b"{ no order"], partitions=2)
@@ -75,6 +76,7 @@ def test_an_agent_and_its_dead_letters(servers: str) -> None:
     assert sorted(letters) == sorted([values[4], b"{ no order"])
 
 
+@pytest.mark.slow
 def test_it_ends_where_the_end_of_a_topic_comes_with_its_last_records(
     servers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,6 +170,7 @@ def test_what_is_no_time_is_said() -> None:
             pass
 
 
+@pytest.mark.slow
 def test_a_timer_in_a_worker(servers: str) -> None:
     fill(servers, "sales", [])
     app = moldau.App("chores", servers)

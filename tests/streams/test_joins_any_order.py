@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,6 +184,7 @@ def test_promise_15_two_streams_within_an_interval(orders: Any, prices: Any, see
 
 
 @anything
+@pytest.mark.slow
 def test_promise_15_as_of_joins_of_two_streams(orders: Any, prices: Any, seed: int) -> None:
     strategy: Any = ("backward", "forward", "nearest")[seed % 3]
     shop = Shop(orders, prices, seed, is_keyed=bool(seed // 3 % 2))
@@ -278,6 +280,7 @@ class Renamed(msgspec.Struct, frozen=True):
     drawn,
     seeds,
 )
+@pytest.mark.slow
 def test_promise_06_a_foreign_key(rows: Any, prices: Any, seed: int) -> None:
     how: Any = ("inner", "left")[seed % 2]
     shop, sent = Shop([], prices, seed), []

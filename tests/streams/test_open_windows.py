@@ -208,6 +208,7 @@ class Run:
 
 
 @pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.slow
 def test_memory_is_bounded_and_every_result_is_there_once_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:

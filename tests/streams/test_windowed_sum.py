@@ -74,6 +74,7 @@ def test_a_field_that_is_not_there_is_named_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("partitions", "key"), [(1, "category"), (3, None)])
+@pytest.mark.slow
 def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str | None) -> None:
     count = 20_000
     with moldau.Broker(config=KEEPING) as broker:
@@ -98,6 +99,7 @@ def test_on_a_broker_nothing_is_lost_or_counted_twice(partitions: int, key: str 
     assert sum(Decimal(one["revenue"]) for one in results) == Decimal("1.10") * count
 
 
+@pytest.mark.slow
 def test_a_program_that_has_read_to_the_end_refuses_to_leave_out_what_came_since() -> None:
     with moldau.Broker(config=KEEPING) as broker:
         address = broker.bootstrap_servers

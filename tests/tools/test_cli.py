@@ -32,6 +32,7 @@ def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
     assert topic not in moldau("topics", "--json").stdout
 
 
+@pytest.mark.slow
 def test_records_go_in_and_come_out(moldau: Moldau, topic: str) -> None:
     sent = moldau("produce", topic, "-k", ":", "-H", "h=1", stdin="a:one\na:two\nb:three\n")
     assert sent.stdout == f"3 records to {topic}.\n"
@@ -50,6 +51,7 @@ def test_an_empty_topic_ends_at_once(moldau: Moldau, topic: str) -> None:
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_group_is_reset_shown_and_deleted(moldau: Moldau, topic: str) -> None:
     group = f"g-{topic}"
     moldau("produce", topic, stdin="a\nb\n")
@@ -98,6 +100,7 @@ def test_nothing_listens(moldau: Moldau, unused_port: int, command: str) -> None
     assert "Nothing listens" in ran.stderr
 
 
+@pytest.mark.slow
 def test_every_subcommand_explains_itself(moldau: Moldau) -> None:
     listed = moldau("--help").stdout
     for name in (*ALL, *SUBCOMMANDS):
@@ -220,6 +223,7 @@ def test_quotas_are_configs_of_clients(moldau: Moldau) -> None:
     assert json.loads(moldau("configs", "show", "client", "cli", "--json").stdout) == []
 
 
+@pytest.mark.slow
 def test_every_command_is_completed(moldau: Moldau) -> None:
     found = moldau("completion", "words", "").stdout.split()
     assert found == sorted([*ALL, *SUBCOMMANDS])

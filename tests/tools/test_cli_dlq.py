@@ -57,6 +57,7 @@ def asked(capsys: pytest.CaptureFixture[str], servers: str, *argv: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_dead_letters_are_listed_shown_and_sent_back_once(
     servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_dead_letters_are_listed_shown_and_sent_back_once(
         (["redrive", "orders"], "it is no dead letter of a program"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_there_is_said(
     servers: str, capsys: pytest.CaptureFixture[str], argv: list[str], said: str
 ) -> None:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOOL = Path(sys.executable).with_name("kafka-console-producer")
 
 
+@pytest.mark.slow
 def test_where_nothing_answers_it_says_so_once_and_hears_ctrl_c(unused_port: int) -> None:
     servers = f"127.0.0.1:{unused_port}"
     process = subprocess.Popen(

@@ -79,6 +79,7 @@ def drop_first(bootstrap_servers: str, topic: str, partition: int) -> None:
         future.result(30)
 
 
+@pytest.mark.slow
 def test_a_run_passes_its_own_check_and_leaves_nothing(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_run_passes_its_own_check_and_leaves_nothing(
     assert not [group for group in groups_of(bootstrap_servers) if group.startswith(prefix)]
 
 
+@pytest.mark.slow
 def test_what_was_kept_adds_up_by_hand(bootstrap_servers: str) -> None:
     """The topics as anybody would read them, without the demo's check."""
     topics = Topics(unique_prefix())
@@ -112,6 +114,7 @@ def test_what_was_kept_adds_up_by_hand(bootstrap_servers: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_dropped_shipment_is_found(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +139,7 @@ def change_window(address: str, topics: Topics, *, by_cents: int) -> None:
     append(address, topics.revenue, partition, json.dumps(window).encode())
 
 
+@pytest.mark.slow
 def test_a_changed_window_is_found_to_the_cent(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,11 +149,13 @@ def test_a_changed_window_is_found_to_the_cent(
     assert "its orders add up to" in differs[0]
 
 
+@pytest.mark.slow
 def test_a_window_moved_without_a_change_is_no_difference(bootstrap_servers: str) -> None:
     """The spoiling itself is not what is found: taken out and put back, all is well."""
     assert run(bootstrap_servers, partial(change_window, by_cents=0)) == 0
 
 
+@pytest.mark.slow
 def test_a_missing_window_and_one_too_many_are_found(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,6 +172,7 @@ def test_a_missing_window_and_one_too_many_are_found(
     assert "has no orders" in out
 
 
+@pytest.mark.slow
 def test_a_dropped_order_is_found(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +183,7 @@ def test_a_dropped_order_is_found(
     assert "was acknowledged and is not in the log" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_repeated_shipment_is_reported_and_no_error(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +194,7 @@ def test_a_repeated_shipment_is_reported_and_no_error(
     assert "and 1 repeated" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_shipment_of_another_amount_is_found(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,6 +209,7 @@ def test_a_shipment_of_another_amount_is_found(
 
 
 @pytest.mark.parametrize("shipped", [0, 1])
+@pytest.mark.slow
 def test_an_order_written_but_never_acknowledged_is_no_difference(
     bootstrap_servers: str, shipped: int
 ) -> None:
@@ -223,6 +233,7 @@ def test_an_order_written_but_never_acknowledged_is_no_difference(
     assert (findings.orders, findings.acknowledged, findings.shipments) == (2, 1, 1 + shipped)
 
 
+@pytest.mark.slow
 def test_a_consumer_replaced_in_the_middle_changes_no_window(
     bootstrap_servers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +257,7 @@ def test_a_foreign_topic_is_never_written(
     assert topics_with(prefix, bootstrap_servers, awaited=foreign) == foreign
 
 
+@pytest.mark.slow
 def test_where_no_kafka_answers_a_sentence_says_so(
     capsys: pytest.CaptureFixture[str], unused_port: int
 ) -> None:

@@ -47,6 +47,7 @@ def lines_until(process: subprocess.Popen[bytes], wanted: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+@pytest.mark.slow
 def test_the_live_view_fits_the_terminal(bootstrap_servers: str, columns: int, rows: int) -> None:
     terminal, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -80,6 +81,7 @@ def read_all(terminal: int) -> str:
     return text.decode()
 
 
+@pytest.mark.slow
 def test_ctrl_c_drains_and_checks(bootstrap_servers: str) -> None:
     with start(bootstrap_servers, "0", output=subprocess.PIPE) as process:
         lines_until(process, b"producing")
@@ -88,6 +90,7 @@ def test_ctrl_c_drains_and_checks(bootstrap_servers: str) -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_at_once(bootstrap_servers: str) -> None:
     with start(bootstrap_servers, "0", "hold", output=subprocess.PIPE) as process:
         lines_until(process, b"producing")
@@ -97,6 +100,7 @@ def test_a_second_ctrl_c_leaves_at_once(bootstrap_servers: str) -> None:
         assert process.wait(30) == 130
 
 
+@pytest.mark.slow
 def test_a_demo_whose_broker_dies_ends_with_a_sentence() -> None:
     """The one that it started: moldau demo, as from the shell."""
     process = subprocess.Popen(

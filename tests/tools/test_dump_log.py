@@ -14,6 +14,7 @@ from tests.tools.dump_log import OPTIONS, SEGMENT, damaged, dump, files_of, writ
 from tests.transcripts.story import FIXTURES
 
 
+@pytest.mark.slow
 def test_no_fault_brings_a_stack_trace(tmp_path: Path) -> None:
     """Whatever the file says: what can be shown, exit code 0 or 1, and a sentence."""
     seed = secrets.randbits(32)

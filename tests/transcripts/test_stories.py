@@ -51,6 +51,7 @@ def test_on_apache_kafka(apache: Stage, name: str, tmp_path: Path) -> None:
         if n not in NO_BROKER and n not in NOT_OURS_YET
     ],
 )
+@pytest.mark.slow
 def test_on_moldau(ours: Stage, name: str, tmp_path: Path) -> None:
     not_yet = [end for story_name, end in NOT_YET if story_name == name]
     differences = ours.tell(name, tmp_path, not_yet)

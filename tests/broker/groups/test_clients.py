@@ -80,6 +80,7 @@ def sizes(*consumers: Consumer) -> list[int]:
 
 
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+@pytest.mark.slow
 def test_members_share_partitions_as_they_come_and_go(
     servers: str, topic: str, strategy: str
 ) -> None:
@@ -93,6 +94,7 @@ def test_members_share_partitions_as_they_come_and_go(
         member.close()
 
 
+@pytest.mark.slow
 def test_a_group_goes_on_where_it_stopped(servers: str, topic: str) -> None:
     first = consumer(servers, topic)
     first.subscribe([topic])
@@ -147,6 +149,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_the_partitions_of_a_killed_member_go_to_the_others(servers: str, topic: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _MEMBER, servers, topic], stdout=subprocess.PIPE, text=True

@@ -64,6 +64,7 @@ def lengths(servers: str, topic: str) -> list[int]:
     return [len(one.value or b"") for one in records(servers, topic)]
 
 
+@pytest.mark.slow
 def test_promise_17_what_is_too_large_for_its_topic_is_a_dead_letter(servers: str) -> None:
     """The small ones that were sent in a batch with it are not."""
     counts = run(servers, "large", [10, 20, 5000, 10, 6000, 30])
@@ -73,6 +74,7 @@ def test_promise_17_what_is_too_large_for_its_topic_is_a_dead_letter(servers: st
     assert (refused.records, refused.errors, refused.letters) == (6, 2, 2)
 
 
+@pytest.mark.slow
 def test_promise_17_what_no_topic_takes_is_a_letter_without_its_value(servers: str) -> None:
     run(servers, "huge", [10, MOST_BYTES + 1])
     assert lengths(servers, "huge-out") == [12]
@@ -83,6 +85,7 @@ def test_promise_17_what_no_topic_takes_is_a_letter_without_its_value(servers: s
     assert said["moldau-dlq-step"] == b"to-1"
 
 
+@pytest.mark.slow
 def test_promise_17_the_policy_of_the_step_says_what_becomes_of_it(servers: str) -> None:
     run(servers, "skipped", [10, 5000], "skip")
     assert lengths(servers, "skipped-out") == [12]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -22,6 +23,7 @@ def test_promise_18_results_carry_the_window_s_end_less_a_millisecond() -> None:
     assert result.timestamp == round(end.timestamp() * 1000) - 1
 
 
+@pytest.mark.slow
 def test_promise_18_results_older_than_their_topic_keeps_are_warned_of_once() -> None:
     said: list[str] = []
     with moldau.Broker() as broker:

@@ -111,6 +111,7 @@ def test_whom_nobody_has_heard_of_for_longest_makes_room(server: HttpServer) -> 
             assert get(server, "/still") == (200, b"/still")
 
 
+@pytest.mark.slow
 def test_slow_clients_hold_nobody_up(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One takes nothing of a large answer, one never ends its question, one is gone before its
     answer is made."""

@@ -139,6 +139,7 @@ def killed_with_a_batch_under_way(
 
 
 @pytest.mark.parametrize("comes", ["before the next mirror", "behind it"])
+@pytest.mark.slow
 def test_a_batch_that_arrives_after_its_sender_s_death(
     source: Cluster, delayed: Cluster, way: Proxy, comes: str
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_batch_that_arrives_after_its_sender_s_death(
 
 
 @pytest.mark.parametrize("comes", ["before the next mirror", "behind it"])
+@pytest.mark.slow
 def test_a_late_batch_of_records_that_the_source_has_deleted_since(
     source: Cluster, delayed: Cluster, way: Proxy, comes: str
 ) -> None:

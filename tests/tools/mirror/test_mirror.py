@@ -25,6 +25,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
+@pytest.mark.slow
 def test_records_of_every_kind_come_to_the_same_partitions(
     source: Cluster, target: Cluster
 ) -> None:
@@ -42,6 +43,7 @@ def test_records_of_every_kind_come_to_the_same_partitions(
     assert "compared record by record" in run.stdout
 
 
+@pytest.mark.slow
 def test_again_copies_what_is_new_and_nothing_twice(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), 2)
     for _ in range(3):
@@ -67,6 +69,7 @@ def test_configs_go_along_and_are_held_while_records_come(source: Cluster, targe
     assert "message.timestamp.type" not in target.configs(topic)
 
 
+@pytest.mark.slow
 def test_times_that_the_source_gave_are_kept(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), config={"message.timestamp.type": "LogAppendTime"})
     source.produce(topic, [b"%d" % i for i in range(10)], timestamp=1)
@@ -80,6 +83,7 @@ def test_times_that_the_source_gave_are_kept(source: Cluster, target: Cluster) -
     assert assert_same(source, target, topic) == 14
 
 
+@pytest.mark.slow
 def test_a_log_that_begins_above_0(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), 2)
     source.produce(topic, [b"%d" % i for i in range(100)])
@@ -94,6 +98,7 @@ def test_a_log_that_begins_above_0(source: Cluster, target: Cluster) -> None:
     assert f"group    {group}: 1 offsets" in run.stdout
 
 
+@pytest.mark.slow
 def test_records_deleted_at_both_sides_between_two_runs(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique())
     source.produce(topic, [b"%d" % i for i in range(20)])
@@ -114,6 +119,7 @@ def test_records_deleted_at_both_sides_between_two_runs(source: Cluster, target:
     assert target.read(topic)[-1][:1] + target.read(topic)[-1][3:4] == (23, b"last")
 
 
+@pytest.mark.slow
 def test_what_is_not_this_mirror_s_is_refused(source: Cluster, target: Cluster) -> None:
     topic, other = source.create(unique()), source.create(unique())
     source.produce(topic, [b"v"])
@@ -126,6 +132,7 @@ def test_what_is_not_this_mirror_s_is_refused(source: Cluster, target: Cluster) 
     assert [record.value for record in target.read(topic)] == [b"not ours"]
 
 
+@pytest.mark.slow
 def test_an_empty_topic_that_is_there_is_taken(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique(), 3, {"retention.ms": "7200000"})
     source.produce(topic, [b"v"], 2)
@@ -139,6 +146,7 @@ def test_an_empty_topic_that_is_there_is_taken(source: Cluster, target: Cluster)
     assert "cleanup.policy" not in there
 
 
+@pytest.mark.slow
 def test_batches_and_records_that_are_too_large_for_the_target(
     source: Cluster, target: Cluster
 ) -> None:
@@ -167,6 +175,7 @@ def test_more_partitions_at_the_target_are_refused(source: Cluster, target: Clus
     assert "keys would lie elsewhere" in mirror(source, target, "--topics", topic, code=1).stderr
 
 
+@pytest.mark.slow
 def test_a_topic_created_again_at_the_source_is_refused(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique())
     source.produce(topic, [b"old"])
@@ -181,6 +190,7 @@ def test_a_topic_created_again_at_the_source_is_refused(source: Cluster, target:
     assert [record.value for record in target.read(topic)] == [b"new"]
 
 
+@pytest.mark.slow
 def test_somebody_else_s_records_in_the_copy_are_noticed(source: Cluster, target: Cluster) -> None:
     topic = source.create(unique())
     source.produce(topic, [b"v"])
@@ -223,6 +233,7 @@ def forge_source_id(source: Cluster, target: Cluster, topic: str) -> None:
         notebook.end()
 
 
+@pytest.mark.slow
 def test_groups_are_translated_and_go_on_without_loss_or_repetition(
     source: Cluster, target: Cluster
 ) -> None:
@@ -330,6 +341,7 @@ def line_with(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} did not come: {''.join(seen)}")
 
 
+@pytest.mark.slow
 def test_following_takes_new_records_partitions_topics_and_offsets(
     source: Cluster, target: Cluster, start: Start
 ) -> None:
@@ -396,6 +408,7 @@ def test_a_second_mirror_is_refused_while_the_first_works(
     assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_one_that_slept_while_another_took_over_stops(
     source: Cluster, target: Cluster, start: Start
 ) -> None:
@@ -437,6 +450,7 @@ def assert_same_prefix(source: Cluster, target: Cluster, topic: str) -> int:
     return len(there)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_copy_is_no_damage(source: Cluster, target: Cluster, start: Start) -> None:
     topic = source.create(unique())
     source.produce(topic, [b"x" * 1000] * 20_000)
