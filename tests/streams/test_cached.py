@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 
 import moldau
 from moldau.streams.engine.cached import Cached
-from moldau.streams.engine.coding import encode
-from moldau.streams.engine.state import MARKER, State
 from moldau.streams.engine.state_memory import shrink
 from moldau.streams.errors import DefinitionError
-from moldau.streams.running.local_store import LocalStore
+from tests.streams.stored import Stored
 
-MARK = encode({"watermark": 0})
 keys = st.sampled_from(["a", "b", 1, ("c", 2)])
 steps = st.lists(
     st.tuples(st.just("put"), keys, st.integers(0, 9) | st.none())
@@ -28,28 +25,12 @@ steps = st.lists(
 )
 
 
-class Life:
+class Life(Stored):
     """A table over restarts."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._offset = 0
-        self._store: LocalStore | None = None
-        self.begin()
-
-    def end(self) -> None:
-        if self._store is not None:
-            self._store.close()
-
     def begin(self) -> None:
-        self.end()
-        self._store = LocalStore(self._folder, "topic")
-        self.state = State(self._store)
+        super().begin()
         self.rows = Cached(self.state.table("t"), lambda row: [row], lambda saved: saved[0])
-
-    def commit(self) -> None:
-        self._offset += 1
-        self.state.committed([*self.state.save(), (MARKER, MARK)], self._offset)
 
 
 @settings(max_examples=60, deadline=None)

@@ -20,15 +20,15 @@ from moldau.streams.engine import build, state, windowed
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.open_windows import OpenWindows
 from moldau.streams.engine.reading import Records
-from moldau.streams.engine.state import MARKER, State
+from moldau.streams.engine.state import State
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.engine.window_names import in_order, of_place, place_in, start_in
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import topology
+from tests.streams.stored import Stored
 
-MARK = encode({"watermark": 0})
 STARTS = [-(1 << 40), -1, 0, 255, 1 << 40]  # names of windows end in each byte
 KEYS = ["", "a", "ab", "b", "é", -7, 300, 1 << 70, b"x", 2.5, ("a", 1), True, Decimal("1.0")]
 places = st.tuples(st.sampled_from(STARTS), st.sampled_from(KEYS))
@@ -40,23 +40,11 @@ steps = st.lists(
 )
 
 
-class Life:
+class Life(Stored):
     """Open windows over restarts: of each row, how often it was put."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._offset = 0
-        self._store: LocalStore | None = None
-        self.begin()
-
-    def end(self) -> None:
-        if self._store is not None:
-            self._store.close()
-
     def begin(self) -> None:
-        self.end()
-        self._store = LocalStore(self._folder, "topic")
-        self.state = State(self._store)
+        super().begin()
         self.windows = OpenWindows(self.state.table("t"))
 
     def put(self, places: list[Any]) -> None:
@@ -65,10 +53,6 @@ class Life:
             states = self.windows.groups.setdefault(start, {}).setdefault(key, [0, -1])
             states[0] += 1
             self.windows.changed.append((start, key, states))
-
-    def commit(self) -> None:
-        self._offset += 1
-        self.state.committed([*self.state.save(), (MARKER, MARK)], self._offset)
 
     def close(self, start: int) -> list[tuple[Any, int]]:
         return [(key, states[0]) for key, states in self.windows.close(start)]

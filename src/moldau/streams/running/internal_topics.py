@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
@@ -82,22 +83,24 @@ def prepare(app: App, topology: Topology) -> dict[str, int]:
 
 def _enlarge(admin: AdminClient, wanted: list[NewPartitions]) -> None:
     """What others enlarge meanwhile is large enough. Raises StreamsError."""
-    for name, future in admin.create_partitions(wanted).items() if wanted else ():
-        try:
-            future.result(TIMEOUT_S)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.INVALID_PARTITIONS:
-                raise StreamsError(f"topic {name}: {error.args[0].str()}") from None
+    asked = admin.create_partitions(wanted) if wanted else {}
+    _wait_for(asked, KafkaError.INVALID_PARTITIONS, "")
 
 
 def make(admin: AdminClient, wanted: list[NewTopic]) -> None:
     """Those too that somebody else makes meanwhile. Raises StreamsError."""
-    for name, future in admin.create_topics(wanted).items() if wanted else ():
+    asked = admin.create_topics(wanted) if wanted else {}
+    _wait_for(asked, KafkaError.TOPIC_ALREADY_EXISTS, " cannot be made")
+
+
+def _wait_for(asked: Mapping[str, Future[None]], is_done: int, trouble: str) -> None:
+    """`is_done`: the error that says that somebody else has done it. Raises StreamsError."""
+    for name, future in asked.items():
         try:
             future.result(TIMEOUT_S)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise StreamsError(f"topic {name} cannot be made: {error.args[0].str()}") from None
+            if error.args[0].code() != is_done:
+                raise StreamsError(f"topic {name}{trouble}: {error.args[0].str()}") from None
 
 
 def _written(app: App, topology: Topology) -> dict[str, int]:
