@@ -108,13 +108,13 @@ class Supervisor:
         self._started: dict[int, float] = {}
         self._pauses: dict[int, float] = {}
         self._due: dict[int, float] = {}
-        self._stopping = False
+        self._told = 0  # to stop, so often
+        self._heeded = 0
 
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        for slot in range(self._count):
-            self._start(slot)
+        self._due = dict.fromkeys(range(self._count), 0.0)
         while self._processes or self._due:
             self._look()
             time.sleep(LOOK_EVERY_S)
@@ -161,6 +161,8 @@ class Supervisor:
 
     def _look(self) -> None:
         now = time.monotonic()
+        if self._heeded < self._told:
+            self._heed()
         for slot, pipe in list(self._announced.items()):
             if (port := pipe.port()) is not None:
                 self._ports[slot] = port
@@ -172,10 +174,10 @@ class Supervisor:
             self._ports.pop(slot, None)
             if slot in self._announced:
                 self._announced.pop(slot).close()
-            if process.returncode and not self._stopping:
+            if process.returncode and not self._told:
                 self._again(slot, process.returncode, now)
         for slot, due in list(self._due.items()):
-            if now >= due:
+            if now >= due and not self._told:
                 self._start(slot)
 
     def _again(self, slot: int, code: int, now: float) -> None:
@@ -188,10 +190,13 @@ class Supervisor:
             file=sys.stderr,
         )
 
-    def _stop(self, number: int, _frame: object) -> None:
+    def _stop(self, _number: int, _frame: object) -> None:
+        """No more than that: a process may be about to start, and be known to nobody yet."""
+        self._told += 1
+
+    def _heed(self) -> None:
         """A second time: at once."""
-        sent = signal.SIGKILL if self._stopping else signal.SIGTERM
-        self._stopping = True
+        self._heeded = self._told
         self._due.clear()
         for process in self._processes.values():
-            process.send_signal(sent)
+            process.send_signal(signal.SIGTERM if self._told == 1 else signal.SIGKILL)

@@ -1,0 +1,43 @@
+"""Several processes are told to stop whenever that may be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# Each process that is opened is one that would run for long. A signal comes in the middle of that.
+PROGRAM = """
+import os, signal, subprocess, sys
+from moldau.tools.supervisor import Supervisor
+
+class Told(Supervisor):
+    def _opened(self, command, slot):
+        sleeps = [sys.executable, "-c", "import time; time.sleep(300)"]
+        made = subprocess.Popen(sleeps, start_new_session=True)
+        print(made.pid, flush=True)
+        if slot == {slot}:
+            for _ in range({times}):
+                os.kill(os.getpid(), signal.{signal})
+        return made
+
+sys.exit(Told([], 3).run())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("slot", "times", "signal"), [(0, 1, "SIGTERM"), (1, 1, "SIGINT"), (2, 1, "SIGTERM"),
+                                  (1, 2, "SIGTERM")]
+)  # fmt: skip
+def test_it_may_be_told_to_stop_while_it_starts_a_process(
+    slot: int, times: int, signal: str
+) -> None:
+    """That one is told too, and no other is started."""
+    program = PROGRAM.format(slot=slot, times=times, signal=signal)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.split()) == slot + 1
