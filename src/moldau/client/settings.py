@@ -36,6 +36,10 @@ class Settings(NamedTuple):
     api_timeout_ms: int
     retry_backoff_ms: int
 
+    def within(self, limit_ms: int) -> int:
+        """The time for a call of a tool that waits no longer than `limit_ms` itself."""
+        return min(limit_ms, self.api_timeout_ms)
+
 
 def read_settings(properties: Mapping[str, str]) -> Settings:
     """Raises BadSettings for a value that Kafka's client refuses by itself, KafkaError for what it

@@ -41,7 +41,7 @@ _PATIENCE_MS = 30_000
 
 
 def describe_quotas_of(admin: Admin, entities: Entities) -> None:
-    quotas = describe_quotas(admin, _wanted(entities), _PATIENCE_MS)
+    quotas = describe_quotas(admin, _wanted(entities), admin.settings.within(_PATIENCE_MS))
     for quota in hash_order(quotas, lambda q: _entity_hash(q.entity), len(quotas)):
         names = ", ".join(_named(kind, quota.entity) for kind in _SHOWN if kind in quota.entity)
         print(f"Quota configs for {names} are {_values(quota)}")
@@ -82,7 +82,8 @@ def _entity_hash(entity: Entity) -> int:
 def _describe_credentials(admin: Admin, users: Sequence[str]) -> None:
     from moldau.client.scram import describe_credentials
 
-    for user, found in describe_credentials(admin, users, _PATIENCE_MS).items():
+    patience_ms = admin.settings.within(_PATIENCE_MS)
+    for user, found in describe_credentials(admin, users, patience_ms).items():
         if isinstance(found, KafkaError):
             name = found.java_class.rpartition(".")[2]
             print(
@@ -147,7 +148,7 @@ def _check_names(entities: Entities, values: Mapping[str, str], deleted: Sequenc
 def _alter_quotas(
     admin: Admin, entities: Entities, values: Mapping[str, str], deleted: Sequence[str]
 ) -> None:
-    found = describe_quotas(admin, _wanted(entities), _PATIENCE_MS)
+    found = describe_quotas(admin, _wanted(entities), admin.settings.within(_PATIENCE_MS))
     present = found[0].values if found else {}
     missing = [name for name in deleted if name not in present]
     if missing:

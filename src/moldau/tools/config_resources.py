@@ -38,7 +38,7 @@ _OWN = {
     GROUPS: Source.DYNAMIC_GROUP_CONFIG,
 }
 _AT_ONCE = 500
-# Apache's tool waits so long for an answer, whatever the client's settings are.
+# Apache's tool waits no longer for an answer, and so long for a change whatever the settings are.
 _DESCRIBE_MS = 30_000
 _ALTER_MS = 30_000
 
@@ -100,7 +100,13 @@ def _groups_with_configs(admin: Admin) -> list[str] | None:
 def _describe_several(admin: Admin, kind: str, names: Sequence[str], everything: bool) -> None:
     found: dict[str, list[Entry] | Refused] | KafkaError
     try:
-        found = describe_configs(admin, _KINDS[kind], names, synonyms=True, timeout_ms=_DESCRIBE_MS)
+        found = describe_configs(
+            admin,
+            _KINDS[kind],
+            names,
+            synonyms=True,
+            timeout_ms=admin.settings.within(_DESCRIBE_MS),
+        )
     except KafkaError as error:
         found = error
     for name in names:
@@ -134,7 +140,8 @@ def alter_resource(
 ) -> None:
     """Raises KafkaError, BadChange."""
     if kind == LOGGERS:
-        entries = describe_configs(admin, Kind.BROKER_LOGGER, [name], timeout_ms=_DESCRIBE_MS)[name]
+        patience_ms = admin.settings.within(_DESCRIBE_MS)
+        entries = describe_configs(admin, Kind.BROKER_LOGGER, [name], timeout_ms=patience_ms)[name]
         if isinstance(entries, Refused):
             raise entries
         known = {entry.name for entry in entries}

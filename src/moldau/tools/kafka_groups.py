@@ -99,7 +99,7 @@ def _check(options: Parsed) -> None:
 
 def _groups(admin: Admin) -> list[Group]:
     try:
-        return list_groups(admin, timeout_ms=min(_PATIENCE_MS, admin.settings.api_timeout_ms))
+        return list_groups(admin, timeout_ms=admin.settings.within(_PATIENCE_MS))
     except KafkaError as error:
         timed_out = isinstance(error, TimedOut) or isinstance(error.__cause__, TimedOut)
         if timed_out and admin.settings.api_timeout_ms > _PATIENCE_MS:
