@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -19,6 +20,7 @@ import moldau
 import moldau.faust as faust
 from moldau.faust import web
 from moldau.streams.errors import DefinitionError
+from moldau.streams.faust import pages as module
 from moldau.streams.topology import Stage
 from moldau.streams.watching.asking import Unanswered, ask
 from moldau.streams.watching.http import Request, Response
@@ -74,6 +76,19 @@ def made() -> faust.App:
         async def post(self, request: web.Request, number: str) -> web.Response:
             return self.json([await request.json(), number])
 
+    @app.page("/größe/{name}")
+    async def size(self: web.View, request: web.Request, name: str) -> web.Response:
+        return self.text(f"{name} {request.path} {request.query.get('x')}")
+
+    @app.page("/years/{year:[0-9]{4}}/{month:1[0-2]|[1-9]}")
+    async def year(self: web.View, request: web.Request, year: str, month: str) -> web.Response:
+        return self.text(f"{year} {month}")
+
+    @app.page("/text")
+    class Text(web.View):
+        async def post(self, request: web.Request) -> web.Response:
+            return self.text(await request.text())
+
     @app.page("/models")
     class Models(web.View):
         @web.takes_model(Account)
@@ -84,11 +99,26 @@ def made() -> faust.App:
     return app
 
 
+def failing() -> faust.App:
+    app = faust.App("pages")
+
+    @app.page("/raises/{what}")
+    async def raises(self: web.View, request: web.Request, what: str) -> web.Response:
+        raise RAISED[what]
+
+    @app.page("/waits")
+    async def waits(self: web.View, request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return self.text("never")
+
+    return app
+
+
 def answer(
     app: faust.App, method: str, target: str, body: bytes = b"", routing: Any = None
 ) -> Response | None:
     path, _, query = target.partition("?")
-    pairs = dict(one.split("=") for one in query.split("&") if one)
+    pairs = dict(parse_qsl(query, errors="surrogateescape"))
     request = Request(method, path, pairs, {"x-told": "so"}, target, body)
 
     async def ask_it() -> Response | None:
@@ -121,6 +151,13 @@ JSON, TEXT = "application/json", "text/plain; charset=utf-8"
         ("POST", "/accounts/7", b'{"a":1}', (200, JSON, '[{"a":1},"7"]')),
         ("POST", "/models", b'{"name":"eve"}', (200, JSON, '{"name":"eve","balance":1}')),
         ("DELETE", "/accounts/7", b"", (405, JSON, '{"error":"Method DELETE not allowed."}')),
+        (
+            "GET",
+            "/gr%C3%B6%C3%9Fe/%c3%a4%2Fb%252F?x=%FF",
+            b"",
+            (200, TEXT, "ä/b%2F /größe/ä/b%2F \ufffd"),
+        ),
+        ("GET", "/years/2024/12", b"", (200, TEXT, "2024 12")),
         ("GET", "/fails/x", b"", (404, JSON, '{"error":"no such account","account":7}')),
     ],
 )
@@ -137,11 +174,62 @@ def test_what_a_view_answers(
     assert (status, type_, text) == expected
 
 
+RAISED: dict[str, BaseException] = {
+    "exit": SystemExit(3),
+    "interrupt": KeyboardInterrupt(),
+    "cancelled": asyncio.CancelledError(),
+    "closed": GeneratorExit(),
+}
+
+
+@pytest.mark.parametrize("what", RAISED)
+def test_what_a_page_raises_ends_nothing_but_that_page(what: str) -> None:
+    """The worker's loop least of all."""
+    with pytest.raises(RuntimeError, match=r"the page /raises/\{what\} raised"):
+        answer(failing(), "GET", f"/raises/{what}")
+
+
+def test_a_time_that_is_up_in_a_page_is_not_the_time_for_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(RAISED, "time", TimeoutError("of its own"))
+    with pytest.raises(TimeoutError, match="of its own"):
+        answer(failing(), "GET", "/raises/time")
+    monkeypatch.setattr(module, "TO_ANSWER_S", 0.05)
+    status, _, said = shown(answer(failing(), "GET", "/waits"))
+    assert (status, "/waits gave no answer in 0.05 s" in said) == (503, True)
+
+
+def test_a_page_that_is_under_way_when_its_worker_stops() -> None:
+    app = failing()
+
+    async def stopped() -> Response | None:
+        served = asyncio.create_task(app.pages._serve())
+        await asyncio.sleep(0)
+        here: Any = Here()
+        asked = asyncio.create_task(app.pages.answer(Request("GET", "/waits", {}, {}, ""), here))
+        while not app.pages._under_way:
+            await asyncio.sleep(0)
+        served.cancel()
+        await asyncio.wait([served])
+        assert not app.pages._under_way
+        return await asked
+
+    assert shown(asyncio.run(stopped()))[0] == 503
+
+
 def test_what_a_view_is_asked_wrongly() -> None:
     assert answer(made(), "GET", "/accounts/seven") is None
     assert answer(made(), "GET", "/none") is None
-    status, _, said = shown(answer(made(), "POST", "/accounts/7", b"{ no json"))
-    assert (status, "The body is no JSON" in said) == (400, True)
+    for path, body, why in [
+        ("/accounts/7", b"{ no json", "The body is no JSON"),
+        ("/accounts/7", b"[" * 60_000, "The body is no JSON"),
+        ("/text", b"\xff", "The body is no UTF-8"),
+        ("/models", b"{ no json", "The body is no Account"),
+        ("/models", b"[]", "The body is no Account: Account is made of a mapping"),
+    ]:
+        status, _, said = shown(answer(made(), "POST", path, body))
+        assert (status, why in said) == (400, True), said
     with pytest.raises(TypeError, match=r"it returned None: return self\.json"):
         answer(made(), "GET", "/fails/nothing")
 
@@ -152,6 +240,9 @@ def test_a_page_is_refused_where_it_is_written() -> None:
         app.page("hello")(lambda *_: None)
     with pytest.raises(DefinitionError, match="decorates an async function"):
         app.page("/hello")(lambda *_: None)
+    for path in ("/x/{7}", "/x/{name}/{name}", "/x/{name:[a-z}"):
+        with pytest.raises(DefinitionError, match=r"write \{NAME\} or \{NAME:REGEX\}"):
+            app.page(path)(web.View)
     with pytest.raises(DefinitionError, match="say where the key is"):
         app.table_route(table=app.Table("counts"))
 

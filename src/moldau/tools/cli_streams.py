@@ -136,14 +136,11 @@ def _watched(name: str, peers: Callable[[], Sequence[Peer]], arguments: argparse
     from moldau.tools.top.view import open_view
 
     asked = Peers(name)
-    try:
-        if arguments.json:
-            print(msgspec.json.encode(asked.document_now(peers())).decode())
-            return 0
-        with open_view(lambda: asked.document_now(peers())):
-            threading.Event().wait()
-    finally:
-        asked.close()
+    if arguments.json:
+        print(msgspec.json.encode(asked.document_now(peers())).decode())
+        return 0
+    with open_view(lambda: asked.document_now(peers())):
+        threading.Event().wait()
     return 0
 
 

@@ -53,7 +53,6 @@ def supervise(
     supervisor = Supervisor(words, count, inner=f"{host}:0")
     with ExitStack() as left:
         peers = Peers(app)
-        left.callback(peers.close)
         if http is not None:
             _answer(app, http, supervisor, peers, left, is_own)
         if live:

@@ -16,12 +16,26 @@ from moldau.streams.watching import http as pages
 from moldau.streams.watching.addresses import listen, parse
 from moldau.streams.watching.http import HttpServer, Request, Response
 
+WRONG = {
+    "/split": Response(200, b"", headers={"x-a": "b\r\nset-cookie: c"}),
+    "/status": Response(100, b""),
+    "/text": Response(200, "text"),  # type: ignore[arg-type]
+    "/number": Response(200, b"", headers={"x-n": 3}),  # type: ignore[dict-item]
+}
+
 
 async def echo(request: Request) -> Response:
     if request.path == "/fails":
         raise ValueError("a bug")
     if request.path == "/slow":
         await asyncio.sleep(60)
+    if request.path in WRONG:
+        return WRONG[request.path]
+    if request.path == "/gone":
+        return Response(204, b"nobody may see it", "text/plain")
+    if request.path == "/own":
+        headers = {"Content-Type": "text/csv", "X-Name": "größe ☃", "content-length": "1"}
+        return Response(200, b"abc" + request.body, headers={**headers, "connection": "close"})
     size = int(request.query.get("size", 0))
     return Response(200, request.target.encode() + b"." * size, "text/plain")
 
@@ -84,10 +98,12 @@ def test_several_questions_may_be_sent_ahead(server: HttpServer) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),  # no Host
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000,
          b"413"),
+        (b"GET /?" + b"a=1&" * 200 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"403"),
         (b"GET /fails HTTP/1.1\r\nHost: localhost:1\r\n\r\n", b"500"),
     ],
-    ids=["header", "path", "tls", "hosts", "bytes", "no-host", "body", "rebinding", "bug"],
+    ids=["header", "path", "tls", "hosts", "bytes", "no-host", "body", "fields", "rebinding",
+         "bug"],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_refused(server: HttpServer, data: bytes, status: bytes) -> None:
     try:
@@ -98,6 +114,37 @@ def test_what_cannot_be_answered_is_refused(server: HttpServer, data: bytes, sta
         assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
         assert b'{"error":"' in answer
     assert get(server, "/after") == (200, b"/after")
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_an_answer_that_cannot_be_sent_is_a_failure(server: HttpServer, path: str) -> None:
+    assert get(server, path)[0] == 500
+    assert get(server, "/after") == (200, b"/after")
+
+
+def test_how_long_a_body_is_and_how_it_is_sent_is_ours_to_say(server: HttpServer) -> None:
+    question = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = said(server, b"".join(question % path for path in (b"/gone", b"/own", b"/last")))
+    gone, own, last = answer.split(b"HTTP/1.1 ")[1:]
+    assert gone.startswith(b"204")
+    assert b"content-length" not in gone
+    assert gone.endswith(b"\r\n\r\n")
+    assert b"content-type: text/csv" in own
+    assert "x-name: größe ☃".encode() in own
+    assert b"content-length: 3\r\n\r\nabc" in own
+    assert last.endswith(b"/last")
+
+
+def test_who_asks_first_whether_a_body_is_wanted_is_told_to_go_on(server: HttpServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.listening.port), 10) as client:
+        client.sendall(
+            b"POST /own HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        client.sendall(b"body")
+        client.shutdown(socket.SHUT_WR)
+        assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"abcbody")
 
 
 def test_whom_nobody_has_heard_of_for_longest_makes_room(server: HttpServer) -> None:

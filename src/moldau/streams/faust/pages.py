@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TO_ANSWER_S = 30.0
 ROUTED = "x-moldau-routed"
+_NAMED = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+_SLASH = "\udc2f"  # one within a part of a path; nothing else becomes that
 _KEY = Key()
 _LOG = logging.getLogger("moldau.faust")
 
@@ -57,6 +59,7 @@ class Pages:
         self._app = app
         self._pages: list[Page] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._pages)
@@ -82,6 +85,7 @@ class Pages:
             )
         if not self._pages:
             self._app.core.task(self._serve)
+            self._app.core.on_stop(self._stop)
             self._app.core.pages = self
         self._pages.append(Page(path, _pattern(path), made, route))
 
@@ -89,10 +93,12 @@ class Pages:
         return self._found(path) is not None
 
     def _found(self, path: str) -> tuple[Page, dict[str, str]] | None:
+        path = unquote(path.replace("%2F", _SLASH).replace("%2f", _SLASH))
         for page in self._pages:
             found = page.pattern.fullmatch(path)
             if found is not None:
-                return page, {name: unquote(text) for name, text in found.groupdict().items()}
+                named = found.groupdict("").items()
+                return page, {name: text.replace(_SLASH, "/") for name, text in named}
         return None
 
     # --- answering --------------------------------------------------------------------------
@@ -103,7 +109,14 @@ class Pages:
         try:
             await asyncio.Event().wait()
         finally:
-            self._loop = None
+            self._stop()
+            if self._under_way:
+                await asyncio.wait(set(self._under_way))
+
+    def _stop(self) -> None:
+        self._loop = None
+        for one in self._under_way:
+            one.cancel()
 
     async def answer(self, asked: http.Request, routing: Routing) -> http.Response | None:
         """On the server's loop. None: there is no such page."""
@@ -119,13 +132,39 @@ class Pages:
             if elsewhere is not None:
                 return elsewhere
         if self._loop is None:
-            return error_of(503, "the program does not run yet, or no more", {"retry-after": "1"})
-        answered = asyncio.run_coroutine_threadsafe(page.view.dispatch(request), self._loop)
+            return _not_running()
+        answered = asyncio.run_coroutine_threadsafe(self._dispatched(page, request), self._loop)
+        limit = asyncio.timeout(TO_ANSWER_S)
         try:
-            async with asyncio.timeout(TO_ANSWER_S):
+            async with limit:
                 return _given(await asyncio.wrap_future(answered))
         except TimeoutError:
+            if not limit.expired():
+                raise
             return error_of(503, f"{page.path} gave no answer in {TO_ANSWER_S:g} s")
+        except asyncio.CancelledError:
+            if self._loop is not None:
+                raise
+            return _not_running()
+
+    async def _dispatched(self, page: Page, request: Request) -> Response:
+        """On the program's loop. What a page raises ends that page only: not even sys.exit() in it
+        ends the worker."""
+        task = asyncio.current_task()
+        assert task is not None
+        if self._loop is None:  # it has stopped meanwhile
+            raise asyncio.CancelledError
+        self._under_way.add(task)
+        try:
+            return await page.view.dispatch(request)
+        except Exception:
+            raise
+        except BaseException as error:
+            if task.cancelling():  # nobody waits for it any more
+                raise
+            raise RuntimeError(f"the page {page.path} raised {error!r}") from error
+        finally:
+            self._under_way.discard(task)
 
     async def _routed(
         self, route: Route, request: Request, asked: http.Request, routing: Routing
@@ -149,13 +188,24 @@ class Pages:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """{NAME} is a part of a path, {NAME:REGEX} what that says. A slash at the end may be left
-    out."""
-    parts = re.split(r"\{(\w+)(?::([^{}]+))?\}", path.rstrip("/"))
+    """{NAME} is a part of a path, {NAME:REGEX} what that says, of a path that is decoded. A slash
+    at the end may be left out. Raises DefinitionError."""
+    parts = _NAMED.split(path.rstrip("/"))
     made = re.escape(parts[0])
     for name, pattern, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         made += f"(?P<{name}>{pattern or '[^/]+'}){re.escape(text)}"
-    return re.compile(f"{made}/?")
+    try:
+        return re.compile(f"{made}/?")
+    except re.error as error:
+        raise DefinitionError(
+            f"@app.page({path!r}): {error.msg}; write {{NAME}} or {{NAME:REGEX}}"
+        ) from None
+
+
+def _not_running() -> http.Response:
+    from moldau.streams.watching.http import error_of
+
+    return error_of(503, "the program does not run yet, or no more", {"retry-after": "1"})
 
 
 def _given(answer: Response) -> http.Response:

@@ -85,7 +85,7 @@ class Request:
     def __init__(self, asked: http.Request, match_info: Mapping[str, str]) -> None:
         self.method = asked.method
         self.path = unquote(asked.path)
-        self.query = asked.query
+        self.query = {_readable(name): _readable(text) for name, text in asked.query.items()}
         self.headers = _Headers(asked.headers)
         self.match_info = dict(match_info)
         self._body = asked.body
@@ -94,14 +94,23 @@ class Request:
         return self._body
 
     async def text(self) -> str:
-        return self._body.decode()
+        """Raises ParseError."""
+        try:
+            return self._body.decode()
+        except UnicodeDecodeError as error:
+            raise ParseError(f"The body is no UTF-8: {error}") from None
 
     async def json(self) -> Any:
-        """Raises ValidationError."""
+        """Raises ParseError."""
         try:
             return json.loads(self._body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is no JSON: {error}") from None
+
+
+def _readable(text: str) -> str:
+    """What is no UTF-8 in it is shown as such, as in a path."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 class _Headers(dict[str, str]):
@@ -175,12 +184,15 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def takes_model(model: Any) -> Callable[[Handler], Handler]:
-    """Gives a view the body as a Record, behind the request."""
+    """Gives a view the body as a Record, behind the request. What is none is answered with 400."""
 
     def decorate(function: Handler) -> Handler:
         @wraps(function)
         async def view(view: View, request: Request, *given: Any, **named: Any) -> Any:
-            body = model.loads(await request.read(), serializer="json")
+            try:
+                body = model.loads(await request.read(), serializer="json")
+            except Exception as error:  # whatever its fields say
+                raise ValidationError(f"The body is no {model.__name__}: {error}") from None
             return await function(view, request, body, *given, **named)
 
         return view

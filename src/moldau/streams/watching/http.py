@@ -24,17 +24,20 @@ from moldau.streams.watching.addresses import Listening, is_loopback
 MOST_CONNECTIONS = 256
 MOST_HEAD = 16 * 1024  # bytes of a request line and its headers
 MOST_BODY = 64 * 1024
+MOST_FIELDS = 100  # behind the "?"
 READ = 16 * 1024
 TO_ASK_S = 30.0  # from the answer before to the last byte of a question
 TO_TAKE_S = 10.0  # an answer
 TO_CLOSE_S = 1.0
+_WITHOUT_BODY = (204, 304)
 
 _LOG = logging.getLogger("moldau.streams")
 _JSON = Json()
 
 
 class Request(NamedTuple):
-    """`path` as it was sent, percent-encoded. The names of headers are in lower case."""
+    """`path` as it was sent, percent-encoded. `query`: of several of a name the first. The names of
+    headers are in lower case."""
 
     method: str
     path: str
@@ -45,6 +48,9 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
+    """How long its body is, and how it is sent, is not among its headers; but to HEAD, which gets
+    none, a length that another process told."""
+
     status: int
     body: bytes
     type: str = "application/json"
@@ -124,43 +130,80 @@ class HttpServer:
             self._silent[writer] = None
             try:
                 async with asyncio.timeout(TO_ASK_S):
-                    request = await _request(connection, reader)
+                    request = await _request(connection, reader, writer)
             except h11.RemoteProtocolError as error:
                 if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                     said = error_of(error.error_status_hint, f"this cannot be read: {error}")
-                    await _write(connection, writer, said)
+                    await _write(connection, writer, _Ready.of(said))
                     await _heard_out(reader, writer)
                 return
             self._silent.pop(writer, None)
             if request is None:
                 return
-            response = await self._answered(request)
-            await _write(connection, writer, response, request.method)
+            await _write(connection, writer, await self._answered(request))
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
             connection.start_next_cycle()
 
-    async def _answered(self, request: Request) -> Response:
+    async def _answered(self, request: Request) -> _Ready:
         if self.listening.is_loopback and not _is_here(request.headers.get("host")):
-            return error_of(
+            refusal = error_of(
                 403,
                 "this address is for programs of this machine: ask it as localhost, or start the "
                 "worker with --http 0.0.0.0:PORT",
             )
+            return _Ready.of(refusal, request.method)
         try:
-            return await self._answer(request)
+            return _Ready.of(await self._answer(request), request.method)
         except Exception:
             _LOG.exception("%s %s", request.method, request.target)
-            return error_of(500, "the answer failed; the worker's log says how")
+            failure = error_of(500, "the answer failed; the worker's log says how")
+            return _Ready.of(failure, request.method)
 
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
+class _Ready(NamedTuple):
+    """What can be sent."""
+
+    head: h11.Response
+    body: bytes
+
+    @classmethod
+    def of(cls, response: Response, method: str = "GET") -> _Ready:
+        """Raises what is wrong with it."""
+        body = response.body
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a body is bytes, not {type(body).__name__}")
+        given = {name.lower(): text for name, text in response.headers.items()}
+        length = given.pop("content-length", None) if method == "HEAD" and not body else None
+        headers = {
+            "content-type": response.type,
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+            **given,
+            "content-length": length or str(len(body)),
+        }
+        if response.status in _WITHOUT_BODY:
+            body = b""
+            del headers["content-length"]
+        for name in ("transfer-encoding", "connection"):
+            headers.pop(name, None)
+        told = [(bytes_of(name), bytes_of(text)) for name, text in headers.items()]
+        head = h11.Response(status_code=response.status, headers=told)
+        return cls(head, b"" if method == "HEAD" else bytes(body))
+
+
+async def _request(
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Request | None:
     """None: the client has left. Raises h11.RemoteProtocolError."""
     head: h11.Request | None = None
     body = bytearray()
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
+            if connection.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                writer.write(connection.send(go_on) or b"")
             connection.receive_data(await reader.read(READ))
         elif isinstance(event, h11.Request):
             head = event
@@ -178,30 +221,18 @@ async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> 
 def _read(head: h11.Request, body: bytes) -> Request:
     target = head.target.decode("ascii")
     path, _, query = target.partition("?")
-    headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
-    pairs = dict(parse_qsl(query, True, errors="surrogateescape", max_num_fields=100))
-    return Request(head.method.decode("ascii"), path, pairs, headers, target, body)
+    headers = {text_of(name): text_of(value) for name, value in head.headers}
+    try:
+        pairs = parse_qsl(query, True, errors="surrogateescape", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise h11.RemoteProtocolError(f"it has more than {MOST_FIELDS} fields") from None
+    first = dict(reversed(pairs))
+    return Request(head.method.decode("ascii"), path, first, headers, target, body)
 
 
-async def _write(
-    connection: h11.Connection,
-    writer: asyncio.StreamWriter,
-    response: Response,
-    method: str = "GET",
-) -> None:
-    headers = {
-        "content-type": response.type,
-        "content-length": str(len(response.body)),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        **response.headers,
-    }
-    made = h11.Response(status_code=response.status, headers=list(headers.items()))
-    parts = [connection.send(made)]
-    if method != "HEAD":
-        parts.append(connection.send(h11.Data(data=response.body)))
-    parts.append(connection.send(h11.EndOfMessage()))
-    writer.write(b"".join(part for part in parts if part))
+async def _write(connection: h11.Connection, writer: asyncio.StreamWriter, answer: _Ready) -> None:
+    events = (answer.head, h11.Data(data=answer.body), h11.EndOfMessage())
+    writer.write(b"".join(connection.send(event) or b"" for event in events))
     async with asyncio.timeout(TO_TAKE_S):
         await writer.drain()
 
@@ -212,6 +243,14 @@ async def _heard_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     async with asyncio.timeout(TO_CLOSE_S):
         while await reader.read(READ):
             pass
+
+
+def text_of(header: bytes) -> str:
+    return header.decode(errors="surrogateescape")
+
+
+def bytes_of(header: str) -> bytes:
+    return header.encode(errors="surrogateescape")
 
 
 def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from moldau.streams.topology import Stage
-from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask, handed_on
+from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, asked, handed_on
 from moldau.streams.watching.http import Request, Response, error_of
 from moldau.streams.watching.members import Member, why_not_asked
 
@@ -26,10 +24,6 @@ class Routing:
         self._counts = counts
         self._members = members
         self._me = me
-        self._askers = ThreadPoolExecutor(16, "moldau-route")
-
-    def close(self) -> None:
-        self._askers.shutdown(wait=False, cancel_futures=True)
 
     def count(self, stage: Stage) -> int:
         return stage.count(self._counts)
@@ -42,19 +36,18 @@ class Routing:
         me = self._me()
         if partition in me.tasks.get(stage, ()):
             return None
-        run = asyncio.get_running_loop().run_in_executor
-        for member in await run(self._askers, self._members):
+        for member in self._members():
             if partition in member.tasks.get(stage, ()) and member.process != me.process:
-                return await run(self._askers, self._ask, member, request, headers)
+                return await self._ask(member, request, headers)
         said = f"partition {partition} of {stage} is on the way from one process to another"
         return error_of(503, f"{said}, or being restored: try again in a moment", _AGAIN)
 
-    def _ask(self, member: Member, request: Request, headers: Mapping[str, str]) -> Response:
+    async def _ask(self, member: Member, request: Request, headers: Mapping[str, str]) -> Response:
         why, host, port = why_not_asked(member, self._me()), member.host, member.port
         if why is not None or host is None or port is None:
             return error_of(503, why or "", _AGAIN)
         try:
-            return ask(
+            return await asked(
                 host,
                 port,
                 request.target,
@@ -64,4 +57,7 @@ class Routing:
                 timeout_s=10 * TO_ANSWER_S,
             )
         except Unanswered as error:
-            return error_of(503, f"{member.process}, which has that: {error}", _AGAIN)
+            said = f"{member.process}, which has that: {error}"
+            if error.was_asked:
+                return error_of(502, f"{said}; it may have done what was asked")
+            return error_of(503, said, _AGAIN)

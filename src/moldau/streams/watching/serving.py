@@ -62,7 +62,6 @@ def _answer(
     left.callback(tables.close)
 
     routing = Routing(worker.partitions, members.now, lambda: membership.me)
-    left.callback(routing.close)
     pages = app.pages
 
     async def document() -> Document:

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import msgspec
 
-from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, ask, handed_on
+from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, asked, handed_on
 from moldau.streams.watching.document import Document, Process
 from moldau.streams.watching.http import Request, Response, error_of
 
-MOST_ASKED = 32  # at the same time
+_SAFE = ("GET", "HEAD", "OPTIONS")  # asking twice does no harm
 _decode = msgspec.json.Decoder(Document).decode
 
 
@@ -29,33 +28,26 @@ class Peer(NamedTuple):
 class Peers:
     def __init__(self, app: str) -> None:
         self._app = app
-        self._askers = ThreadPoolExecutor(MOST_ASKED, "moldau-ask")
-
-    def close(self) -> None:
-        self._askers.shutdown(wait=False, cancel_futures=True)
 
     async def document(self, peers: Sequence[Peer]) -> Document:
         """What they tell, asked all at once."""
-        loop = asyncio.get_running_loop()
-        asked = [loop.run_in_executor(self._askers, told_by, one) for one in peers]
-        return together(self._app, await asyncio.gather(*asked))
+        return together(self._app, await asyncio.gather(*map(told_by, peers)))
 
     async def one(self, peers: Sequence[Peer], request: Request) -> Response:
         """What the first of them answers that does."""
-        loop = asyncio.get_running_loop()
         for peer in peers:
-            if peer.port is not None:
-                try:
-                    return await loop.run_in_executor(
-                        self._askers, _handed_on, peer.host, peer.port, request
-                    )
-                except Unanswered:
-                    continue
+            if peer.port is None:
+                continue
+            try:
+                return await _handed_on(peer.host, peer.port, request)
+            except Unanswered as error:
+                if error.was_asked and request.method not in _SAFE:
+                    return error_of(502, f"{peer.name}: {error}; it may have done what was asked")
         return error_of(503, "no process answers yet", {"retry-after": "1"})
 
     def document_now(self, peers: Sequence[Peer]) -> Document:
         """Likewise, where there is no event loop."""
-        return together(self._app, list(self._askers.map(told_by, peers)))
+        return asyncio.run(self.document(peers))
 
 
 def together(app: str, told: Sequence[list[Process] | str]) -> Document:
@@ -64,12 +56,12 @@ def together(app: str, told: Sequence[list[Process] | str]) -> Document:
     return Document(app, found, [one for one in told if isinstance(one, str)])
 
 
-def told_by(peer: Peer) -> list[Process] | str:
+async def told_by(peer: Peer) -> list[Process] | str:
     """Or why it tells nothing."""
     if peer.port is None:
         return f"{peer.name} is starting"
     try:
-        answer = ask(peer.host, peer.port, "/metrics.json")
+        answer = await asked(peer.host, peer.port, "/metrics.json")
         return _decode(answer.body).processes
     except Unanswered as error:
         return f"{peer.name}: {error}"
@@ -77,9 +69,9 @@ def told_by(peer: Peer) -> list[Process] | str:
         return f"{peer.name}: {peer.host}:{peer.port} is no worker: {error}"
 
 
-def _handed_on(host: str, port: int, request: Request) -> Response:
+async def _handed_on(host: str, port: int, request: Request) -> Response:
     """It may have to ask another."""
-    return ask(
+    return await asked(
         host,
         port,
         request.target,

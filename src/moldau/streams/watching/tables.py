@@ -16,14 +16,12 @@ import msgspec
 
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.topology import Topology
-from moldau.streams.watching.asking import Unanswered, ask
+from moldau.streams.watching.asking import Unanswered, asked
 from moldau.streams.watching.http import Request, Response, json
 from moldau.streams.watching.members import Member, why_not_asked
 from moldau.streams.watching.question import PEER, TABLES, Question, Refused
 from moldau.streams.watching.readable import Readable, readables, unreadables
 from moldau.streams.watching.rows import GlobalRows, Rows, names_of
-
-MOST_ASKED = 16  # other processes, at the same time
 
 
 class _Found(msgspec.Struct):
@@ -60,11 +58,9 @@ class Tables:
         self._readables = readables(topology)
         self._why_not = unreadables(topology)
         self._reader = ThreadPoolExecutor(1, "moldau-tables")
-        self._askers = ThreadPoolExecutor(MOST_ASKED, "moldau-ask")
 
     def close(self) -> None:
         self._reader.shutdown(wait=False, cancel_futures=True)
-        self._askers.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, request: Request) -> Response | None:
         """None: this is not about tables."""
@@ -186,8 +182,8 @@ class Tables:
         return made
 
     async def _ask_one(self, member: Member | None, question: Question) -> _Found:
-        run = asyncio.get_running_loop().run_in_executor
         if member is None:
+            run = asyncio.get_running_loop().run_in_executor
             return await run(self._reader, self._found, question)
         why = why_not_asked(member, self._me)
         if why is not None:
@@ -195,7 +191,7 @@ class Tables:
         assert member.host is not None
         assert member.port is not None
         try:
-            answer = await run(self._askers, ask, member.host, member.port, question.target)
+            answer = await asked(member.host, member.port, question.target)
         except Unanswered as error:
             raise Refused(
                 503,
