@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,10 @@ class Seen:
                     to = self.counted if one.topic() == "counted" else self.closed
                     to.append(json.loads(one.value() or b""))
 
+    def close(self) -> None:
+        """While its broker is there: a consumer that cannot leave its group waits for it."""
+        self._consumer.close()
+
     @property
     def numbers(self) -> set[int]:
         return {one[1] for one in self.counted}
@@ -152,8 +156,7 @@ def run(servers: str, folder: Path, guarantee: str) -> Seen:
         one.result(30)
     (folder / "shop.py").write_text(PROGRAM.format(servers=servers, guarantee=guarantee))
     chance = random.Random(7)
-    seen = Seen(servers)
-    with workers(folder) as process:
+    with closing(Seen(servers)) as seen, workers(folder) as process:
         for kill in range(KILLS):
             produce(servers, range(COUNT * kill // KILLS, COUNT * (kill + 1) // KILLS))
             upto = COUNT * kill // KILLS + COUNT // KILLS // 2

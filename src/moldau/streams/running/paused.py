@@ -10,18 +10,24 @@ from moldau.streams.running.polled import Place
 
 
 class Paused:
-    def __init__(self) -> None:
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
         self._places: set[Place] = set()
 
-    def be(self, consumer: Consumer, places: set[Place]) -> None:
+    def be(self, places: set[Place]) -> None:
         """These, and no others."""
-        to_pause, to_resume = places - self._places, self._places - places
-        if to_pause:
-            consumer.pause([TopicPartition(*place) for place in to_pause])
-        if to_resume:
-            consumer.resume([TopicPartition(*place) for place in to_resume])
+        if places - self._places:
+            self._consumer.pause([TopicPartition(*one) for one in places - self._places])
+        self._resume(self._places - places)
         self._places = places
 
     def dropped(self, places: Iterable[Place]) -> None:
-        """They are not assigned any more; when they are again, they are read."""
-        self._places = self._places.difference(places)
+        """They are about to be unassigned: librdkafka would remember that they are paused until
+        they are assigned again, and never read them then."""
+        gone = self._places.intersection(places)
+        self._resume(gone)
+        self._places = self._places - gone
+
+    def _resume(self, places: set[Place]) -> None:
+        if places:
+            self._consumer.resume([TopicPartition(*one) for one in places])

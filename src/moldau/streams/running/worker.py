@@ -105,7 +105,7 @@ class Worker:
         self._strangers = Strangers(app, self._leads, admin, say)
         self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
         self._inbox = Inbox({one.name for one in self._topology.repartitions})
-        self._paused = Paused()
+        self._paused = Paused(self._consumer)
         self._is_busy = False  # with what was polled already
 
     # --- life -------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Worker:
         go_on = [one.go_on() for one in self._tasks.values() if isinstance(one, Task)]
         self._is_busy = any(go_on) or bool(self._inbox.places)
         behind = self._hosting.work(self._by_place)
-        self._paused.be(self._consumer, behind | self._inbox.places)
+        self._paused.be(behind | self._inbox.places)
         for task in self._tasks.values():
             self._send(task)
         self._guarantee.send(self._hosting.chores.drain())
