@@ -18,7 +18,8 @@ from moldau.streams.engine import held
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.held import Held
 from moldau.streams.engine.reading import Records
-from moldau.streams.engine.state import MARKER, State
+from moldau.streams.engine.spilled import Spilled
+from moldau.streams.engine.state import MARKER, Cache, State
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.running.local_store import LocalStore
@@ -38,13 +39,15 @@ class Row(msgspec.Struct):
 class Run:
     """A task with its state on disk, as a worker has it. `left`: the rows that have left it."""
 
-    def __init__(self, app: moldau.App, folder: Path) -> None:
+    def __init__(self, app: moldau.App, folder: Path, bound: int = BOUND) -> None:
         self._made = topology(app.id, app.nodes)
         self._folder = folder
+        self._bound = bound
         self._store: LocalStore | None = None
         self._read = 0
         self.left: list[Any] = []
         self.most_rows = 0
+        self.most_spilled = 0
         self.begin()
 
     def begin(self) -> None:
@@ -74,6 +77,7 @@ class Run:
         for topic in ("orders", "prices"):
             self.task.ended(topic)
             self._go_on()
+        self._leave()
         assert self.task.is_done
 
     def _go_on(self) -> None:
@@ -81,9 +85,10 @@ class Run:
         while goes_on:
             self._leave()
             self.most_rows = max(self.most_rows, self._rows())
-            if is_too_much([self.state], BOUND):
+            self.most_spilled = max(self.most_spilled, in_memory(self.state.spilled))
+            if is_too_much([self.state], self._bound):
                 self.commit()
-                shrink([self.state], BOUND)
+                shrink([self.state], self._bound)
             goes_on = self.task.go_on()
 
     def _rows(self) -> int:
@@ -98,6 +103,16 @@ class Run:
     def rows_on_disk(self) -> int:
         assert self._store is not None
         return sum(1 for _ in self._store.items(b"join"))
+
+
+def in_memory(spilled: list[Cache]) -> int:
+    """Records, or what they are of."""
+    found = 0
+    for one in spilled:
+        rows = getattr(one, "by_key", one)
+        if isinstance(rows, Spilled):
+            found += sum(len(row) for some in (rows, rows._old) for row in some.values())
+    return found
 
 
 Joins = Callable[[moldau.App, Any, Any], Any]
@@ -250,7 +265,7 @@ def test_it_is_a_sorted_list_whatever_is_let_go_of(seed: int) -> None:
                 watermark, waiting, released, number = committed
                 waiting, released = list(waiting), list(released)
                 one = Held(state.table("t"), int, watermark, reach)
-                before = [(row[0], row[5]) for row in one.released_before]
+                before = [(row[0], row[5]) for row in one.released_before.release(watermark)]
                 assert before == sorted(released)
         assert [row[5] for row in one.release(1000)] == [row[1] for row in sorted(waiting)]
         offset += 1

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import moldau
-from moldau.streams.engine import held
+from moldau.streams.engine import earlier, held, line, sides
 from moldau.streams.engine import state as state_module
 from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
@@ -86,8 +86,15 @@ class World:
 
     def run(self, crashes: int) -> None:
         """Until the end of all input."""
-        sizes = {"CHUNK": self._chance.choice((1, 2, 1000)), "CHUNKS": self._chance.choice((1, 16))}
-        with patch.multiple(held, **sizes):
+        chunk, chunks = self._chance.choice((1, 2, 1000)), self._chance.choice((1, 16))
+        sizes = {"CHUNK": chunk, "CHUNKS": chunks}
+        at_start = self._chance.choice((0, 1 << 40))
+        with (
+            patch.multiple(held, **sizes),
+            patch.multiple(line, **sizes),
+            patch.object(earlier, "AT_ONCE", chunks),
+            patch.object(sides, "MOST_AT_START", at_start),
+        ):
             self._run(crashes)
 
     def _run(self, crashes: int) -> None:

@@ -102,7 +102,7 @@ def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
 def _of_streams(kind: Any) -> Callable[[Any, Following, Built], Operator]:
     def make(node: Any, following: Following, built: Built) -> Operator:
         merged = _merged(node, built, node.parents)
-        made: Operator = kind(node, built.state.watermark, following, built.late(node), merged)
+        made: Operator = kind(node, built.state, following, built.late(node), merged)
         return made
 
     return make

@@ -15,6 +15,7 @@ from operator import lt
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import EMPTY, Batch
+from moldau.streams.engine.earlier import Earlier
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.row_size import RowSize
 from moldau.streams.engine.state import Table
@@ -71,7 +72,7 @@ class Held:
         self._shorter: dict[int, list[Any]] = {}  # chunks of which rows are in others now
         self._next_chunk = 0
         # Released before, and still within reach: whoever needs them takes them once.
-        self.released_before: list[Any] = []
+        self.released_before = Earlier(self._read, watermark - reach, watermark)
         self._numbers = count(self._restore() + 1)
         table.saver, table.cache, table.pace = self.save, self, self
 
@@ -86,12 +87,13 @@ class Held:
             if rows[0][0] >= self._watermark:
                 heappush(self._away, (rows[0][0], chunk))
                 continue
-            first = self._watermark - self._reach
-            self.released_before += [one for one in rows if first <= one[0] < self._watermark]
+            self.released_before.add(chunk, rows)
             if rows[-1][0] >= self._watermark:
                 self._take(chunk, rows)
-        self.released_before.sort()
         return most
+
+    def _read(self, chunk: int) -> list[Any]:
+        return self._rows(self._table.get(chunk))
 
     def _rows(self, data: bytes) -> list[Any]:
         """Of a chunk, in order."""
@@ -132,7 +134,7 @@ class Held:
         """The rows before it, in order."""
         while self._away and self._away[0][0] < watermark:
             chunk = heappop(self._away)[1]
-            self._take(chunk, self._rows(self._table.get(chunk)))
+            self._take(chunk, self._read(chunk))
         self._watermark = watermark
         while self._ends and self._ends[0][0] < watermark:
             chunk = heappop(self._ends)[1]

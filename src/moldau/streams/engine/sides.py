@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.earlier import Earlier
 from moldau.streams.engine.held import Held, batch_of
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Made
+from moldau.streams.engine.spilled import MOST_AT_START
+from moldau.streams.engine.state import Cache, State
 
 Taken = tuple[int, int, Any]
 """(since when it counts, its side's rank, the row)."""
@@ -36,23 +39,27 @@ class Joining(Step):
         else:
             self.right = rows
 
-    def restore(self, is_left: bool, rows: Sequence[Any]) -> None:
+    def restore(self, is_left: bool, rows: Earlier) -> None:
         """Rows that were taken before a restart and are still within reach."""
 
     def _taken(self, right_rank: int = 1) -> list[Taken]:
-        """What has come on both sides, in the order of event time; of one time the left first, or
-        the right with rank -1."""
-        both = [(row[0], 0, row) for row in self.left]
-        both += [(row[0], right_rank, row) for row in self.right]
-        self.left = self.right = ()
-        both.sort(key=_place)
-        return both
+        """What has come on both sides."""
+        left, right, self.left, self.right = self.left, self.right, (), ()
+        return _in_order(left, right, right_rank)
 
     def _too_late(self, rows: Sequence[Any]) -> None:
         self.count.late += len(rows)
         if rows and self._late_to:
             for one in self._late_to:
                 one.process(batch_of(rows))
+
+
+def _in_order(left: Sequence[Any], right: Sequence[Any], right_rank: int) -> list[Taken]:
+    """In the order of event time; of one time the left first, or the right with rank -1."""
+    both = [(row[0], 0, row) for row in left]
+    both += [(row[0], right_rank, row) for row in right]
+    both.sort(key=_place)
+    return both
 
 
 def _place(one: Taken) -> tuple[int, int]:
@@ -66,7 +73,6 @@ class WaitingSide(Step):
         self._is_left = is_left
         self._join = join
         join.restore(is_left, held.released_before)
-        held.released_before = []
 
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
@@ -95,37 +101,49 @@ class Merging(Joining):
 
 class StreamJoining(Merging):
     """Of two streams. What was taken before a restart and is within reach is worked through again,
-    and what comes of it thrown away."""
+    and what comes of it thrown away. `_kept`: what is made of that, and may be spilled."""
 
     _right_rank = 1
 
     def __init__(
         self,
-        watermark: int,
+        state: State,
         following: Sequence[Operator],
         late: Sequence[Operator],
         merged: Made,
+        kept: Sequence[Cache],
     ) -> None:
         super().__init__(following, merged, late)
-        self._restored_to = watermark
-        self._again: list[Taken] = []
+        self._now = state.watermark
+        self._again: dict[bool, Earlier] = {}  # by whether they are left
+        self._kept = kept
+        state.spilled += kept
 
-    def restore(self, is_left: bool, rows: Sequence[Any]) -> None:
-        rank = 0 if is_left else self._right_rank
-        self._again += [(row[0], rank, row) for row in rows]
+    def restore(self, is_left: bool, rows: Earlier) -> None:
+        self._again[is_left] = rows
 
     def advance(self, watermark: int) -> None:
         if self._again:
-            again, self._again = self._again, []
-            self._run(
-                [one for one in sorted(again, key=_place) if not _is_late(one)], self._restored_to
-            )
+            again, self._again = self._again, {}
+            self._take_again(again[True], again[False])
         taken = self._taken(self._right_rank)
         late = [one[2] for one in taken if _is_late(one)]
         if late:
             self._too_late(late)
             taken = [one for one in taken if not _is_late(one)]
-        self._emit_merged(self._run(taken, watermark))
+        made = self._run(taken, watermark)
+        self._now = watermark
+        self._emit_merged(made)
+
+    def _take_again(self, left: Earlier, right: Earlier) -> None:
+        """Until both are where they were."""
+        while left or right:
+            stop = min(left.stop(), right.stop())
+            taken = _in_order(left.release(stop), right.release(stop), self._right_rank)
+            self._run([one for one in taken if not _is_late(one)], stop)
+            for one in self._kept:
+                if one.used > MOST_AT_START:
+                    one.shrink()
 
     def _run(self, taken: list[Taken], watermark: int) -> Paired:
         """What comes of the rows, and of the watermark behind them."""

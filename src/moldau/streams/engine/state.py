@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode, encode
-from moldau.streams.engine.state_store import InMemory, Stamp, StateStore
+from moldau.streams.engine.state_store import InMemory, Scratch, Stamp, StateStore
 
 MARKER = b"\0checkpoint"
 BEGUN = b"\0begun"
@@ -125,6 +125,11 @@ class State:
     def __init__(self, store: StateStore | None = None) -> None:
         self.store = InMemory() if store is None else store
         self._tables: dict[str, Table] = {}
+        self._scratch: Scratch | None = None
+        # Of steps that make what they hold from their tables at each start: it may be let go of at
+        # any time.
+        self.spilled: list[Cache] = []
+        self.paces: list[Pace] = []
         self._behind: dict[bytes, bytes | None] = {}  # the last marker
         self._repairs: dict[bytes, bytes | None] = {}
         self.watermark = BEFORE_ALL  # of the task, at the marker that it was restored to
@@ -206,9 +211,17 @@ class State:
 
     def stop(self, watermark: int) -> int:
         """How far time may go at once on its way there."""
-        paces = (one.pace for one in self._tables.values())
-        return min((one.stop(watermark) for one in paces if one is not None), default=watermark)
+        paces = [one.pace for one in self._tables.values() if one.pace is not None]
+        return min((one.stop(watermark) for one in (*paces, *self.paces)), default=watermark)
 
     @property
     def caches(self) -> list[Cache]:
-        return [one.cache for one in self._tables.values() if one.cache is not None]
+        of_tables = [one.cache for one in self._tables.values() if one.cache is not None]
+        return [*of_tables, *self.spilled]
+
+    @property
+    def scratch(self) -> Scratch:
+        """For what its steps spill."""
+        if self._scratch is None:
+            self._scratch = self.store.scratch()
+        return self._scratch

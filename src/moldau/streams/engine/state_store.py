@@ -14,6 +14,16 @@ class Stamp(NamedTuple):
     marker: bytes
 
 
+class Scratch(Protocol):
+    """What fits into memory no more and is made anew at each start: gone with the process."""
+
+    def put(self, rows: Iterable[tuple[bytes, bytes]]) -> None: ...
+
+    def take(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those that are there. They are not any more."""
+        ...
+
+
 class StateStore(Protocol):
     """`stamp` None: it holds nothing."""
 
@@ -33,6 +43,10 @@ class StateStore(Protocol):
 
     def write(self, changes: Mapping[bytes, bytes | None], stamp: Stamp) -> None:
         """A checkpoint that is committed: all of it is there after a crash, or nothing of it."""
+        ...
+
+    def scratch(self) -> Scratch:
+        """An empty one. What an earlier one held is gone."""
         ...
 
 
@@ -60,3 +74,17 @@ class InMemory:
             else:
                 self._kept[key] = value
         self.stamp = stamp
+
+    def scratch(self) -> Scratch:
+        return ScratchInMemory()
+
+
+class ScratchInMemory:
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+
+    def put(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        self._rows.update(rows)
+
+    def take(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        return {name: self._rows.pop(name) for name in names if name in self._rows}

@@ -12,10 +12,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from zlib import crc32
 
 from moldau.streams.engine.state_store import Stamp
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.scratch import ScratchFile
+from moldau.streams.running.sealing import sealed, unsealed
 from moldau.streams.running.wall_clock import now_ms
 
 FORMAT = 1
@@ -61,6 +62,7 @@ class LocalStore:
         self._bytes = 0
         self._due: float | None = None
         self._is_damaged = False
+        self._scratch: ScratchFile | None = None
         self._open()
 
     # --- reading ----------------------------------------------------------------------------
@@ -84,7 +86,7 @@ class LocalStore:
             part = asked[at : at + _ASKED]
             marks = ",".join("?" * len(part))
             rows = self._rows(f"select key, value from state where key in ({marks})", part)
-            found.update((key, self._value(key, sealed)) for key, sealed in rows)
+            found.update((key, self._value(key, data)) for key, data in rows)
         return found
 
     def items(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -95,8 +97,8 @@ class LocalStore:
         question = "select key, value from state where key {} ? and key < ? order by key limit ?"
         rows = self._rows(question.format(">="), (max(prefix, begin), end, step))
         while rows:
-            for key, sealed in rows:
-                yield key, self._value(key, sealed)
+            for key, data in rows:
+                yield key, self._value(key, data)
             step = min(step * 4, _STEP)
             rows = self._rows(question.format(">"), (rows[-1][0], end, step))
 
@@ -125,7 +127,7 @@ class LocalStore:
         gathered = self._gathered
         keys = sorted(gathered)  # neighbours are on one page
         gone = [(key,) for key in keys if gathered[key] is None]
-        puts = ((key, _sealed(key, value)) for key in keys if (value := gathered[key]) is not None)
+        puts = ((key, sealed(key, value)) for key in keys if (value := gathered[key]) is not None)
         row = (0, FORMAT, self._changelog, self.stamp.offset, self.stamp.marker, now_ms())
         try:
             self._db.execute("begin immediate")
@@ -144,8 +146,18 @@ class LocalStore:
                 self.flush()
         finally:
             self._db.close()
+            self._drop_scratch()
             if self._is_damaged:
                 remove_files(self.folder)
+
+    def scratch(self) -> ScratchFile:
+        self._drop_scratch()
+        self._scratch = ScratchFile(self.folder)
+        return self._scratch
+
+    def _drop_scratch(self) -> None:
+        if self._scratch is not None:
+            self._scratch.close()
 
     # --- the file ---------------------------------------------------------------------------
 
@@ -196,9 +208,9 @@ class LocalStore:
         self._is_damaged = True
         return DamagedError(f"{self.folder}: the state there is damaged: {why}")
 
-    def _value(self, key: bytes, sealed: bytes) -> bytes:
-        value = sealed[4:]
-        if crc32(value, crc32(key)).to_bytes(4, "big") != sealed[:4]:
+    def _value(self, key: bytes, data: bytes) -> bytes:
+        value = unsealed(key, data)
+        if value is None:
             raise self._damaged("a value has a wrong checksum")
         return value
 
@@ -216,8 +228,3 @@ def _behind(prefix: bytes) -> bytes:
     """The first that comes behind all that begin so."""
     kept = prefix.rstrip(b"\xff")
     return kept[:-1] + bytes([kept[-1] + 1])
-
-
-def _sealed(key: bytes, value: bytes) -> bytes:
-    """SQLite does not notice a byte that the disk has changed."""
-    return crc32(value, crc32(key)).to_bytes(4, "big") + value

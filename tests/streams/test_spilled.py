@@ -1,0 +1,185 @@
+"""What is made anew at each start and is more than fits into memory: the same results, over
+restarts, and no more of it in memory than there should be."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import moldau
+from moldau.streams.engine import earlier, held, line, sides
+from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.line import Line
+from moldau.streams.engine.spilled import Spilled
+from moldau.streams.engine.state import State
+from moldau.streams.errors import StreamsError
+from moldau.streams.running import scratch
+from moldau.streams.running.local_store import LocalStore
+from moldau.streams.running.scratch import ScratchFile
+from tests.streams.test_held import Row, Run
+
+keys = st.sampled_from(["a", "b", 1, -7, b"x", ("c", 2), 2.5])
+steps = st.lists(
+    st.tuples(st.sampled_from(["add", "add", "take"]), keys) | st.tuples(st.just("shrink")),
+    max_size=40,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(steps)
+def test_it_is_a_dict_of_lists_whatever_is_let_go_of(steps: list[Any]) -> None:
+    there: dict[Any, list[int]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder), "topic")
+        rows = Spilled(State(store), "rows", encode, lambda _, data: decode(data))
+        for number, (what, *which) in enumerate(steps):
+            if what == "shrink":
+                rows.shrink()
+                continue
+            (key,) = which
+            rows.fetch([key])
+            assert rows.get(key) == there.get(key)
+            if what == "add":
+                there.setdefault(key, []).append(number)
+                rows.setdefault(key, []).append(number)
+                rows.total += 1
+            elif key in there:
+                rows.total -= len(rows.pop(key))
+                del there[key]
+        rows.fetch(list(there))
+        assert rows | rows._old == there
+        assert rows.total == sum(map(len, there.values()))
+        assert rows.young <= rows.used
+        store.close()
+        assert not (Path(folder) / scratch.FILE).exists()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.integers(0, 5) | st.just("shrink"), max_size=40), st.integers(1, 3))
+def test_what_is_due_comes_in_order_whatever_is_let_go_of(steps: list[Any], size: int) -> None:
+    """A number is how many are added; as many are due."""
+    there: deque[int] = deque()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "CHUNK", size)
+        patch.setattr(line, "CHUNKS", 2)
+        store = LocalStore(Path(folder), "topic")
+        made = Line(State(store), "line", lambda due: due, encode, decode)
+        added = now = 0
+        for step in steps:
+            if step == "shrink":
+                made.shrink()
+                continue
+            made.back.extend(range(added, added + step))
+            there.extend(range(added, added + step))
+            added += step
+            end = now + step // 2
+            while now < end:
+                now, before = made.stop(now, end), now
+                assert now > before
+                made.bring(now)
+                while made.front and made.front[0] < now:
+                    assert made.front.popleft() == there.popleft()
+                assert not there or there[0] >= now
+            assert len(made) == len(there)
+        made.bring(added)
+        assert made.front == there
+        store.close()
+
+
+def test_a_scratch_that_was_changed_by_the_disk_stops_the_worker(tmp_path: Path) -> None:
+    one = ScratchFile(tmp_path)
+    one.put([(b"a", b"1"), (b"b", b"2")])
+    assert one.take([b"a", b"c"]) == {b"a": b"1"}
+    assert one.take([b"a"]) == {}
+    assert one._db is not None
+    one._db.execute("update scratch set value = x'0011223344'")
+    with pytest.raises(StreamsError, match=r"scratch.db: .* wrong checksum; start again"):
+        one.take([b"b"])
+    one.close()
+
+
+def test_a_scratch_of_a_process_that_was_killed_is_removed(tmp_path: Path) -> None:
+    (tmp_path / scratch.FILE).write_bytes(b"half of a file")
+    one = ScratchFile(tmp_path)
+    one.put([(b"a", b"1")])
+    assert one.take([b"a"]) == {b"a": b"1"}
+    one.close()
+
+
+# --- joins of two streams ---------------------------------------------------------------------
+
+RECORDS, PRODUCTS = 18_000, 6000
+EACH = 10  # ms
+NEAR = 8000  # records, that many before and behind are within reach
+BATCH = 100
+BOUND = 300_000
+MOST_IN_MEMORY = 1600  # of the 8000 and more that are within reach
+
+Joins = Callable[[Any, Any], Any]
+Expected = Callable[[int], list[int | None]]
+
+
+def _within(number: int) -> list[int | None]:
+    """Which prices an order meets: of its product, 6000 before it or behind, or at its time."""
+    first, last = max(0, number - NEAR), min(RECORDS - 1, number + NEAR)
+    met = [one for one in range(number % PRODUCTS, last + 1, PRODUCTS) if one >= first]
+    return [*met] if number % 3 == 0 else [None]
+
+
+def _last(number: int) -> list[int | None]:
+    return [number if number % 3 == 0 else None]
+
+
+JOINS: dict[str, tuple[Joins, Expected]] = {
+    "within": (lambda o, p: o.join(p, within="80s", how="left"), _within),
+    "asof": (lambda o, p: o.join_asof(p, tolerance="80s", how="left"), _last),
+    "forward": (
+        lambda o, p: o.join_asof(p, tolerance="80s", how="left", strategy="forward"),
+        _last,
+    ),
+}
+
+
+@pytest.mark.parametrize("join", JOINS)
+@pytest.mark.slow
+def test_two_streams_whose_sides_are_more_than_fits_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, join: str
+) -> None:
+    """An order each 10 ms, and a price of its product at each third. The program is started anew a
+    few times."""
+    for module in (held, line):
+        monkeypatch.setattr(module, "CHUNK", 100)
+        monkeypatch.setattr(module, "CHUNKS", 4)
+    monkeypatch.setattr(earlier, "AT_ONCE", 4)
+    monkeypatch.setattr(sides, "MOST_AT_START", BOUND // 8)
+    app = moldau.App("priced")
+    orders, prices = (
+        app.topic(name, Row, event_time="ms", unit="ms", key="product")
+        for name in ("orders", "prices")
+    )
+    made, expected = JOINS[join]
+    made(app.stream(orders), app.stream(prices)).to("out")
+    run = Run(app, tmp_path, BOUND)
+    for first in range(0, RECORDS, BATCH):
+        rows = [
+            Row(f"p{number * 7 % PRODUCTS}", number, number * EACH)
+            for number in range(first, first + BATCH)
+        ]
+        run.feed("orders", rows)
+        run.feed("prices", [row for row in rows if row.n % 3 == 0])
+        if first % 5000 == 1000:
+            run.commit()
+            run.begin()
+    run.end()
+    found = sorted((one["n"], one["n_right"] or -1) for one in run.left)
+    assert found == sorted(
+        (number, other or -1) for number in range(RECORDS) for other in expected(number)
+    )
+    assert 0 < run.most_spilled < MOST_IN_MEMORY
