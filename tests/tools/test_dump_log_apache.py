@@ -25,7 +25,7 @@ from moldau.protocol.schema import Message
 from moldau.tools.coordinator_records import Kinds, coordinator_kinds, group_kinds, messages_of
 from tests.apache_kafka import ToolServer
 from tests.protocol.generated import JUDGED, values
-from tests.tools.dump_log import OPTIONS, SEGMENT, damaged, dump, files_of, write_segment
+from tests.tools.dump_log import OPTIONS, SEGMENT, damaged, difference, files_of, write_segment
 from tests.transcripts.story import FIXTURES
 
 pytestmark = [pytest.mark.apache, pytest.mark.timeout(300)]
@@ -39,17 +39,6 @@ TOLERATED = 3
 def apache() -> Iterator[ToolServer]:
     with ToolServer() as server:
         yield server
-
-
-def difference(apache: ToolServer, *args: str) -> str:
-    """What differs, or nothing. Ours runs first: Apache's cuts the indexes that it reads."""
-    ours = dump(*args)
-    theirs = apache.run("kafka-dump-log", *args)
-    if ours[:2] != theirs[:2]:
-        return f"{args}\nApache: {theirs}\nours: {ours}"
-    if theirs[0] == 0 and ours[2] != theirs[2] and ".snapshot" not in args[1]:
-        return f"{args}\nApache: {theirs[2]}\nours: {ours[2]}"
-    return ""
 
 
 def test_every_fixture_with_every_option(apache: ToolServer, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+from itertools import takewhile
 
 _REPLACEMENT = "\ufffd"
+_SURROGATE = 0xED  # how one begins, and some that are none
 _DOUBLE = (
     r"([+-]?)(?:(NaN|Infinity)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)[fFdD]?"
     r"|(0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+)[fFdD]?)"
@@ -58,12 +60,17 @@ def utf8(data: bytes) -> str:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """Python takes the three bytes of a surrogate for three faults, Java for one."""
+    """Python takes each byte of a surrogate, or of half of one, for a fault; Java all for one."""
     assert isinstance(error, UnicodeDecodeError)
-    start = error.start
-    piece = error.object[start : start + 3]
-    is_surrogate = len(piece) == 3 and piece[0] == 0xED and all(b & 0xC0 == 0x80 for b in piece[1:])
-    return _REPLACEMENT, start + 3 if is_surrogate else error.end
+    end = error.end
+    if error.object[error.start] == _SURROGATE:
+        behind = error.object[error.start + 1 : error.start + 3]
+        end = error.start + 1 + len(list(takewhile(_continues, behind)))
+    return _REPLACEMENT, end
+
+
+def _continues(byte: int) -> bool:
+    return byte & 0xC0 == 0x80
 
 
 codecs.register_error("moldau.java", _replace)
