@@ -129,7 +129,7 @@ def test_a_producer_s_config_translated(java: dict[str, Any], librdkafka: dict[s
 )
 def test_a_consumer_s_config_translated(java: dict[str, Any], librdkafka: dict[str, Any]) -> None:
     translated, warned = translate(java, "consumer")
-    assert translated == librdkafka
+    assert translated == {"fetch.queue.backoff.ms": 10} | librdkafka
     assert warned == []
     start("consumer", translated)
 

@@ -11,8 +11,10 @@ translated; or dropped with a `JavaConfigWarning` that says why, where nothing i
 was promised; or refused with a `JavaConfigError`, where dropping it would change what the
 program does.
 
-Names that are not given keep librdkafka's defaults, with one exception: a producer places
+Names that are not given keep librdkafka's defaults, with two exceptions. A producer places
 keys as Java's does (`partitioner=murmur2_random`), so that both find a key in one partition.
+A consumer whose queue is full goes on as soon as there is room (`fetch.queue.backoff.ms=10`):
+librdkafka's would stand still for a second, Java's does not.
 """
 
 import warnings
@@ -75,6 +77,8 @@ def java_config(config: Mapping[str, object], client: Client) -> dict[str, Value
         raise JavaConfigError("; ".join(refusals))
     if client == "producer":
         translated.setdefault("partitioner", "murmur2_random")
+    if client == "consumer":
+        translated["fetch.queue.backoff.ms"] = 10
     return translated
 
 

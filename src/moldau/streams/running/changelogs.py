@@ -94,7 +94,7 @@ class Changelogs:
     def _opened(self) -> Consumer:
         return Consumer(
             {
-                **self._app.client_settings,
+                **self._app.consumer_settings,
                 "group.id": f"{self._app.id}-restore",
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

@@ -36,7 +36,7 @@ class GlobalTables:
     def _opened(self) -> Consumer:
         consumer = Consumer(
             {
-                **self._app.client_settings,
+                **self._app.consumer_settings,
                 "group.id": f"{self._app.id}-global",  # has no members: nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",

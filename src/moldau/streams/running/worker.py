@@ -70,7 +70,7 @@ class Worker:
         self._watch = watch or Watch(self._topology, slot)
         self._consumer = Consumer(
             {
-                **app.client_settings,
+                **app.consumer_settings,
                 **self._standbys.client_settings,
                 "group.id": app.id,
                 "auto.offset.reset": "error",  # see `_go_on_behind`
