@@ -55,7 +55,7 @@ class Run:
             self._store.close()
         self._store = LocalStore(self._folder, "topic")
         self.state = State(self._store)
-        counts = {"orders": 1, "prices": 1, "out": 1}
+        counts = dict.fromkeys((*self._made.source_topics, "out"), 1)
         marker = self.state.begin()
         self.task = Task(self._made, self._made.stages[0], 0, counts, self.state, marker)
         self.task.leave_by(self._leave)
@@ -74,10 +74,9 @@ class Run:
         self._go_on()
 
     def end(self) -> None:
-        for topic in ("orders", "prices"):
+        for topic in self._made.source_topics:
             self.task.ended(topic)
             self._go_on()
-        self._leave()
         assert self.task.is_done
 
     def _go_on(self) -> None:
@@ -90,6 +89,7 @@ class Run:
                 self.commit()
                 shrink([self.state], self._bound)
             goes_on = self.task.go_on()
+        self._leave()
 
     def _rows(self) -> int:
         return sum(len(one._waiting) for one in self.state.caches if isinstance(one, Held))
@@ -100,9 +100,9 @@ class Run:
             self._read += 1
             self.task.committed(changes, self._read)
 
-    def rows_on_disk(self) -> int:
+    def rows_on_disk(self, table: bytes = b"join") -> int:
         assert self._store is not None
-        return sum(1 for _ in self._store.items(b"join"))
+        return sum(1 for _ in self._store.items(table))
 
 
 def in_memory(spilled: list[Cache]) -> int:

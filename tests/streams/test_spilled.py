@@ -3,9 +3,11 @@ restarts, and no more of it in memory than there should be."""
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moldau
-from moldau.streams.engine import earlier, held, line, sides
+from moldau.streams.engine import earlier, held, line, sliding, spilled
 from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.line import Line
 from moldau.streams.engine.spilled import Spilled
@@ -24,6 +26,7 @@ from moldau.streams.running import scratch
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.running.scratch import ScratchFile
 from tests.streams.test_held import Row, Run
+from tests.streams.world import World
 
 keys = st.sampled_from(["a", "b", 1, -7, b"x", ("c", 2), 2.5])
 steps = st.lists(
@@ -113,21 +116,56 @@ def test_a_scratch_of_a_process_that_was_killed_is_removed(tmp_path: Path) -> No
     one.close()
 
 
-# --- joins of two streams ---------------------------------------------------------------------
+# --- bounded ----------------------------------------------------------------------------------
 
-RECORDS, PRODUCTS = 18_000, 6000
+RECORDS, PRODUCTS = 12_000, 3900
 EACH = 10  # ms
-NEAR = 8000  # records, that many before and behind are within reach
 BATCH = 100
-BOUND = 300_000
-MOST_IN_MEMORY = 1600  # of the 8000 and more that are within reach
+BOUND = 250_000
+NEAR = 5000  # records, that many before and behind are looked at
+MOST_IN_MEMORY = 1600  # of them
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken at once."""
+    for module in (held, line):
+        monkeypatch.setattr(module, "CHUNK", 100)
+        monkeypatch.setattr(module, "CHUNKS", 4)
+    monkeypatch.setattr(earlier, "AT_ONCE", 4)
+    monkeypatch.setattr(sliding, "CLOSED", 100)
+    monkeypatch.setattr(sliding, "LOADED", 100)
+    monkeypatch.setattr(spilled, "MOST_AT_START", BOUND // 8)
+
+
+def fed(app: moldau.App, folder: Path) -> Run:
+    """An order each 10 ms, and a price of its product at each third. The program is started anew a
+    few times. To the end."""
+    run = Run(app, folder, BOUND)
+    for first in range(0, RECORDS, BATCH):
+        rows = [
+            Row(f"p{number * 7 % PRODUCTS}", number, number * EACH)
+            for number in range(first, first + BATCH)
+        ]
+        run.feed("orders", rows)
+        if "prices" in run.task.stage.topics:
+            run.feed("prices", [row for row in rows if row.n % 3 == 0])
+        if first % 4000 == 1000:
+            run.commit()
+            run.begin()
+    run.end()
+    assert 0 < run.most_spilled < MOST_IN_MEMORY
+    return run
+
+
+# --- joins of two streams ---------------------------------------------------------------------
 
 Joins = Callable[[Any, Any], Any]
 Expected = Callable[[int], list[int | None]]
 
 
 def _within(number: int) -> list[int | None]:
-    """Which prices an order meets: of its product, 6000 before it or behind, or at its time."""
+    """Which prices an order meets: of its product, 3900 before it or behind, or at its time."""
     first, last = max(0, number - NEAR), min(RECORDS - 1, number + NEAR)
     met = [one for one in range(number % PRODUCTS, last + 1, PRODUCTS) if one >= first]
     return [*met] if number % 3 == 0 else [None]
@@ -138,10 +176,10 @@ def _last(number: int) -> list[int | None]:
 
 
 JOINS: dict[str, tuple[Joins, Expected]] = {
-    "within": (lambda o, p: o.join(p, within="80s", how="left"), _within),
-    "asof": (lambda o, p: o.join_asof(p, tolerance="80s", how="left"), _last),
+    "within": (lambda o, p: o.join(p, within="50s", how="left"), _within),
+    "asof": (lambda o, p: o.join_asof(p, tolerance="50s", how="left"), _last),
     "forward": (
-        lambda o, p: o.join_asof(p, tolerance="80s", how="left", strategy="forward"),
+        lambda o, p: o.join_asof(p, tolerance="50s", how="left", strategy="forward"),
         _last,
     ),
 }
@@ -149,16 +187,9 @@ JOINS: dict[str, tuple[Joins, Expected]] = {
 
 @pytest.mark.parametrize("join", JOINS)
 @pytest.mark.slow
-def test_two_streams_whose_sides_are_more_than_fits_into_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, join: str
-) -> None:
-    """An order each 10 ms, and a price of its product at each third. The program is started anew a
-    few times."""
-    for module in (held, line):
-        monkeypatch.setattr(module, "CHUNK", 100)
-        monkeypatch.setattr(module, "CHUNKS", 4)
-    monkeypatch.setattr(earlier, "AT_ONCE", 4)
-    monkeypatch.setattr(sides, "MOST_AT_START", BOUND // 8)
+@pytest.mark.usefixtures("small")
+def test_two_streams_whose_sides_are_more_than_fits_into_memory(tmp_path: Path, join: str) -> None:
+    """An order each 10 ms, and a price of its product at each third."""
     app = moldau.App("priced")
     orders, prices = (
         app.topic(name, Row, event_time="ms", unit="ms", key="product")
@@ -166,20 +197,54 @@ def test_two_streams_whose_sides_are_more_than_fits_into_memory(
     )
     made, expected = JOINS[join]
     made(app.stream(orders), app.stream(prices)).to("out")
-    run = Run(app, tmp_path, BOUND)
-    for first in range(0, RECORDS, BATCH):
-        rows = [
-            Row(f"p{number * 7 % PRODUCTS}", number, number * EACH)
-            for number in range(first, first + BATCH)
-        ]
-        run.feed("orders", rows)
-        run.feed("prices", [row for row in rows if row.n % 3 == 0])
-        if first % 5000 == 1000:
-            run.commit()
-            run.begin()
-    run.end()
+    run = fed(app, tmp_path)
     found = sorted((one["n"], one["n_right"] or -1) for one in run.left)
     assert found == sorted(
         (number, other or -1) for number in range(RECORDS) for other in expected(number)
     )
-    assert 0 < run.most_spilled < MOST_IN_MEMORY
+
+
+# --- sliding windows --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_sliding_windows_that_are_more_than_fits_into_memory(tmp_path: Path) -> None:
+    app = moldau.App("sliding")
+    orders = app.topic("orders", Row, event_time="ms", unit="ms", key="product")
+    windows = app.stream(orders).group_by("product").sliding("50s")
+    windows.agg(rows=moldau.collect("n")).to("out")
+    run = fed(app, tmp_path)
+    size, expected = NEAR * EACH, []
+    for first in range(PRODUCTS):
+        numbers = range(first, RECORDS, PRODUCTS)
+        times = [number * EACH for number in numbers]
+        for end in sorted({*times, *(time + size + 1 for time in times)}):
+            within = [n for n in numbers if end - size <= n * EACH <= end]
+            expected += [(end, f"p{first * 7 % PRODUCTS}", within)] if within else []
+    assert sorted((ms_of(one), one["product"], one["rows"]) for one in run.left) == sorted(expected)
+    run.commit()
+    assert run.rows_on_disk(b"agg") == 0
+
+
+def ms_of(row: Any) -> int:
+    """Of the end of its window, which is in it."""
+    end = datetime.fromisoformat(row["window_end"]) - datetime(1970, 1, 1, tzinfo=UTC)
+    return end // timedelta(milliseconds=1) - 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_records_that_were_made_of_one_are_all_there_after_a_crash(seed: int) -> None:
+    app = moldau.App("sliding")
+    orders = app.topic("orders", Row, event_time="ms", unit="ms", key="product")
+    both = app.stream(orders).flat_map(lambda row: [row, row], type=Row)
+    both.group_by("product").sliding("1s").agg(n=moldau.count()).to("out")
+    world = World(app, 1, random.Random(seed), exactly_once=True)
+    for number in range(5):
+        world.send("orders", Row("p", number, number * 100), "p")
+    world.run(crashes=4)
+    found = [(ms_of(row), row["n"]) for _, row, _ in world.results("out")]
+    assert found == [
+        *((number * 100, 2 * number + 2) for number in range(5)),
+        *((1001 + number * 100, 8 - 2 * number) for number in range(4)),
+    ]

@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results
-from moldau.streams.engine.state import Table
+from moldau.streams.engine.state import State, Table
 from moldau.streams.program import Aggregated
 
 
 class Parts(NamedTuple):
-    """Of what such a step is made. `type`: of the records that it takes. `relieve`: to be called
-    between parts of what leaves, where that may be much."""
+    """Of what such a step is made. `type`: of the records that it takes. `state`: of the task.
+    `relieve`: to be called between parts of what leaves, where that may be much."""
 
     node: Aggregated
     type: Any
+    state: State
     table: Table
     following: Sequence[Operator]
     guard: Guard

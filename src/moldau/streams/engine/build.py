@@ -199,7 +199,7 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         held = built.held(node, type_)
         return OrderedAggregates(node, type_, held, table, following, guard, results)
     kind = kinds.get(type(node.window), WindowedAggregates)
-    made = kind(Parts(node, type_, table, following, guard, results, built.relieve))
+    made = kind(Parts(node, type_, built.state, table, following, guard, results, built.relieve))
     if isinstance(made, CountsLate):
         made.late_to = built.late(node)
     if isinstance(made, WindowedAggregates):

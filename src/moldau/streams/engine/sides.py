@@ -11,7 +11,7 @@ from moldau.streams.engine.earlier import Earlier
 from moldau.streams.engine.held import Held, batch_of
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Made
-from moldau.streams.engine.spilled import MOST_AT_START
+from moldau.streams.engine.spilled import fit
 from moldau.streams.engine.state import Cache, State
 
 Taken = tuple[int, int, Any]
@@ -141,9 +141,7 @@ class StreamJoining(Merging):
             stop = min(left.stop(), right.stop())
             taken = _in_order(left.release(stop), right.release(stop), self._right_rank)
             self._run([one for one in taken if not _is_late(one)], stop)
-            for one in self._kept:
-                if one.used > MOST_AT_START:
-                    one.shrink()
+            fit(self._kept)
 
     def _run(self, taken: list[Taken], watermark: int) -> Paired:
         """What comes of the rows, and of the watermark behind them."""

@@ -11,11 +11,18 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
-from moldau.streams.engine.row_size import PartSize
-from moldau.streams.engine.state import State
+from moldau.streams.engine.row_size import PartSize, RowSize
+from moldau.streams.engine.state import Cache, State
 from moldau.streams.engine.window_names import of_key
 
 MOST_AT_START = 16 << 20  # bytes, of what is made at the start: nobody knows the bound then
+
+
+def fit(caches: Iterable[Cache]) -> None:
+    """To be called now and then while they are made."""
+    for one in caches:
+        if one.used > MOST_AT_START:
+            one.shrink()
 
 
 class Spilled(dict[Any, Any]):
@@ -91,3 +98,28 @@ class Spilled(dict[Any, Any]):
             self._scratch.put((name(key), encode(row)) for key, row in self._old.items())
         self._old, self._old_parts = dict(self), young_parts
         self.clear()
+
+
+class Unsaved(dict[Any, Any]):
+    """What the next checkpoint is to have. It counts as memory that only a checkpoint frees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._size = RowSize()
+
+    def all(self) -> list[tuple[Any, Any]]:
+        """They are saved with that."""
+        rows = list(self.items())
+        self.clear()
+        return rows
+
+    @property
+    def used(self) -> int:
+        return self._size.of(len(self), self.items())
+
+    @property
+    def young(self) -> int:
+        return self.used
+
+    def shrink(self) -> None:
+        """Nothing of it can go."""
