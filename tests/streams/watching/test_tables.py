@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -72,15 +71,6 @@ def put(address: str, topic: str, values: dict[Any, Any]) -> None:
     producer.flush()
 
 
-def pass_time(address: str, topic: str) -> None:
-    """Something later in each partition, that says nothing."""
-    producer = Producer({"bootstrap.servers": address})
-    for partition in range(3):
-        later = time.time_ns() // 1_000_000 + 60_000
-        producer.produce(topic, None, b"0", partition=partition, timestamp=later)
-    producer.flush()
-
-
 @contextmanager
 def shop(folder: Path, program: str, topics: dict[str, int], *words: str) -> Iterator[Any]:
     """A broker with topics, the program on it, and the port at which it answers."""
@@ -103,8 +93,6 @@ def test_every_kind_of_table_under_every_kind_of_key(tmp_path: Path) -> None:
         put(address, "orders", {"k1": order})
         put(address, "orders", {"k1": {**order, "amount": 4}})
         put(address, "prices", {"gone": None})
-        for topic in ("prices", "items"):  # a table is as of its watermark
-            pass_time(address, topic)
 
         there(port, "/tables/seen/p%2F1", 2)
         for key in KEYS:

@@ -17,7 +17,7 @@ from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
-from moldau.streams.engine.held import Held, Ordering
+from moldau.streams.engine.held import Held, Ordering, waiting_of
 from moldau.streams.engine.keyed_agents import KeyedAgents
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.keyed_store import KeyedStore
@@ -147,7 +147,7 @@ class Built:
         ]
 
     def held(self, node: Node, type_: Any, reach: int = 0) -> Held:
-        table = self.state.table(f"{node.name}-waiting")
+        table = self.state.table(waiting_of(node.name))
         return Held(table, type_, self.state.watermark, reach)
 
     def _repartitioning(self, cut: Repartition) -> Operator:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moldau.streams.engine.as_of import AsOfJoining
 from moldau.streams.engine.foreign import ForeignJoining, ForeignResulting
 from moldau.streams.engine.groups import Regrouping, TableAggregating
+from moldau.streams.engine.held import waiting_of
 from moldau.streams.engine.history import Tabling
 from moldau.streams.engine.intervals import IntervalJoining
 from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
@@ -62,7 +63,7 @@ def is_ordered(node: Node, stage: Stage) -> bool:
 def _table(node: Tabled, following: Following, built: Built) -> Operator:
     made = Tabling(
         node,
-        built.state.table(f"{node.name}-waiting"),
+        built.state.table(waiting_of(node.name)),
         built.state.table(node.name),
         built.state.watermark,
         following,

@@ -38,10 +38,31 @@ class Row(NamedTuple):
     time: int
     floor: int
 
+    @property
+    def order(self) -> tuple[int, ...]:
+        """In which changes of a table count, as its history has it."""
+        return self.time, self.partition, self.offset, self.number
+
 
 def since_of(row: Any) -> int:
     since: int = row[0]
     return since
+
+
+def waiting_of(step: str) -> str:
+    """The table in which what waits before a step is kept."""
+    return f"{step}-waiting"
+
+
+def rows_format(type_: Any) -> ColumnsFormat:
+    return ColumnsFormat(type_, *[_NUMBERS] * 6)
+
+
+def rows_of(format_: ColumnsFormat, data: bytes) -> list[Row]:
+    """Of a chunk, in order."""
+    keys, values, *columns = format_.decode(data)
+    since, partitions, offsets, numbers, times, floors = columns
+    return sorted(map(Row, since, partitions, offsets, numbers, keys, values, times, floors))
 
 
 def batch_of(rows: Sequence[Any]) -> Batch:
@@ -61,7 +82,7 @@ class Held:
         self._table = table
         self._reach = reach
         self._watermark = watermark
-        self._format = ColumnsFormat(type_, *[_NUMBERS] * 6)
+        self._format = rows_format(type_)
         self._size = RowSize()
         self._waiting: list[Any] = []  # in memory
         self._fresh: list[Any] = []  # in no chunk yet
@@ -80,7 +101,7 @@ class Held:
         """The highest number of a row."""
         most = -1
         for chunk, data in self._table.load():
-            rows = self._rows(data)
+            rows = rows_of(self._format, data)
             most = max(most, *(row[3] for row in rows))
             self._next_chunk = max(self._next_chunk, chunk + 1)
             self._note(chunk, rows)
@@ -93,13 +114,7 @@ class Held:
         return most
 
     def _read(self, chunk: int) -> list[Any]:
-        return self._rows(self._table.get(chunk))
-
-    def _rows(self, data: bytes) -> list[Any]:
-        """Of a chunk, in order."""
-        keys, values, *columns = self._format.decode(data)
-        since, partitions, offsets, numbers, times, floors = columns
-        return sorted(map(Row, since, partitions, offsets, numbers, keys, values, times, floors))
+        return rows_of(self._format, self._table.get(chunk))
 
     def _note(self, chunk: int, rows: list[Any]) -> None:
         last = rows[-1][0]

@@ -369,7 +369,8 @@ class Worker:
         number = task.partition
         self._states[task.stage.name, number] = restored
         self._tasks[task.stage.name, number] = task
-        self._watch.begun((task.stage.name, number), restored.state.rows())
+        state = restored.state
+        self._watch.begun((task.stage.name, number), state.rows(), state.watermark)
         places = []
         for topic in task.stage.topics:
             self._by_place[topic, number] = task

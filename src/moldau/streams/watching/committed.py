@@ -10,6 +10,10 @@ import threading
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
+from moldau.streams.clock import BEFORE_ALL
+from moldau.streams.engine.coding import decode
+from moldau.streams.engine.state import MARKER
+
 Change = tuple[bytes, bytes | None]
 _SEPARATOR = b"\0"
 
@@ -42,10 +46,12 @@ class _Sizes:
 
 
 class Committed:
-    """Written by the worker's thread. `changes` may be taken by one other."""
+    """Written by the worker's thread. `changes` may be taken by one other, behind `watermark`: that
+    of the task, no newer than what is taken then."""
 
-    def __init__(self, readable: Set[str]) -> None:
+    def __init__(self, readable: Set[str], watermark: int = BEFORE_ALL) -> None:
         """`readable`: the tables whose rows are kept for others."""
+        self.watermark = watermark
         self._readable = readable
         self._sizes: dict[str, _Sizes] = {}
         self._lock = threading.Lock()
@@ -54,7 +60,10 @@ class Committed:
     def take(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """They are committed."""
         rows: dict[str, dict[bytes, bytes | None]] = {}
+        watermark = self.watermark
         for whole, value in changes:
+            if whole == MARKER and value is not None and self._readable:
+                watermark = decode(value)["watermark"]
             if whole.startswith(_SEPARATOR):  # of no table
                 continue
             prefix, _, key = whole.partition(_SEPARATOR)
@@ -68,6 +77,7 @@ class Committed:
         with self._lock:
             for table, some in rows.items():
                 self._untaken.setdefault(table, {}).update(some)
+        self.watermark = watermark
 
     def sizes(self) -> dict[str, Size]:
         """By table; for the worker's thread."""

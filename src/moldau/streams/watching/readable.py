@@ -6,11 +6,12 @@ with why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from typing import Any, NamedTuple
 
 from moldau.streams.engine import coding
+from moldau.streams.engine.held import rows_format, rows_of, waiting_of
 from moldau.streams.engine.results import row, utc
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.engine.window_names import place_in
@@ -21,6 +22,22 @@ from moldau.streams.windows import Aligned
 
 Versions = dict[Any, Any]
 """What is kept under one key: one value under None, or several under times in ms."""
+
+
+class Waits(NamedTuple):
+    """A change of a table that waits until the watermark is behind `since`. `version`: what it will
+    be in the state then."""
+
+    key: Any
+    since: int
+    version: Any
+
+
+class Waiting(NamedTuple):
+    """`table`: its name in the state of the stage. `changes`: of a row there."""
+
+    table: str
+    changes: Callable[[bytes], Iterable[Waits]]
 
 
 class Readable(NamedTuple):
@@ -36,6 +53,11 @@ class Readable(NamedTuple):
     value: Callable[[Any, Versions], Any]
     # Keys are the program's own choice, so nothing says in which partition one is.
     is_anywhere: bool = False
+    waiting: Waiting | None = None
+
+    @property
+    def tables(self) -> list[str]:
+        return [self.table] if self.waiting is None else [self.table, self.waiting.table]
 
 
 def readables(topology: Topology) -> dict[str, Readable]:
@@ -86,6 +108,7 @@ def _of(node: Node, stage: Stage) -> Iterator[Readable]:
             node.name,
             coding.decode,
             _newest(ValueFormat(node.type).decode),
+            waiting=Waiting(waiting_of(node.name), _waiting(node)),
         )
     elif isinstance(node, Latest):
         decode = ValueFormat(node.type).decode
@@ -130,10 +153,26 @@ def _only(decode: Callable[[bytes], Any]) -> Callable[[Any, Versions], Any]:
 
 def _newest(decode: Callable[[bytes], Any]) -> Callable[[Any, Versions], Any]:
     def value(_: Any, versions: Versions) -> Any:
-        _order, data = versions[max(versions)]
+        data = max(versions.values(), key=_order)[1]
         return None if data is None else decode(data)
 
     return value
+
+
+def _order(version: Any) -> tuple[int, ...]:
+    return tuple(version[0])
+
+
+def _waiting(node: Tabled) -> Callable[[bytes], Iterator[Waits]]:
+    encode, rows = ValueFormat(node.type).encode, rows_format(node.type)
+
+    def changes(data: bytes) -> Iterator[Waits]:
+        for one in rows_of(rows, coding.decode(data)):
+            if one.key is not None:
+                value = None if one.value is None else encode(one.value)
+                yield Waits(one.key, one.since, (one.order, value))
+
+    return changes
 
 
 def _totals(node: Aggregated) -> Callable[[Any, Versions], Any]:

@@ -6,16 +6,17 @@ One thread reads at a time. What tasks have committed is put in order by key whe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from heapq import nsmallest
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode
 from moldau.streams.formats.basic import Key
 from moldau.streams.program import Topic
 from moldau.streams.watching.committed import Committed
-from moldau.streams.watching.readable import Readable, Versions
+from moldau.streams.watching.readable import Readable, Versions, Waiting, Waits
 
 _KEY = Key()
 
@@ -38,14 +39,55 @@ def names_of(text: bytes) -> list[bytes]:
     return names if written in names or text[:1] == b'"' else [*names, written]
 
 
+class _Waiting:
+    """What waits in a table of one task, by key; some does so no more, of which the rows tell."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        self.table = waiting.table
+        self._changes = waiting.changes
+        self._keys: dict[bytes, Any] = {}
+        self._by_key: dict[bytes, dict[bytes, list[Waits]]] = {}
+        self._names: dict[bytes, set[bytes]] = {}  # of what is kept together
+
+    def take(self, changes: Mapping[bytes, bytes | None]) -> None:
+        for raw, value in changes.items():
+            for name in self._names.pop(raw, ()):
+                self._by_key[name].pop(raw)
+                if not self._by_key[name]:
+                    del self._by_key[name], self._keys[name]
+            for one in () if value is None else self._changes(value):
+                name = _KEY.encode(one.key)
+                self._keys[name] = one.key
+                self._by_key.setdefault(name, {}).setdefault(raw, []).append(one)
+                self._names.setdefault(raw, set()).add(name)
+
+    def get(self, name: bytes, watermark: int) -> tuple[Any, Versions]:
+        """Its key, and what it will be."""
+        parts = self._by_key.get(name, {}).values()
+        waits = [one for part in parts for one in part if one.since >= watermark]
+        return self._keys.get(name), {one.version[0]: one.version for one in waits}
+
+    def names(self) -> Set[bytes]:
+        return self._keys.keys()
+
+
 class _Index:
     """What is committed of a table of one task, by key."""
 
     def __init__(self, readable: Readable) -> None:
         self._readable = readable
+        self._watermark = BEFORE_ALL
         self._rows: dict[bytes, tuple[Any, dict[Any, bytes]]] = {}
+        self._waiting = None if readable.waiting is None else _Waiting(readable.waiting)
 
-    def take(self, changes: Mapping[bytes, bytes | None]) -> None:
+    def take(self, committed: Committed) -> None:
+        """What was committed meanwhile. What waits no more is among the rows, so they come last."""
+        self._watermark = committed.watermark
+        if self._waiting is not None:
+            self._waiting.take(committed.changes(self._waiting.table))
+        self._take(committed.changes(self._readable.table))
+
+    def _take(self, changes: Mapping[bytes, bytes | None]) -> None:
         split = self._readable.split
         for raw, value in changes.items():
             key, which = split(raw)
@@ -59,19 +101,22 @@ class _Index:
                     del self._rows[name]
 
     def get(self, name: bytes) -> Row | None:
-        found = self._rows.get(name)
-        if found is None:
-            return None
-        key, kept = found
+        key, kept = self._rows.get(name, (None, {}))
         versions: Versions = {which: decode(value) for which, value in kept.items()}
+        if self._waiting is not None:
+            waits_for, waits = self._waiting.get(name, self._watermark)
+            key, versions = waits_for if waits else key, versions | waits
+        if not versions:
+            return None
         value = self._readable.value(key, versions)
         return None if value is None else Row(name, key, value)
 
     def behind(self, after: bytes | None, limit: int) -> list[Row]:
         """The first so many whose names come behind that one."""
         found: list[Row] = []
+        there = self._rows.keys() | (self._waiting.names() if self._waiting else ())
         while len(found) < limit:
-            names = nsmallest(limit, (one for one in self._rows if after is None or one > after))
+            names = nsmallest(limit, (one for one in there if after is None or one > after))
             found += [row for name in names if (row := self.get(name)) is not None]
             if len(names) < limit:
                 break
@@ -120,7 +165,7 @@ class Rows:
         index = indexes.get(readable.table)
         if index is None:
             index = indexes[readable.table] = _Index(readable)
-        index.take(committed.changes(readable.table))
+        index.take(committed)
         return index
 
 

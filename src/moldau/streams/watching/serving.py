@@ -25,7 +25,7 @@ def serving(
     if http is None:
         yield Worker(app, slot=slot, watch=Watch(made, slot))
         return
-    tables = {one.table for one in readables(made).values()}
+    tables = {table for one in readables(made).values() for table in one.tables}
     watch = Watch(made, slot, keeps=True, readable=tables)
     with ExitStack() as left:
         listening = listen(http)

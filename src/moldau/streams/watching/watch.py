@@ -104,10 +104,12 @@ class Watch:
             self._next = now + EVERY_S
             self._tell(tasks, behind, aborts, restoring)
 
-    def begun(self, place: Place, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """The task is restored. `rows`: what is committed of its state."""
+    def begun(
+        self, place: Place, rows: Iterable[tuple[bytes, bytes]], watermark: int = BEFORE_ALL
+    ) -> None:
+        """The task is restored. `rows`: what is committed of its state, as of that watermark."""
         if self._keeps:
-            made = Committed(self._readable)
+            made = Committed(self._readable, watermark)
             made.take(rows)
             self.committed[place] = made
 
