@@ -14,7 +14,7 @@ from moldau.streams.engine.build_joins import MAKERS, is_ordered
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import Counts, StepCount, counted
 from moldau.streams.engine.dead_letters import DeadLetters
-from moldau.streams.engine.deduplication import Deduplicating
+from moldau.streams.engine.deduplication import Deduplicating, waiting_before
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering, waiting_of
@@ -231,20 +231,22 @@ def _keyed_agent(node: KeyedAgent, following: list[Operator], built: Built) -> O
     return KeyedAgents(node, stores, built.host, lambda: built.reading, letters, built.outputs)
 
 
+def _deduplicated(node: Deduplicated, following: list[Operator], built: Built) -> Operator:
+    tables = built.state.table
+    held = Held(tables(f"{node.name}-held"), node.type, built.state.watermark)
+    for one in waiting_before(tables(f"{node.name}-waiting"), node.type):
+        held.add(one)
+    forgetting = tables(f"{node.name}-forgetting")
+    return Deduplicating(node, tables(node.name), held, forgetting, following, built.guard(node))
+
+
 _MAKERS: dict[type[Node], Maker] = {
     **MAKERS,
     Source: lambda node, following, built: operators.Step(following),
     Agent: _agent,
     Arm: lambda node, following, built: operators.Step(following),
     Branch: _branches,
-    Deduplicated: lambda node, following, built: Deduplicating(
-        node,
-        built.state.table(node.name),
-        built.state.table(f"{node.name}-waiting"),
-        built.state.table(f"{node.name}-forgetting"),
-        following,
-        built.guard(node),
-    ),
+    Deduplicated: _deduplicated,
     Punctuated: lambda node, following, built: Punctuation(
         node, built.state.table(node.name), following, built.outputs
     ),

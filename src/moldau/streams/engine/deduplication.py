@@ -6,12 +6,14 @@ A record waits until the watermark has passed its time: an earlier one may yet c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop, heappush
-from typing import Any, NamedTuple
+from heapq import heappop, heappush
+from operator import le, lt
+from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.held import Held
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
@@ -21,15 +23,6 @@ SPANS = 64  # of `within`: what was seen in one is forgotten together
 PIECE = 64  # keys, from which on a piece is not written again to add to it
 
 
-class _Waiting(NamedTuple):
-    """`order`: its place among the records of its time."""
-
-    time: int
-    order: tuple[Any, ...]
-    key: Any
-    value: Any
-
-
 class Deduplicating(Step):
     """State is dropped `within` behind the record that was kept, or a little later."""
 
@@ -37,7 +30,7 @@ class Deduplicating(Step):
         self,
         node: Deduplicated,
         seen: Table,
-        waiting: Table,
+        waiting: Held,
         forgetting: Table,
         following: Sequence[Operator],
         guard: Guard,
@@ -46,77 +39,64 @@ class Deduplicating(Step):
         self._guard = guard
         self._within = node.within
         self._order = node.order
-        self._format = ValueFormat(node.type)
-        self._table = waiting
+        self._held = waiting
         self._seen = Cached(seen)  # when the one was that was kept
         self._forgetting = Forgetting(forgetting, max(1, node.within // SPANS))
-        self._waiting: dict[tuple[Any, ...], _Waiting] = {}
-        self._changed: dict[tuple[Any, ...], None] = {}
-        self._watermark = waiting.watermark
-        waiting.saver = self._save
-        for place, (key, order, value) in waiting.load():
-            kept = _Waiting(place[0], tuple(order), key, self._format.decode(value))
-            self._waiting[place] = kept
-        self._next = list(self._waiting)
-        heapify(self._next)
+        self._watermark = seen.watermark
 
     def process(self, batch: Batch) -> None:
-        offsets = batch.offsets or range(len(batch))
-
-        def wait(number: int) -> None:
-            time = batch.times[number]
-            if time < batch.floors[number]:
-                self.count.late += 1
-            elif batch.keys[number] is not None:
-                place = (batch.partition, offsets[number])
-                self._wait(batch.keys[number], batch.values[number], time, place)
-
-        self._guard.each(wait, batch)
-
-    def _wait(self, key: Any, value: Any, time: int, source: tuple[int, int]) -> None:
-        number = 0  # of the records that a step has made of one
-        while (time, *source, number) in self._waiting:
-            number += 1
-        place = (time, *source, number)
-        order = (*source, number)
-        by = order if self._order is None else (self._order(value), *order)
-        self._waiting[place] = _Waiting(time, by, key, value)
-        heappush(self._next, place)
-        self._changed[place] = None
+        if any(map(lt, batch.times, batch.floors)):
+            in_time = list(map(le, batch.floors, batch.times))
+            self.count.late += in_time.count(False)
+            batch = batch.where(in_time)
+        if None in batch.keys:
+            batch = batch.where([key is not None for key in batch.keys])
+        if self._order is not None:
+            batch, _ = self._guard.map(self._order, batch)  # a record that fails fails here
+        self._held.add(batch)
 
     def advance(self, watermark: int) -> None:
-        due = []
-        while self._next and self._next[0][0] < watermark:
-            place = heappop(self._next)
-            due.append(self._waiting.pop(place))
-            self._changed.pop(place, None)
-            self._table.drop([place])
-        self._seen.fetch(one.key for one in due)
-        kept = list(self._kept(_in_order(due)))
+        due = self._in_order(self._held.release(watermark))
+        self._seen.fetch(row[4] for row in due)
+        kept = list(self._kept(due))
         for time, key in self._forgetting.before(watermark - self._within):
             if self._seen[key] == time:
                 self._seen.put(key, None)
-        count = len(kept)
-        keys, values = [one.key for one in kept], [one.value for one in kept]
-        self._pass(Batch(keys, values, [one.time for one in kept], [self._watermark] * count, ()))
+        keys, values, times = [[row[n] for row in kept] for n in (4, 5, 6)]
+        self._pass(Batch(keys, values, times, [self._watermark] * len(kept), ()))
         self._watermark = watermark
 
-    def _kept(self, waiting: list[_Waiting]) -> Iterator[_Waiting]:
-        for one in waiting:
-            before = self._seen[one.key]
-            if before is None or one.time > before + self._within:
-                self._seen.put(one.key, one.time)
-                self._forgetting.add(one.time, one.key)
-                yield one
+    def _in_order(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """By time; of one time by what the user says, then by place, which they come by."""
+        order = self._order
+        if order is None:
+            return rows
+        try:
+            return sorted(rows, key=lambda row: (row[0], order(row[5])))
+        except TypeError:  # what `by` reads is not of one type
+            return sorted(rows, key=lambda row: (row[0], repr(order(row[5]))))
 
-    def _save(self) -> list[tuple[Any, Any]]:
-        changed, self._changed = self._changed, {}
-        there = self._waiting
-        encode = self._format.encode
-        return [
-            (place, [there[place].key, there[place].order, encode(there[place].value)])
-            for place in changed
-        ]
+    def _kept(self, rows: Sequence[Any]) -> Iterator[Any]:
+        for row in rows:
+            time, key = row[0], row[4]
+            before = self._seen[key]
+            if before is None or time > before + self._within:
+                self._seen.put(key, time)
+                self._forgetting.add(time, key)
+                yield row
+
+
+def waiting_before(table: Table, type_: Any) -> Iterator[Batch]:
+    """What an earlier release wrote of records that wait, each under its place: (time, partition,
+    offset, number of those made of it). It is not there any more with the next checkpoint."""
+    decode = ValueFormat(type_).decode
+    for (time, partition, offset, number), (key, _, value) in sorted(table.load(), key=_place):
+        table.drop([(time, partition, offset, number)])
+        yield Batch([key], [decode(value)], [time], [time], [offset], partition)
+
+
+def _place(row: tuple[Any, Any]) -> Any:
+    return row[0]
 
 
 class Forgetting:
@@ -162,10 +142,3 @@ class Forgetting:
         if len(tail) < PIECE:
             self._tails[span] = (number, tail)
         return (span, number), tail
-
-
-def _in_order(due: list[_Waiting]) -> list[_Waiting]:
-    try:
-        return sorted(due, key=lambda one: one[:2])
-    except TypeError:  # what `by` reads is not of one type
-        return sorted(due, key=lambda one: (one.time, repr(one.order[0]), one.order[1:]))
