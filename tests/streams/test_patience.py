@@ -12,6 +12,39 @@ import pytest
 from moldau.streams.running import patience as module
 from moldau.streams.running.patience import Patience, StuckError
 
+# Where the main thread is in a call that never comes back, in which no handler is called.
+DEAF = """
+import ctypes, os, signal, threading
+from moldau.streams.running import patience, process
+patience.CUT_S = patience.LOOK_S = process.GRACE_S = 0.05
+libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+
+class Worker:
+    def __init__(self):
+        self.patience = patience.Patience()
+
+    def stop(self):
+        self.patience.end()
+        print("told", flush=True)
+        if {times} > 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+class App:
+    id = "shop"
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+told = process._Told(App())
+with process.ears(told.heard):
+    if {times}:
+        worker = Worker()
+        told.begin(worker)
+        if {times} == 1:
+            worker.patience._since = 0.0
+    libc.pthread_mutex_lock(lock)
+    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    libc.pthread_mutex_lock(lock)
+"""
+
 PROGRAM = """
 import contextlib, signal, threading, time
 from moldau.streams.running import patience as module
@@ -71,3 +104,63 @@ def test_only_waiting_for_brokers_is_cut(waits: bool) -> None:
         assert "what was not checkpointed is done again" in ended.stdout
     else:
         assert (ended.returncode, ended.stdout) == (0, "done\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [(0, ""), (1, "told\nshop: the brokers have not answered for 0 s"), (2, "told\ntold\n")],
+    ids=["before it has begun", "while it waits for brokers", "a second time"],
+)
+def test_it_hears_of_its_end_in_a_call_that_never_comes_back(times: int, said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DEAF.format(times=times)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 128 + signal.SIGINT, ended.stderr
+    assert ended.stdout.startswith(said)
+
+
+STUCK = """
+import os, signal, sys, threading
+from confluent_kafka import Consumer, Producer, TopicPartition
+import moldau
+from moldau.streams.running import at_least_once, patience
+from tests.streams.sales import revenue
+from tests.tools.test_worker import children
+
+at_least_once.COMMIT_S = patience.MORE_S = 0.1
+with moldau.Broker() as broker:
+    settings = {"bootstrap.servers": broker.bootstrap_servers, "socket.timeout.ms": 300_000}
+    producer = Producer(settings)
+    producer.produce("sales", b"1")
+    producer.flush()
+    made = {"group.id": "g", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    consumer = Consumer({**settings, **made})
+    consumer.subscribe(["sales"])
+    while not consumer.consume(1, 1):
+        pass
+    place = TopicPartition("sales", 0, 1)
+    guarantee = at_least_once.AtLeastOnce(revenue(broker.bootstrap_servers), patience.Patience())
+    for pid in children(os.getpid()):
+        os.kill(pid, signal.SIGSTOP)
+    guarantee.commit(consumer, [], [place])
+    print(guarantee.accepted, flush=True)
+    consumer.consume(1, 0)
+    print(consumer.get_watermark_offsets(place, cached=True)[1], flush=True)
+    for pid in children(os.getpid()):
+        os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_a_commit_that_is_not_answered_keeps_nobody_from_the_consumer() -> None:
+    """It would wait there, deaf to signals, until the broker is taken for dead."""
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "False\n1\n"), ended.stderr

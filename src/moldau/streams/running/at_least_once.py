@@ -3,11 +3,14 @@ cannot send (`refusals.py`)."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+import confluent_kafka.cimpl
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from moldau.streams.app import App
@@ -32,6 +35,10 @@ _REARRANGING = (
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
 )
+# A consumer lets in one thread at a time, from confluent-kafka 2.16 on: any other waits, deaf to
+# signals, and so would we for a commit that is never answered. librdkafka itself needs nothing of
+# that, and whoever says that it is the thread that is in is let in.
+_WHO: ContextVar[int] | None = getattr(confluent_kafka.cimpl, "_reentry_identity_var", None)
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
 
 
@@ -140,7 +147,7 @@ class AtLeastOnce:
         if is_last:
             commit()
         else:
-            self._patience.within(COMMIT_S, commit)
+            self._patience.within(COMMIT_S, _let_in(commit))
 
     def _still_has(
         self, consumer: Consumer, positions: list[TopicPartition], is_last: bool
@@ -216,6 +223,18 @@ class AtLeastOnce:
             self._unsent()
             refused, self._not_taken = self._not_taken, []
             outputs = [one for each in refused for one in self._refusals.letters(*each)]
+
+
+def _let_in(call: Callable[[], object]) -> Callable[[], object]:
+    """Into the consumer, from another thread than this one, which may come in besides."""
+    us = threading.get_ident()
+
+    def called() -> object:
+        if _WHO is not None:
+            _WHO.set(us)
+        return call()
+
+    return called
 
 
 def _pass(_error: KafkaError) -> None:

@@ -34,6 +34,8 @@ class Patience:
     def __init__(self) -> None:
         self._told: float | None = None
         self._since: float | None = None  # it waits for the brokers
+        self._cutting = threading.Lock()
+        self._is_over = threading.Event()
 
     def end(self) -> None:
         """It was told to stop. May be called by a signal handler."""
@@ -83,23 +85,28 @@ class Patience:
             if is_outer:
                 self._since = None
 
-    def cut_by(self, number: int, say: Callable[[str], None]) -> Callable[[], None]:
-        """From now on it is ended by that signal, which must be at its default, when it has waited
-        for CUT_S. Returns what ends that."""
-        is_over = threading.Event()
+    def cut_by(self, number: int, say: Callable[[str], None]) -> None:
+        """From now on it is ended as by that signal when it has waited for CUT_S."""
+        if self._cutting.acquire(blocking=False):
+            threading.Thread(
+                target=self._cut, args=(number, say), name="patience", daemon=True
+            ).start()
 
-        def watch() -> None:
-            while not is_over.wait(LOOK_S):
-                since, told = self._since, self._told
-                if since is None or told is None:
-                    continue
-                if time.monotonic() - max(since, told) > CUT_S:
-                    say(
-                        f"the brokers have not answered for {CUT_S:.0f} s: it stops without a "
-                        f"checkpoint, and what was not checkpointed is done again"
-                    )
-                    os.kill(os.getpid(), number)
-                    return
+    def close(self) -> None:
+        """The worker has ended."""
+        self._is_over.set()
 
-        threading.Thread(target=watch, name="patience", daemon=True).start()
-        return is_over.set
+    def _cut(self, number: int, say: Callable[[str], None]) -> None:
+        while not self._is_over.wait(LOOK_S):
+            since, told = self._since, self._told
+            if since is None or told is None:
+                continue
+            if time.monotonic() - max(since, told) > CUT_S:
+                say(
+                    f"the brokers have not answered for {CUT_S:.0f} s: it stops without a "
+                    f"checkpoint, and what was not checkpointed is done again"
+                )
+                os.kill(os.getpid(), number)
+                if not self._is_over.wait(LOOK_S):  # the main thread has not heard of it
+                    os._exit(128 + number)
+                return

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
+import threading
 from types import FrameType
 
 from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.ears import ears
+from moldau.streams.running.worker import Worker
 from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
 from moldau.streams.watching.serving import serving
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 2.0  # in which the main thread ends the process, if it can
 
 
 def run(
@@ -39,22 +45,53 @@ def _run(app: App, slot: int, http: str | None, announce_to: int | None) -> None
         else:
             announce(announce_to, listening.port)
 
-    with serving(app, slot, http, say) as worker:
-        ends: list[Callable[[], None]] = []
-
-        def cut(why: str) -> None:
-            print(f"{app.id}: {why}", flush=True)
-
-        def stop(number: int, _frame: FrameType | None) -> None:
-            signal.signal(number, signal.SIG_DFL)
-            worker.stop()
-            ends.append(worker.patience.cut_by(number, cut))
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+    told = _Told(app)
+    try:
+        with ears(told.heard), serving(app, slot, http, say) as worker:
+            told.begin(worker)
             worker.run()
-        finally:
-            for end in ends:
-                end()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    finally:
+        told.end()
+
+
+class _Told:
+    """To stop: the first time the worker does it, the second time the process ends at once. So does
+    one that has not begun, which has nothing to lose."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._worker: Worker | None = None
+        self._before: dict[int, signal._HANDLER] = {}
+        self._times = 0
+        self._is_over = threading.Event()
+
+    def begin(self, worker: Worker) -> None:
+        self._worker = worker
+        self._before = {number: signal.signal(number, self._stop) for number in SIGNALS}
+
+    def end(self) -> None:
+        self._is_over.set()
+        if self._worker is not None:
+            self._worker.patience.close()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def heard(self, number: int) -> None:
+        """In a thread: the main one may be in a call of the client, and not hear it."""
+        if number not in SIGNALS:
+            return
+        self._times += 1
+        if self._worker is not None:
+            self._tell(self._worker, number)
+        if (self._worker is None or self._times > 1) and not self._is_over.wait(GRACE_S):
+            os._exit(128 + number)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+        assert self._worker is not None
+        self._tell(self._worker, number)
+
+    def _tell(self, worker: Worker, number: int) -> None:
+        worker.stop()
+        worker.patience.cut_by(number, lambda why: print(f"{self._app.id}: {why}", flush=True))

@@ -204,12 +204,13 @@ class Worker:
         ends = ends and all(task.is_done for task in self._tasks.values())
         if ends or time.monotonic() >= self._next_checkpoint or self._is_memory_short():
             self._checkpoint()
-        self._watch.round(
-            self._tasks.values(),
-            self._behind,
-            self._guarantee.aborts,
-            self._restoring.under_way,
-        )
+        with self.patience.waiting():
+            self._watch.round(
+                self._tasks.values(),
+                self._behind,
+                self._guarantee.aborts,
+                self._restoring.under_way,
+            )
         if ends and not self._guarantee.aborted:
             with self.patience.waiting():
                 is_over = self._ends.all_done()
