@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +45,21 @@ with process.ears(told.heard):
     threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     libc.pthread_mutex_lock(lock)
 """
+
+
+def test_waits_add_up_and_what_is_between_them_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    patience = Patience()
+    for told, waits, rests in [(False, 5, 5), (True, 3, 100), (False, 4, 100)]:
+        with patience.waiting():
+            now += 1
+            if told:
+                patience.end()
+            now += waits
+        now += rests
+    assert patience._waited_s() == 3 + 1 + 4
+
 
 PROGRAM = """
 import contextlib, signal, threading, time

@@ -34,6 +34,7 @@ class Patience:
     def __init__(self) -> None:
         self._told: float | None = None
         self._since: float | None = None  # it waits for the brokers
+        self._waited = 0.0  # before that, since it was told
         self._cutting = threading.Lock()
         self._is_over = threading.Event()
 
@@ -83,10 +84,13 @@ class Patience:
             yield
         finally:
             if is_outer:
-                self._since = None
+                waited = self._waited_s()
+                self._since = None  # first: another thread adds both
+                self._waited = waited
 
     def cut_by(self, number: int, say: Callable[[str], None]) -> None:
-        """From now on it is ended as by that signal when it has waited for CUT_S."""
+        """From now on it is ended as by that signal when it has waited for CUT_S in all: one wait
+        that was given up may be followed by another."""
         if self._cutting.acquire(blocking=False):
             threading.Thread(
                 target=self._cut, args=(number, say), name="patience", daemon=True
@@ -96,12 +100,16 @@ class Patience:
         """The worker has ended."""
         self._is_over.set()
 
+    def _waited_s(self) -> float:
+        """Since it was told."""
+        waited, since, told = self._waited, self._since, self._told
+        if since is None or told is None:
+            return waited
+        return waited + time.monotonic() - max(since, told)
+
     def _cut(self, number: int, say: Callable[[str], None]) -> None:
         while not self._is_over.wait(LOOK_S):
-            since, told = self._since, self._told
-            if since is None or told is None:
-                continue
-            if time.monotonic() - max(since, told) > CUT_S:
+            if self._since is not None and self._waited_s() > CUT_S:
                 say(
                     f"the brokers have not answered for {CUT_S:.0f} s: it stops without a "
                     f"checkpoint, and what was not checkpointed is done again"
