@@ -118,7 +118,7 @@ def test_a_late_record_meets_what_the_table_was_and_a_later_one_goes_where_it_is
 
 
 def test_history_is_kept_for_so_long_and_no_longer() -> None:
-    history = History(State().table("prices"), int, history=10)
+    history = History(State(), "prices", int, history=10)
     for since, value in ((0, 1), (20, 2), (30, None)):
         assert history.put("tea", since, (since,), value)
     history.purge(30)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import moldau
-from moldau.streams.engine import earlier, held, line, sliding, spilled
+from moldau.streams.engine import earlier, held, history, line, sliding, spilled
 from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.line import Line
 from moldau.streams.engine.spilled import Spilled
@@ -135,6 +135,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(earlier, "AT_ONCE", 4)
     monkeypatch.setattr(sliding, "CLOSED", 100)
     monkeypatch.setattr(sliding, "LOADED", 100)
+    monkeypatch.setattr(history, "LOADED", 100)
+    monkeypatch.setattr(history, "PURGED", 100)
     monkeypatch.setattr(spilled, "MOST_AT_START", BOUND // 8)
 
 
@@ -202,6 +204,24 @@ def test_two_streams_whose_sides_are_more_than_fits_into_memory(tmp_path: Path, 
     assert found == sorted(
         (number, other or -1) for number in range(RECORDS) for other in expected(number)
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_a_table_whose_versions_are_more_than_fits_into_memory(tmp_path: Path) -> None:
+    app = moldau.App("priced")
+    orders, prices = (
+        app.topic(name, Row, event_time="ms", unit="ms", key="product")
+        for name in ("orders", "prices")
+    )
+    table = app.table(prices, history="100s")
+    app.stream(orders).join(table, how="left").to("out")
+    run = fed(app, tmp_path)
+    found = [(one["n"], one["n_right"]) for one in run.left]
+    assert sorted(found) == [(n, n if n % 3 == 0 else None) for n in range(RECORDS)]
+    assert run.task.watermark > RECORDS * EACH
+    run.commit()
+    assert PRODUCTS // 3 <= run.rows_on_disk(b"table") <= RECORDS // 3
 
 
 # --- sliding windows --------------------------------------------------------------------------

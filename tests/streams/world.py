@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import moldau
-from moldau.streams.engine import earlier, held, line, spilled
+from moldau.streams.engine import earlier, held, history, line, spilled
 from moldau.streams.engine import state as state_module
 from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
@@ -93,6 +93,7 @@ class World:
             patch.multiple(held, **sizes),
             patch.multiple(line, **sizes),
             patch.object(earlier, "AT_ONCE", chunks),
+            patch.object(history, "PURGED", self._chance.choice((1, 1000))),
             patch.object(spilled, "MOST_AT_START", at_start),
         ):
             self._run(crashes)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moldau.streams.engine.as_of import AsOfJoining
 from moldau.streams.engine.foreign import ForeignJoining, ForeignResulting
 from moldau.streams.engine.groups import Regrouping, TableAggregating
-from moldau.streams.engine.held import waiting_of
-from moldau.streams.engine.history import Tabling
+from moldau.streams.engine.history import History, Tabling
 from moldau.streams.engine.intervals import IntervalJoining
 from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
 from moldau.streams.engine.operators import Mapping, Operator, Step
@@ -61,16 +60,12 @@ def is_ordered(node: Node, stage: Stage) -> bool:
 
 
 def _table(node: Tabled, following: Following, built: Built) -> Operator:
-    made = Tabling(
-        node,
-        built.state.table(waiting_of(node.name)),
-        built.state.table(node.name),
-        built.state.watermark,
-        following,
-    )
+    history = History(built.state, node.name, node.type, node.history)
+    waiting = built.held(node, node.type)
+    made = Tabling(waiting, history, built.state.watermark, following)
     for one in following:
         if isinstance(one, TableLooking):
-            one.history = made.history
+            one.history = history
     return made
 
 

@@ -73,6 +73,7 @@ class TableLooking(Joining):
         if rows[0][6] < rows[0][7] or any(row[6] + reach < row[7] for row in rows):
             self._too_late([row for row in rows if row[6] + reach < row[7]])
             rows = [row for row in rows if row[6] + reach >= row[7]]
+        self.history.fetch(row[4] for row in rows)
         at = self.history.at
         found = [at(row[4], row[6]) for row in rows]
         self._pass(self._merged(batch_of(rows), found))
