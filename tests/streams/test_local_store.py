@@ -3,6 +3,7 @@ damaged."""
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -15,8 +16,10 @@ from moldau.streams.engine.coding import encode
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.engine.state_store import Stamp
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.local_store import FILE, DamagedError, LocalStore
-from moldau.streams.running.state_folders import StateFolders, remove_all
+from moldau.streams.running import local_store as module
+from moldau.streams.running.file_sum import beside
+from moldau.streams.running.local_store import FILE, DamagedError, LocalStore, remove_files
+from moldau.streams.running.state_folders import WANTED, StateFolders, remove_all
 from tests.streams.sales import revenue
 
 Record = tuple[int, bytes, bytes | None]
@@ -99,12 +102,27 @@ def test_a_changelog_that_was_deleted_and_made_anew_is_another(tmp_path: Path) -
     again.close()
 
 
-def test_damage_is_noticed_a_changed_byte_and_a_changed_page(tmp_path: Path) -> None:
+ROWS = {b"a\0%05d" % n: b"value %d" % n for n in range(5000)}
+
+
+def filled(folder: Path) -> Path:
+    """Its file."""
+    store = LocalStore(folder, "topic")
+    store.write(ROWS, Stamp(4, b"m"))
+    store.close()
+    return folder / FILE
+
+
+def test_damage_is_noticed_a_changed_byte_and_a_changed_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOKED_THROUGH", 0)  # as if there were much more
+
     def kept(name: str) -> Path:
-        store = LocalStore(tmp_path / name, "topic")
-        store.write({b"a\0%05d" % n: b"value %d" % n for n in range(5000)}, Stamp(4, b"m"))
-        store.close()
-        return tmp_path / name / FILE
+        """As kill -9 leaves it."""
+        path = filled(tmp_path / name)
+        beside(path).unlink()
+        return path
 
     byte = kept("byte")
     byte.write_bytes(byte.read_bytes().replace(b"value 4321", b"value 4331"))
@@ -125,6 +143,64 @@ def test_damage_is_noticed_a_changed_byte_and_a_changed_page(tmp_path: Path) -> 
     head.write_bytes(b"nonsense" * 1000)
     with pytest.raises(DamagedError, match="the state there is damaged: file is not a database"):
         LocalStore(head.parent, "topic")
+
+
+def spoilt(content: bytes, chance: random.Random) -> bytes:
+    """One byte of it is another, or one page is nothing, or another page, or what is behind it is
+    gone."""
+    data, page = bytearray(content), 4096
+    at, other = (chance.randrange(1, len(data) // page) * page for _ in range(2))
+    match chance.randrange(5):
+        case 0 | 1:
+            data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+        case 2:
+            data[at : at + 512] = bytes(512)
+        case 3:
+            data[at : at + page], data[other : other + page] = (
+                data[other : other + page],
+                data[at : at + page],
+            )
+        case 4:
+            del data[at:]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_no_damage_takes_a_row_away(tmp_path: Path, is_killed: bool) -> None:
+    """Whatever has become of the file: all is there, or it is thrown away."""
+    path = filled(tmp_path)
+    content, told = path.read_bytes(), beside(path).read_text()
+    refused = 0
+    for seed in range(90):
+        made = spoilt(content, random.Random(seed))
+        remove_files(tmp_path)
+        path.write_bytes(made)
+        if not is_killed:
+            beside(path).write_text(told)
+        try:
+            store = LocalStore(tmp_path, "topic")
+        except DamagedError:
+            refused += 1
+            continue
+        if store.stamp is not None:  # else it holds nothing, which is restored
+            assert store.stamp == Stamp(4, b"m"), seed
+            assert store.get_many(ROWS) == ROWS, seed
+        store._db.close()
+    assert refused > 60
+
+
+def test_what_was_written_behind_a_checksum_is_no_damage(tmp_path: Path) -> None:
+    """A process that was killed leaves none of an earlier end."""
+    path = filled(tmp_path)
+    store = LocalStore(tmp_path, "topic")
+    assert not beside(path).exists()
+    store.write({b"a\0x": b"1"}, Stamp(9, b"n"))
+    store.flush()
+    store._db.close()
+    again = LocalStore(tmp_path, "topic")
+    assert (again.stamp, again.get(b"a\0x")) == (Stamp(9, b"n"), b"1")
+    again.close()
+    assert beside(path).exists()
 
 
 def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -170,6 +246,13 @@ def test_a_folder_is_one_process_s_and_who_waits_gets_another(tmp_path: Path) ->
     again.release()
     assert remove_all(app)
     assert not remove_all(app)
+
+
+def test_a_file_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    folders = StateFolders(revenue(state_dir=tmp_path))
+    (tmp_path / "revenue" / "agg-1-3" / WANTED).mkdir(parents=True)
+    with pytest.raises(StreamsError, match="agg-1-3: state cannot be kept there: Is a directory"):
+        folders.taken("agg-1", 3)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

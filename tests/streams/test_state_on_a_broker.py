@@ -23,7 +23,8 @@ import moldau
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.state import State
 from moldau.streams.errors import DefinitionError, StreamsError
-from moldau.streams.running import changelogs, task_state
+from moldau.streams.running import changelogs, local_store, task_state
+from moldau.streams.running.file_sum import beside
 from moldau.streams.running.local_store import FILE
 from moldau.streams.running.standbys import Member, client_id, machine_of, placed
 from moldau.streams.running.worker import Worker
@@ -211,7 +212,7 @@ def test_a_damaged_store_is_thrown_away_and_restored(servers: str, tmp_path: Pat
 
 
 def test_damage_that_is_found_later_ends_the_worker_and_the_next_one_is_well(
-    servers: str, tmp_path: Path
+    servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that was not read at the start."""
     data = Input(servers, "spoilt")
@@ -224,6 +225,8 @@ def test_damage_that_is_found_later_ends_the_worker_and_the_next_one_is_well(
         name = b"agg-1\0" + encode(11_999)
         found = file.execute("update state set value = zeroblob(9) where key = ?", (name,))
         assert found.rowcount == 1
+    beside(path).unlink()
+    monkeypatch.setattr(local_store, "LOOKED_THROUGH", 0)
     data.send([11_999])
     with pytest.raises(StreamsError, match=r"damaged: .*thrown away; start again"):
         Worker(app).run()

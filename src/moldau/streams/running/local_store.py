@@ -11,15 +11,18 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from moldau.streams.engine.state_store import Stamp
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.file_sum import taken_sum, write_sum
 from moldau.streams.running.scratch import ScratchFile
-from moldau.streams.running.sealing import sealed, unsealed
+from moldau.streams.running.sealing import SEAL_WIDTH, sealed, unsealed
 from moldau.streams.running.wall_clock import now_ms
 
-FORMAT = 1
+FORMAT = 2
 FILE = "state.db"
 GATHERED = 100_000
 GATHERED_BYTES = 8 << 20
@@ -27,6 +30,7 @@ GATHERED_S = 5.0
 _STEP = 1000  # rows that a scan takes at a time
 _FIRST_STEP = 16  # at first: some want but one
 _ASKED = 500  # keys in one question
+LOOKED_THROUGH = 32 << 20  # bytes, when nothing says that they are what was written: a second
 _SETTINGS = (
     "locking_mode=exclusive",  # the folder's lock is ours: no shared memory beside the log
     "journal_mode=wal",
@@ -37,7 +41,7 @@ _SETTINGS = (
 _SCHEMA = """
 create table if not exists state (key blob primary key, value blob not null) without rowid;
 create table if not exists stamp (
-    id integer primary key check (id = 0), format integer, changelog text, position integer,
+    id integer primary key check (id = 0), format integer, changelog blob, position integer,
     marker blob, written_ms integer
 );
 """
@@ -57,7 +61,7 @@ class LocalStore:
         self.folder = folder
         self.stamp: Stamp | None = None
         self.written_ms = 0  # when it was true, at last, in ms since 1970
-        self._changelog = changelog
+        self._changelog = changelog.encode()
         self._gathered: dict[bytes, bytes | None] = {}
         self._bytes = 0
         self._due: float | None = None
@@ -128,7 +132,7 @@ class LocalStore:
         keys = sorted(gathered)  # neighbours are on one page
         gone = [(key,) for key in keys if gathered[key] is None]
         puts = ((key, sealed(key, value)) for key in keys if (value := gathered[key]) is not None)
-        row = (0, FORMAT, self._changelog, self.stamp.offset, self.stamp.marker, now_ms())
+        row = _stamp_row(self._changelog, self.stamp, now_ms())
         try:
             self._db.execute("begin immediate")
             self._db.executemany("insert or replace into state values (?, ?)", puts)
@@ -141,14 +145,19 @@ class LocalStore:
 
     def close(self) -> None:
         """What was gathered is written. A damaged one is removed."""
+        is_whole = False
         try:
             if not self._is_damaged:
                 self.flush()
+                is_whole = True
         finally:
             self._db.close()
-            self._drop_scratch()
-            if self._is_damaged:
-                remove_files(self.folder)
+            with kept_in(self.folder):
+                self._drop_scratch()
+                if self._is_damaged:
+                    remove_files(self.folder)
+                elif is_whole and (self.folder / FILE).exists():
+                    write_sum(self.folder / FILE)
 
     def scratch(self) -> ScratchFile:
         self._drop_scratch()
@@ -170,27 +179,48 @@ class LocalStore:
         self._open()
 
     def _open(self) -> None:
-        try:
+        path = self.folder / FILE
+        with kept_in(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.folder / FILE, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise StreamsError(
-                f"{self.folder}: state cannot be kept there: {error}; name another folder in "
-                f"App(state_dir=…)"
-            ) from None
+            is_known = taken_sum(path) if path.exists() else True
+            if is_known is False:
+                raise self._damaged("it is not what was written")
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.text_factory = bytes  # which a changed byte may make of a value
         try:
             for setting in _SETTINGS:
                 self._db.execute(f"pragma {setting}")
             self._db.executescript(_SCHEMA)
             rows = self._db.execute("select * from stamp").fetchall()
+            if is_known is None:
+                self._look_through(path)
         except sqlite3.Error as error:
             self._db.close()
             raise self._trouble(error) from None
-        for _, format_, changelog, offset, marker, written_ms in rows:
-            if (format_, changelog) != (FORMAT, self._changelog):
+        for row in rows:
+            if row[:3] != (0, FORMAT, self._changelog):
                 self.clear()
                 return
-            self.stamp, self.written_ms = Stamp(offset, marker), written_ms
+            self._begin(*row[3:])
+
+    def _begin(self, offset: Any, data: Any, written_ms: Any) -> None:
+        marker = data[SEAL_WIDTH:] if isinstance(data, bytes) else b""
+        stamp = Stamp(offset, marker)
+        if _stamp_row(self._changelog, stamp, written_ms)[4] != data:
+            self._db.close()
+            raise self._damaged("its stamp has a wrong checksum")
+        self.stamp, self.written_ms = stamp, written_ms
+
+    def _look_through(self, path: Path) -> None:
+        """Its process was killed."""
+        if path.stat().st_size <= LOOKED_THROUGH:
+            (found,) = self._db.execute("pragma integrity_check(1)").fetchone()
+            rows = self._db.execute("select key, value from state")
+            if found == b"ok" and any(unsealed(*row) is None for row in rows):
+                found = b"a value has a wrong checksum"
+            if found != b"ok":
+                self._db.close()
+                raise self._damaged(found.decode(errors="replace"))
 
     def _rows(self, question: str, values: Iterable[object]) -> list[tuple[bytes, bytes]]:
         try:
@@ -215,6 +245,18 @@ class LocalStore:
         return value
 
 
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Raises StreamsError where the disk does not do as it is told."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StreamsError(
+            f"{folder}: state cannot be kept there: {why}; name another folder in App(state_dir=…)"
+        ) from None
+
+
 def remove_files(folder: Path) -> None:
     for path in folder.glob(f"{FILE}*"):
         path.unlink(missing_ok=True)
@@ -222,6 +264,11 @@ def remove_files(folder: Path) -> None:
 
 def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stamp_row(changelog: bytes, stamp: Stamp, written_ms: int) -> tuple[Any, ...]:
+    name = f"{stamp.offset} {written_ms}".encode()
+    return 0, FORMAT, changelog, stamp.offset, sealed(name, stamp.marker), written_ms
 
 
 def _behind(prefix: bytes) -> bytes:

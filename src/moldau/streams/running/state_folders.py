@@ -12,13 +12,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from moldau.protocol.user_folder import user_data_folder
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.local_store import remove_folder
+from moldau.streams.running.local_store import kept_in, remove_folder
 
 LOCK = "lock"
 WANTED = "wanted"
@@ -49,17 +50,21 @@ class StateFolders:
     def taken(self, stage: str, partition: int, *, is_asked_for: bool = False) -> TaskFolder | None:
         """None: another process has it, and is asked for it. Raises StreamsError."""
         path = self.root / f"{_name(stage)}-{partition}"
-        found = _locked(path)
-        if found is not None:
-            (path / WANTED).unlink(missing_ok=True)
-        elif is_asked_for:
-            (path / WANTED).touch()
+        with kept_in(path):
+            found = _locked(path)
+            if found is not None:
+                (path / WANTED).unlink(missing_ok=True)
+            elif is_asked_for:
+                with suppress(FileNotFoundError):  # somebody removes the folder meanwhile
+                    (path / WANTED).touch()
         return found
 
     def another(self, stage: str, partition: int) -> TaskFolder:
         """Beside it. Raises StreamsError."""
         for number in range(2, MOST):
-            found = _locked(self.root / f"{_name(stage)}-{partition}.{number}")
+            path = self.root / f"{_name(stage)}-{partition}.{number}"
+            with kept_in(path):
+                found = _locked(path)
             if found is not None:
                 return found
         raise StreamsError(f"{self.root}: {MOST} processes hold the state of {stage} {partition}")
@@ -67,7 +72,8 @@ class StateFolders:
     def tidy(self, stage: str, partition: int) -> None:
         """Removes those beside it that nobody has."""
         for path in self.root.glob(f"{_name(stage)}-{partition}.*"):
-            found = _locked(path)
+            with kept_in(path):
+                found = _locked(path)
             if found is not None:
                 remove_folder(path)
                 found.release()
@@ -109,21 +115,15 @@ def remove_all(app: App) -> bool:
 
 
 def _locked(path: Path) -> TaskFolder | None:
-    try:
-        for lock in _opened(path / LOCK):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                return None
-            if _is_there(path / LOCK, lock):
-                return TaskFolder(path, lock)
-            os.close(lock)  # it was removed meanwhile
-    except OSError as error:
-        raise StreamsError(
-            f"{path}: state cannot be kept there: {error.strerror}; name another folder in "
-            f"App(state_dir=…)"
-        ) from None
+    for lock in _opened(path / LOCK):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        if _is_there(path / LOCK, lock):
+            return TaskFolder(path, lock)
+        os.close(lock)  # it was removed meanwhile
     return None
 
 
