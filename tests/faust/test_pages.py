@@ -35,14 +35,22 @@ class Account(faust.Record):
 
 
 class Here:
-    """All keys are in this process, or in no other."""
+    """All keys are in this process, so many times that this is asked, or in no other."""
 
-    def __init__(self, other: Response | None = None) -> None:
+    def __init__(self, other: Response | None = None, times: int = 1000) -> None:
         self.other = other
+        self.times = times
         self.asked: list[tuple[str, int, Mapping[str, str]]] = []
 
     def count(self, stage: Stage) -> int:
         return 8
+
+    def is_here(self, stage: str, partition: int) -> bool:
+        self.times -= 1
+        return self.times >= 0
+
+    def moving(self, stage: str, partition: int) -> Response:
+        return Response(503, b"it moves")
 
     async def elsewhere(
         self, stage: str, partition: int, request: Request, headers: Mapping[str, str]
@@ -115,11 +123,16 @@ def failing() -> faust.App:
 
 
 def answer(
-    app: faust.App, method: str, target: str, body: bytes = b"", routing: Any = None
+    app: faust.App,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    routing: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response | None:
     path, _, query = target.partition("?")
     pairs = dict(parse_qsl(query, errors="surrogateescape"))
-    request = Request(method, path, pairs, {"x-told": "so"}, target, body)
+    request = Request(method, path, pairs, {"x-told": "so", **(headers or {})}, target, body)
 
     async def ask_it() -> Response | None:
         served = asyncio.create_task(app.pages._serve())
@@ -272,6 +285,41 @@ def test_a_routed_page_is_asked_of_who_has_the_key() -> None:
         assert headers == {"x-moldau-routed": "1"}
         there = Here(Response(200, b"7"))
         assert shown(answer(app, "GET", "/count/tea", routing=there))[2] == "7"
+
+
+@pytest.mark.parametrize(("times", "asked"), [(0, 0), (1, 1)], ids=["before", "meanwhile"])
+@pytest.mark.parametrize("headers", [{}, {"x-moldau-routed": "1"}], ids=["asked", "handed on"])
+def test_a_key_that_has_moved_is_not_taken_for_one_that_there_is_none_of(
+    times: int, asked: int, headers: dict[str, str]
+) -> None:
+    """Which partitions a process has may change between the question and the page."""
+    app = faust.App("pages")
+    counts = app.Table("counts", default=int)
+
+    @app.agent(app.topic("words", value_type=str))
+    async def count(stream: Any) -> None:
+        async for word in stream:
+            counts[word] += 1
+
+    ran = []
+
+    @app.page("/count/{word}")
+    @app.table_route(table=counts, match_info="word")
+    class Count(web.View):
+        async def get(self, request: web.Request, word: str) -> web.Response:
+            ran.append(word)
+            return self.json(counts[word])
+
+        async def post(self, request: web.Request, word: str) -> web.Response:
+            return self.text("done")
+
+    target = "/count/tea"
+    with moldau.testing.run(app, partitions=8):
+        moved = answer(app, "GET", target, routing=Here(times=times), headers=headers)
+        assert shown(moved)[::2] == (503, "it moves")
+        assert len(ran) == asked
+        done = answer(app, "POST", target, routing=Here(times=1), headers=headers)
+        assert shown(done)[::2] == (200, "done")  # what was done is said
 
 
 PROGRAM = """

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -52,6 +53,10 @@ class Page(NamedTuple):
     pattern: re.Pattern[str]
     view: View
     route: Route | None
+
+
+class _MovedError(Exception):
+    """The key's partition is not of this process any more."""
 
 
 class Pages:
@@ -127,17 +132,23 @@ class Pages:
             return None
         page, match_info = found
         request = Request(asked, match_info)
-        if page.route is not None and ROUTED not in asked.headers:
-            elsewhere = await self._routed(page.route, request, asked, routing)
+        place = None if page.route is None else self._place(page.route, request, routing)
+        if place is not None and ROUTED not in asked.headers:
+            elsewhere = await routing.elsewhere(*place, asked, {ROUTED: "1"})
             if elsewhere is not None:
                 return elsewhere
         if self._loop is None:
             return _not_running()
-        answered = asyncio.run_coroutine_threadsafe(self._dispatched(page, request), self._loop)
+        is_here = (lambda: True) if place is None else partial(routing.is_here, *place)
+        answering = self._dispatched(page, request, is_here)
+        answered = asyncio.run_coroutine_threadsafe(answering, self._loop)
         limit = asyncio.timeout(TO_ANSWER_S)
         try:
             async with limit:
                 return _given(await asyncio.wrap_future(answered))
+        except _MovedError:
+            assert place is not None
+            return routing.moving(*place)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -147,16 +158,26 @@ class Pages:
                 raise
             return _not_running()
 
-    async def _dispatched(self, page: Page, request: Request) -> Response:
+    async def _dispatched(
+        self, page: Page, request: Request, is_here: Callable[[], bool]
+    ) -> Response:
         """On the program's loop. What a page raises ends that page only: not even sys.exit() in it
-        ends the worker."""
+        ends the worker. A key that is not here any more would have been taken for one that there is
+        none of."""
         task = asyncio.current_task()
         assert task is not None
         if self._loop is None:  # it has stopped meanwhile
             raise asyncio.CancelledError
         self._under_way.add(task)
+        from moldau.streams.watching.http import SAFE
+
         try:
-            return await page.view.dispatch(request)
+            if not is_here():
+                raise _MovedError
+            answer = await page.view.dispatch(request)
+            if request.method in SAFE and not is_here():
+                raise _MovedError
+            return answer
         except Exception:
             raise
         except BaseException as error:
@@ -166,17 +187,13 @@ class Pages:
         finally:
             self._under_way.discard(task)
 
-    async def _routed(
-        self, route: Route, request: Request, asked: http.Request, routing: Routing
-    ) -> http.Response | None:
-        """What the process answers that has the key; None: it is this one."""
+    def _place(self, route: Route, request: Request, routing: Routing) -> tuple[str, int] | None:
+        """The stage and the partition of the key; None: there is no key."""
         key = route.key(request)
         stage = self._stage(route.of)
         if key is None or stage is None:
             return None
-        count = routing.count(stage)
-        partition = PLACES[stage.partitioner](_KEY.encode(key), count)
-        return await routing.elsewhere(stage.name, partition, asked, {ROUTED: "1"})
+        return stage.name, PLACES[stage.partitioner](_KEY.encode(key), routing.count(stage))
 
     def _stage(self, of: Any) -> Stage | None:
         """Which has the table, or reads the topic."""

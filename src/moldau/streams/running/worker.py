@@ -160,6 +160,10 @@ class Worker:
         """How many each topic has."""
         return self._partitions
 
+    def has(self, stage: str, partition: int) -> bool:
+        """That task, at this moment. For the worker's own thread."""
+        return (stage, partition) in self._tasks
+
     @property
     def global_tables(self) -> Mapping[str, Mapping[Any, Any]]:
         """What each holds now, by its topic."""

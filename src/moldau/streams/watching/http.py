@@ -29,6 +29,7 @@ READ = 16 * 1024
 TO_ASK_S = 30.0  # from the answer before to the last byte of a question
 TO_TAKE_S = 10.0  # an answer
 TO_CLOSE_S = 1.0
+SAFE = ("GET", "HEAD", "OPTIONS")  # asking twice does no harm
 _WITHOUT_BODY = (204, 304)
 
 _LOG = logging.getLogger("moldau.streams")

@@ -61,7 +61,7 @@ def _answer(
     tables = Tables(made, worker.partitions, rows, worker.global_tables, members.now, membership.me)
     left.callback(tables.close)
 
-    routing = Routing(worker.partitions, members.now, lambda: membership.me)
+    routing = Routing(worker.partitions, members.now, lambda: membership.me, worker.has)
     pages = app.pages
 
     async def document() -> Document:

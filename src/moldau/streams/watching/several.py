@@ -11,9 +11,8 @@ import msgspec
 
 from moldau.streams.watching.asking import TO_ANSWER_S, Unanswered, asked, handed_on
 from moldau.streams.watching.document import Document, Process
-from moldau.streams.watching.http import Request, Response, error_of
+from moldau.streams.watching.http import SAFE, Request, Response, error_of
 
-_SAFE = ("GET", "HEAD", "OPTIONS")  # asking twice does no harm
 _decode = msgspec.json.Decoder(Document).decode
 
 
@@ -41,7 +40,7 @@ class Peers:
             try:
                 return await _handed_on(peer.host, peer.port, request)
             except Unanswered as error:
-                if error.was_asked and request.method not in _SAFE:
+                if error.was_asked and request.method not in SAFE:
                     return error_of(502, f"{peer.name}: {error}; it may have done what was asked")
         return error_of(503, "no process answers yet", {"retry-after": "1"})
 
