@@ -16,8 +16,8 @@ from moldau.streams.running.patience import Patience, StuckError
 # Where the main thread is in a call that never comes back, in which no handler is called.
 DEAF = """
 import ctypes, os, signal, threading
-from moldau.streams.running import patience, process
-patience.CUT_S = patience.LOOK_S = process.GRACE_S = 0.05
+from moldau.streams.running import ears, patience, process
+patience.CUT_S = patience.LOOK_S = process.GRACE_S = ears.GRACE_S = 0.05
 libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(256)
 
 class Worker:
@@ -34,6 +34,15 @@ class App:
     id = "shop"
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def waits():
+    libc.pthread_mutex_lock(lock)
+    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    libc.pthread_mutex_lock(lock)
+
+if {times} < 0:
+    with ears.interruptible():
+        waits()
 told = process._Told(App())
 with process.ears(told.heard):
     if {times}:
@@ -41,9 +50,7 @@ with process.ears(told.heard):
         told.begin(worker)
         if {times} == 1:
             worker.patience._since = 0.0
-    libc.pthread_mutex_lock(lock)
-    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    libc.pthread_mutex_lock(lock)
+    waits()
 """
 
 
@@ -125,8 +132,18 @@ def test_only_waiting_for_brokers_is_cut(waits: bool) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("times", "said"),
-    [(0, ""), (1, "told\nshop: the brokers have not answered for 0 s"), (2, "told\ntold\n")],
-    ids=["before it has begun", "while it waits for brokers", "a second time"],
+    [
+        (-1, ""),
+        (0, ""),
+        (1, "told\nshop: the brokers have not answered for 0 s"),
+        (2, "told\ntold\n"),
+    ],
+    ids=[
+        "before there is a worker",
+        "before it has begun",
+        "while it waits for brokers",
+        "a second time",
+    ],
 )
 def test_it_hears_of_its_end_in_a_call_that_never_comes_back(times: int, said: str) -> None:
     ended = subprocess.run(

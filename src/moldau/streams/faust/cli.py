@@ -15,6 +15,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
 from moldau.streams.faust.beside import Command
 from moldau.streams.faust.declaring import declare
+from moldau.streams.running.ears import interruptible
 from moldau.streams.running.process import run
 
 _LOG = logging.getLogger("moldau.faust")
@@ -111,7 +112,8 @@ def _worker(
         return several(arguments.workers, argv, http)
     program = app.program
     app.signals["on_worker_init"].send(app)
-    declare(app)
+    with interruptible():
+        declare(app)
     _LOG.info("%s: agents %s on %s", app.id, ", ".join(app.agents), program.bootstrap_servers)
     try:
         run(program, slot=arguments.slot or 0, http=http, announce_to=arguments.announce_to)

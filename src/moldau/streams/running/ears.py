@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+GRACE_S = 2.0  # in which the main thread ends the process, if it can
+
 
 @contextmanager
 def ears(heard: Callable[[int], None]) -> Iterator[None]:
@@ -23,6 +25,23 @@ def ears(heard: Callable[[int], None]) -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(before)
         os.close(write)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Around what asks brokers and has nothing to lose: Ctrl-C ends the process, if need be in the
+    place of the main thread."""
+    is_over = threading.Event()
+
+    def heard(number: int) -> None:
+        if number == signal.SIGINT and not is_over.wait(GRACE_S):
+            os._exit(128 + number)
+
+    with ears(heard):
+        try:
+            yield
+        finally:
+            is_over.set()
 
 
 def _listen(read: int, heard: Callable[[int], None]) -> None:

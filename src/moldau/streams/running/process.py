@@ -11,14 +11,13 @@ from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.ears import ears
+from moldau.streams.running.ears import GRACE_S, ears
 from moldau.streams.running.worker import Worker
 from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
 from moldau.streams.watching.serving import serving
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE_S = 2.0  # in which the main thread ends the process, if it can
 
 
 def run(
