@@ -17,7 +17,9 @@ from decimal import Decimal
 from typing import Any
 
 from moldau.streams import types
+from moldau.streams.engine.coding import kept
 from moldau.streams.errors import DefinitionError
+from moldau.streams.exact_float import ExactFloat
 from moldau.streams.fields import Field
 
 
@@ -85,28 +87,6 @@ def sum(field: Field) -> Aggregate:
 
 def _same(state: Any) -> Any:
     return state
-
-
-class ExactFloat:
-    """A sum of floats without error: partial sums that do not overlap (Shewchuk, as math.fsum)."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: tuple[float, ...] = ()) -> None:
-        self.parts = parts
-
-    def plus(self, value: float) -> ExactFloat:
-        parts = []
-        for part in self.parts:
-            if abs(value) < abs(part):
-                value, part = part, value
-            high = value + part
-            low = part - (high - value)
-            if low:
-                parts.append(low)
-            value = high
-        parts.append(value)
-        return ExactFloat(tuple(parts))
 
 
 def add_exactly(state: Any, value: Any) -> Any:
@@ -311,7 +291,7 @@ def in_order(values: Iterable[Any]) -> list[Any]:
 
 
 def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:
-    state[value] = None
+    state[kept(value)] = None
     return state
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from moldau.streams.engine.coding import kept
 from moldau.streams.errors import BadRecord
 from moldau.streams.formats.basic import Format
 
@@ -33,7 +34,7 @@ class Keys(dict[bytes | None, Any]):
         if len(self) > _MOST_KEYS:
             self.clear()
             self[None] = None
-        key = self._decode(data)
+        key = kept(self._decode(data))
         try:
             hash(key)
         except TypeError:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
+from moldau.streams.engine.coding import kept
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import Held, batch_of, since_of
 from moldau.streams.engine.operators import Operator, Step
@@ -51,7 +52,7 @@ class Regrouping(Step):
     def _named(self, row: Any) -> list[Any] | None:
         if row is None:
             return None
-        group = self._group(row)
+        group = kept(self._group(row))
         hash(group)  # raises for what can be no key
         return [group]
 

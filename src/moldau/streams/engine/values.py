@@ -43,7 +43,7 @@ class ColumnsFormat:
         plain = set(map(type, keys)) <= _PLAIN
         return self._encode(
             (
-                keys if plain else coding.encode(list(keys)),
+                keys if plain else _encoded(keys),
                 values if self._is_declared else coding.encode(list(values)),
                 *beside,
             )
@@ -56,3 +56,9 @@ class ColumnsFormat:
         if type(values) is bytes:
             values = coding.decode(values)
         return (keys, values, *beside)
+
+
+def _encoded(keys: Sequence[Any]) -> bytes:
+    """Raises TypeError for what can be no key where it is read."""
+    hash(tuple(map(coding.kept, keys)))
+    return coding.encode(list(keys))

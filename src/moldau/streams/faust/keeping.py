@@ -31,7 +31,7 @@ def pack(value: Any) -> bytes:
     """Raises TypeError."""
     try:
         return encode(_tagged(value))
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         raise TypeError(
             f"a table cannot keep {type(value).__name__} ({error}): it keeps numbers, texts, "
             f"times, lists, dicts, sets and Records"
