@@ -41,3 +41,38 @@ def test_it_may_be_told_to_stop_while_it_starts_a_process(
     )
     assert ended.returncode == 0, ended.stderr
     assert len(ended.stdout.split()) == slot + 1
+
+
+WORKER = """
+import sys
+from moldau.streams.running import process
+
+class Worker:
+    pass
+
+def run(app, slot, http, announce_to, told):
+    print("runs", flush=True)
+    while True:
+        told._is_over.wait(300)
+
+process._run = run
+process.run(None, parent=int(sys.argv[1]))
+"""
+GONE = """
+import os, signal, subprocess, sys
+worker = [sys.executable, "-c", sys.argv[1], str(os.getpid())]
+subprocess.Popen(worker, start_new_session=True)
+signal.pause()
+"""
+
+
+@pytest.mark.slow
+def test_a_process_ends_when_its_supervisor_is_gone() -> None:
+    """As after kill -9: nobody else would ever end it. Its output ends when it does."""
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", GONE, WORKER], stdout=subprocess.PIPE, text=True
+    )
+    assert supervisor.stdout is not None
+    assert supervisor.stdout.readline() == "runs\n"
+    supervisor.kill()
+    assert supervisor.communicate(timeout=60)[0] == ""

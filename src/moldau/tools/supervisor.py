@@ -26,9 +26,9 @@ LOOK_EVERY_S = 0.1
 
 
 def add_supervised(parser: argparse.ArgumentParser) -> None:
-    """What a supervisor tells its processes: which of them they are, and the pipe by which it hears
-    where they answer."""
-    for name in ("--slot", "--announce-to"):
+    """What a supervisor tells its processes: which of them they are, the pipe by which it hears
+    where they answer, and who it is: when it is gone, nobody would tell them to stop."""
+    for name in ("--slot", "--announce-to", "--parent"):
         parser.add_argument(name, type=int, help=argparse.SUPPRESS)
 
 
@@ -123,7 +123,8 @@ class Supervisor:
         self._due.pop(slot, None)
         self._started[slot] = time.monotonic()
         # A session of its own: Ctrl-C reaches it through us, once.
-        self._processes[slot] = self._opened([*self._command, "--slot", str(slot)], slot)
+        told = ["--slot", str(slot), "--parent", str(os.getpid())]
+        self._processes[slot] = self._opened([*self._command, *told], slot)
 
     def _opened(self, command: list[str], slot: int) -> subprocess.Popen[bytes]:
         if self._inner is None:

@@ -54,7 +54,13 @@ def main(argv: list[str]) -> int:
             return supervise(app.id, words, arguments.workers, arguments.http, arguments.live)
         from moldau.streams.running.process import run
 
-        run(app, slot=arguments.slot or 0, http=arguments.http, announce_to=arguments.announce_to)
+        run(
+            app,
+            slot=arguments.slot or 0,
+            http=arguments.http,
+            announce_to=arguments.announce_to,
+            parent=arguments.parent,
+        )
     except StreamsError as error:
         print(f"moldau worker: {error}", file=sys.stderr)
         return 1

@@ -116,7 +116,9 @@ def test_every_kind_of_table_under_every_kind_of_key(tmp_path: Path) -> None:
         assert "sessions and sliding windows are not readable" in said["error"]
         assert get(port, "/tables/totals?limit=0")[0] == 400
         assert get(port, "/tables/totals?partition=x")[0] == 400
-        assert get(port, "/tables/totals/x?partition=99")[0] == 503
+        for wrong in ("99", "-1", "0,3"):
+            status, said = get(port, f"/tables/totals/x?partition={wrong}")
+            assert (status, said) == (404, {"error": "table 'totals' has partitions 0 to 2"})
 
         listed = {one["name"]: one["kind"] for one in get(port, "/tables")[1]["tables"]}
         assert {"price-list", "prices", "items", "totals", "years", "countries", "seen"} <= {

@@ -47,7 +47,7 @@ def parser(app: App, prog: str) -> argparse.ArgumentParser:
     worker.add_argument("--without-web", action="store_false", dest="web", help="serve nothing")
     for name in ("-t", "--web-transport", "--console-port", "--blocking-timeout"):
         worker.add_argument(name, help=argparse.SUPPRESS)
-    for name in ("--http", "--slot", "--announce-to"):  # what a supervisor tells
+    for name in ("--http", "--slot", "--announce-to", "--parent"):  # what a supervisor tells
         worker.add_argument(name, type=str if name == "--http" else int, help=argparse.SUPPRESS)
     send = commands.add_parser("send", help="one record to a topic, or to @AGENT")
     send.add_argument("to")
@@ -116,7 +116,13 @@ def _worker(
         declare(app)
     _LOG.info("%s: agents %s on %s", app.id, ", ".join(app.agents), program.bootstrap_servers)
     try:
-        run(program, slot=arguments.slot or 0, http=http, announce_to=arguments.announce_to)
+        run(
+            program,
+            slot=arguments.slot or 0,
+            http=http,
+            announce_to=arguments.announce_to,
+            parent=arguments.parent,
+        )
     finally:
         app.outside.close()
     return 0

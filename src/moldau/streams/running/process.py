@@ -17,18 +17,28 @@ from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
 from moldau.streams.watching.serving import serving
 
+LOOK_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(
-    app: App, *, slot: int = 0, http: str | None = None, announce_to: int | None = None
+    app: App,
+    *,
+    slot: int = 0,
+    http: str | None = None,
+    announce_to: int | None = None,
+    parent: int | None = None,
 ) -> None:
     """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
     second signal ends it at once, and so do brokers that do not answer for long; what was not
     checkpointed is done again. `http`: HOST:PORT where it answers; the port is written to the pipe
-    `announce_to`, or said. Raises StreamsError."""
+    `announce_to`, or said. `parent`: it ends likewise when that process is gone. Raises
+    StreamsError."""
+    told = _Told(app)
+    if parent is not None:
+        threading.Thread(target=told.follow, args=(parent,), name="parent", daemon=True).start()
     try:
-        _run(app, slot, http, announce_to)
+        _run(app, slot, http, announce_to, told)
     except KafkaException as error:
         raise StreamsError(
             f"{app.id}: trouble with {app.bootstrap_servers}: {error.args[0].str()}; what was not "
@@ -36,7 +46,7 @@ def run(
         ) from error
 
 
-def _run(app: App, slot: int, http: str | None, announce_to: int | None) -> None:
+def _run(app: App, slot: int, http: str | None, announce_to: int | None, told: _Told) -> None:
 
     def say(listening: Listening) -> None:
         if announce_to is None:
@@ -44,7 +54,6 @@ def _run(app: App, slot: int, http: str | None, announce_to: int | None) -> None
         else:
             announce(announce_to, listening.port)
 
-    told = _Told(app)
     try:
         with ears(told.heard), serving(app, slot, http, say) as worker:
             told.begin(worker)
@@ -84,6 +93,13 @@ class _Told:
             self._tell(self._worker, number)
         if (self._worker is None or self._times > 1) and not self._is_over.wait(GRACE_S):
             os._exit(128 + number)
+
+    def follow(self, parent: int) -> None:
+        """In a thread. Who is taken over by another has lost its parent."""
+        while not self._is_over.wait(LOOK_S):
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         for one in SIGNALS:

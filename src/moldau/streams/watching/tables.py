@@ -90,6 +90,10 @@ class Tables:
         if table is not None and question.name not in self._readables:
             return await self._of_global(table, question)
         readable = self._readable(question.name)
+        count = self._count(readable)
+        for one in question.partitions or ():
+            if not 0 <= one < count:
+                raise Refused(404, f"table {question.name!r} has partitions 0 to {count - 1}")
         if question.key is None:
             return await self._range(readable, question)
         row = await self._row(readable, question)
