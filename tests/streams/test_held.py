@@ -23,7 +23,7 @@ from moldau.streams.engine.state import MARKER, Cache, State
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.running.local_store import LocalStore
-from moldau.streams.topology import topology
+from moldau.streams.topology import Topology, topology
 
 SECONDS, PRODUCTS = 2000, 5
 BOUND = 600_000
@@ -39,8 +39,9 @@ class Row(msgspec.Struct):
 class Run:
     """A task with its state on disk, as a worker has it. `left`: the rows that have left it."""
 
-    def __init__(self, app: moldau.App, folder: Path, bound: int = BOUND) -> None:
+    def __init__(self, app: moldau.App, folder: Path, bound: int = BOUND, stage: int = 0) -> None:
         self._made = topology(app.id, app.nodes)
+        self._stage = self._made.stages[stage]
         self._folder = folder
         self._bound = bound
         self._store: LocalStore | None = None
@@ -55,9 +56,9 @@ class Run:
             self._store.close()
         self._store = LocalStore(self._folder, "topic")
         self.state = State(self._store)
-        counts = dict.fromkeys((*self._made.source_topics, "out"), 1)
         marker = self.state.begin()
-        self.task = Task(self._made, self._made.stages[0], 0, counts, self.state, marker)
+        counts = counts_of(self._made)
+        self.task = Task(self._made, self._stage, 0, counts, self.state, marker)
         self.task.leave_by(self._leave)
 
     def _leave(self) -> None:
@@ -66,11 +67,13 @@ class Run:
 
     def feed(self, topic: str, rows: list[Row]) -> None:
         """And what comes of that."""
+        keys = [one.product.encode() for one in rows]
+        self.feed_bytes(topic, keys, list(map(msgspec.json.encode, rows)))
+
+    def feed_bytes(self, topic: str, keys: list[Any], values: list[Any]) -> None:
         at = self.task.positions.get(topic, 0)
-        keys: list[Any] = [one.product.encode() for one in rows]
-        offsets = range(at, at + len(rows))
-        values = list(map(msgspec.json.encode, rows))
-        self.task.feed(topic, Records(offsets, [0] * len(rows), keys, values), 0)
+        offsets = range(at, at + len(values))
+        self.task.feed(topic, Records(offsets, [0] * len(values), keys, values), 0)
         self._go_on()
 
     def end(self) -> None:
@@ -103,6 +106,12 @@ class Run:
     def rows_on_disk(self, table: bytes = b"join") -> int:
         assert self._store is not None
         return sum(1 for _ in self._store.items(table))
+
+
+def counts_of(made: Topology) -> dict[str, int]:
+    """How many partitions each topic has."""
+    cuts = (cut.name for cut in made.repartitions)
+    return dict.fromkeys((*made.source_topics, *cuts, "out"), 1)
 
 
 def in_memory(spilled: list[Cache]) -> int:

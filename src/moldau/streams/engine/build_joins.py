@@ -11,6 +11,7 @@ from moldau.streams.engine.groups import Regrouping, TableAggregating
 from moldau.streams.engine.history import History, Tabling
 from moldau.streams.engine.intervals import IntervalJoining
 from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
+from moldau.streams.engine.members import Listed
 from moldau.streams.engine.operators import Mapping, Operator, Step
 from moldau.streams.engine.results import Made
 from moldau.streams.engine.rows import Rows
@@ -143,15 +144,15 @@ def _foreign(node: ForeignJoin, following: Following, built: Built) -> Operator:
     members = _rows(node, built, "members", row.type)
     others = _rows(node, built, "others", right.type)
     merged = _merged(node, built, (row, right), is_named=True)
-    return ForeignJoining(node, members, others, following, merged)
+    naming = Listed(built.state, f"{node.name}-naming", members)
+    return ForeignJoining(node, members, naming, others, following, merged)
 
 
 def _aggregated(node: TableAggregated, following: Following, built: Built) -> Operator:
     return TableAggregating(
         node,
         built.held(node, node.parents[0].type),
-        built.state.table(f"{node.name}-members"),
-        built.state.table(node.name),
+        built.state,
         following,
         built.guard(node),
         built.results(node),

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.engine.held import Held
+from moldau.streams.engine.members import Listed
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Made
 from moldau.streams.engine.rows import Rows
@@ -25,26 +25,29 @@ class ForeignJoining(Merging):
         self,
         node: ForeignJoin,
         members: Rows,
+        naming: Listed,
         others: Rows,
         following: Sequence[Operator],
         merged: Made,
     ) -> None:
-        """`merged` takes (what was named, the pair or None)."""
+        """`members`: by (what each names, its key); `naming`: those. `merged` takes (what was
+        named, the pair or None)."""
         super().__init__(following, merged)
         self._is_inner = node.how == "inner"
-        self._members = members  # by (what it names, its key)
+        self._members = members
+        self._naming = naming
         self._others = others
-        self._naming: dict[Any, set[Any]] = {}
-        for named, member in members:
-            self._naming.setdefault(named, set()).add(member)
 
     def advance(self, watermark: int) -> None:
         made = []
-        for time, rank, row in self._taken():
+        taken = self._taken()
+        self._naming.fetch(row[4] for _, _, row in taken)
+        for time, rank, row in taken:
             named = row[4]
             if rank:
                 self._others.put(named, row[5])
-                changed = in_order(self._naming.get(named, ()))
+                changed = self._naming.of(named)
+                self._members.fetch((named, one) for one in changed)
             else:
                 member, value = row[5]
                 self._put(named, member, value)
@@ -53,14 +56,12 @@ class ForeignJoining(Merging):
         self._emit_merged(made)
 
     def _put(self, named: Any, member: Any, value: Any) -> None:
+        is_there = self._members.get((named, member)) is not None
         self._members.put((named, member), value)
-        naming = self._naming.setdefault(named, set())
-        if value is not None:
-            naming.add(member)
-        else:
-            naming.discard(member)
-            if not naming:
-                del self._naming[named]
+        if value is not None and not is_there:
+            self._naming.add(named, member)
+        elif value is None and is_there:
+            self._naming.remove(named, member)
 
     def _sides(self, named: Any, member: Any) -> tuple[Any, Any] | None:
         value = self._members.get((named, member))

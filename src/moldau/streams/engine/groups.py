@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
+from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.coding import kept
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import Held, batch_of, since_of
+from moldau.streams.engine.members import Member, Members
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States
 from moldau.streams.engine.rows import Rows
-from moldau.streams.engine.state import Table
-from moldau.streams.engine.values import ValueFormat
+from moldau.streams.engine.state import State, Table
 from moldau.streams.join_nodes import Regrouped, TableAggregated
 
 
@@ -61,11 +61,6 @@ def _time(one: tuple[Any, Any, int]) -> int:
     return one[2]
 
 
-class _Member(NamedTuple):
-    time: int
-    value: Any
-
-
 class TableAggregating(Step):
     """One result for each group and time at which it changes; None when it has no member left.
 
@@ -75,8 +70,7 @@ class TableAggregating(Step):
         self,
         node: TableAggregated,
         waiting: Held,
-        members: Table,
-        sums: Table,
+        state: State,
         following: Sequence[Operator],
         guard: Guard,
         results: Results,
@@ -92,23 +86,19 @@ class TableAggregating(Step):
         self._guard = guard
         self._results = results
         self._aggregates = list(node.aggregates)
-        self._format = ValueFormat(node.member_type)
-        self._tables = (members, sums)
-        self._members: dict[Any, dict[Any, _Member]] = {}
-        self._sums: dict[Any, list[Any]] = {}
-        self._changed: tuple[dict[Any, None], dict[Any, None]] = ({}, {})
-        members.saver, sums.saver = self._save_members, self._save_sums
-        for (group, member), (time, data) in members.load():
-            value = self._format.decode(data)
-            self._members.setdefault(group, {})[member] = _Member(time, value)
-        self._sums.update(sums.load())
+        members = state.table(f"{node.name}-members")
+        self._members = Members(state, members, node.member_type, lists=bool(others))
+        self._sums = Cached(state.table(node.name))
 
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
     def advance(self, watermark: int) -> None:
         made: list[tuple[Any, Any, int]] = []
-        for time, rows in groupby(self._held.release(watermark), key=since_of):
+        released = self._held.release(watermark)
+        self._members.fetch((row[4], row[5][0]) for row in released if row[4] is not None)
+        self._sums.fetch(row[4] for row in released)
+        for time, rows in groupby(released, key=since_of):
             touched = self._touched([row for row in rows if row[4] is not None])
             there = [group for group in touched if group in self._members]
             parts = [(group, None, self._states_of(group)) for group in there]
@@ -132,8 +122,8 @@ class TableAggregating(Step):
 
     def _change(self, group: Any, member: Any, value: Any, time: int) -> None:
         """Nothing changes where a function of the user's fails."""
-        before = self._members.get(group, {}).get(member)
-        sums = list(self._sums.get(group) or self._added.new())
+        before = self._members.get((group, member))
+        sums = list(self._sums[group] or self._added.new())
         if before is not None:
             taken = self._added.taken(before.value, (before.time, -1, 0))
             for number, remove in enumerate(self._removes):
@@ -142,54 +132,23 @@ class TableAggregating(Step):
             place = (time, -1, 0)
             self._anew.add(self._anew.new(), self._anew.taken(value, place))  # fails here
             self._added.add(sums, self._added.taken(value, place))
-        self._put(group, member, None if value is None else _Member(time, value), sums)
-
-    def _put(self, group: Any, member: Any, now: _Member | None, sums: list[Any]) -> None:
-        members = self._members.setdefault(group, {})
-        before = members.pop(member, None)
-        changed_members, changed_sums = self._changed
-        if now is not None:
-            members[member] = now
-            changed_members[group, member] = None
-        elif before is not None:
-            changed_members.pop((group, member), None)
-            self._tables[0].drop([(group, member)])
-        if members:
-            self._sums[group] = sums
-            changed_sums[group] = None
-            return
-        del self._members[group]
-        self._sums.pop(group, None)
-        changed_sums.pop(group, None)
-        self._tables[1].drop([group])
+        now = None if value is None else Member(time, value)
+        self._members.put((group, member), before, now)
+        self._sums.put(group, sums if group in self._members else None)
 
     def _states_of(self, group: Any) -> list[Any]:
-        anew, members = self._anew.new(), self._members[group]
+        anew = self._anew.new()
         if anew:
-            names = in_order(members)
-            values = [members[name].value for name in names]
-            times = [members[name].time for name in names]
+            members = self._members.of(group)
+            values, times = [one.value for one in members], [one.time for one in members]
 
             def add(number: int) -> None:
                 taken = self._anew.taken(values[number], (times[number], -1, 0))
                 self._anew.add(anew, taken)
 
-            self._guard.each(add, Batch([group] * len(names), values, times, times, ()))
+            self._guard.each(add, Batch([group] * len(members), values, times, times, ()))
         states = dict(zip(self._names, [*self._sums[group], *anew], strict=True))
         return [states[name] for name in self._aggregates]
 
     def again(self, key: Any, data: bytes, time: int) -> None:
         self._pass(self._results.again(key, data, time, time))
-
-    def _save_members(self) -> list[tuple[Any, Any]]:
-        changed, saved = dict(self._changed[0]), []
-        self._changed[0].clear()
-        for group, member in changed:
-            time, value = self._members[group][member]
-            saved.append(((group, member), [time, self._format.encode(value)]))
-        return saved
-
-    def _save_sums(self) -> list[tuple[Any, Any]]:
-        changed = list(self._changed[1])
-        self._changed[1].clear()
-        return [(group, self._sums[group]) for group in changed]
