@@ -11,7 +11,7 @@ its partition and offset in the source (promise 7).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from moldau.streams import types
 from moldau.streams.engine.coding import kept
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
-from moldau.streams.fields import Field
+from moldau.streams.fields import Field, getter
 
 
 @dataclass(frozen=True)
@@ -226,9 +226,9 @@ def _joined(state: list[Any], other: list[Any]) -> list[Any]:
     return state + other
 
 
-def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
-    """The `k` greatest, the greatest first, of equals the earlier; with `of`, that field of the
-    records that they stand in."""
+def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None) -> Aggregate:
+    """The `k` greatest, the greatest first, of equals the earlier, and of those of one time the
+    one that `by` puts first; with `of`, that field of the records that they stand in."""
     if k < 1:
         raise DefinitionError(f"top_k: k={k} must be at least 1")
 
@@ -254,6 +254,7 @@ def top_k(field: Field, k: int, of: Field | None = None) -> Aggregate:
         _joined,
         result,
         has_place=True,
+        by=by,
         type_of=types.list_of,
         in_place=True,
     )
@@ -318,3 +319,27 @@ def _itself(value: Any) -> Any:
 
 def _no_merge(_state: Any, _other: Any) -> Any:
     raise DefinitionError("fold: windows by session need merge=, a function that joins two states")
+
+
+def check(
+    aggregates: Mapping[str, Any], type_: Any, there: Sequence[str], merges: bool = False
+) -> None:
+    """Can they be made of records of that type? `there`: what is in the result already. `merges`:
+    their states are joined. Raises DefinitionError."""
+    if not aggregates:
+        raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
+    taken = sorted(set(there) & aggregates.keys())
+    if taken:
+        raise DefinitionError(f"agg: {', '.join(taken)} is in the result already")
+    for name, one in aggregates.items():
+        if not isinstance(one, Aggregate):
+            raise DefinitionError(
+                f"agg: {name}={one!r} is no aggregate; write it as in {name}=moldau.sum('x') or "
+                f"{name}=moldau.count()"
+            )
+        if merges and one.merge is _no_merge:
+            _no_merge(None, None)
+        asked = one.field if isinstance(one.field, tuple) else (one.field,)
+        for field in (*asked, one.by):
+            if field is not None:
+                getter(type_, field, "agg")

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from moldau.streams import event_time as when
 from moldau.streams import fields, types
+from moldau.streams.arguments import legal, no_stream, topic_of
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
@@ -26,6 +27,7 @@ from moldau.streams.tables import GlobalTable, Table
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
+AS_APP: Any = object()
 
 
 class Pages(Protocol):
@@ -71,7 +73,11 @@ class App:
             raise DefinitionError(
                 f"guarantee={guarantee!r} is neither 'at_least_once' nor 'exactly_once'"
             )
-        self.id = id
+        if until not in (None, "end"):
+            raise DefinitionError(f"until={until!r} is neither 'end' nor None, for ever")
+        if config is not None and not isinstance(config, Mapping):
+            raise DefinitionError(f"config={config!r} is no dict of librdkafka's settings")
+        self.id = legal(id, "the program's id")
         self.bootstrap_servers = bootstrap_servers
         self.guarantee = guarantee
         self.checkpoint_ms = milliseconds(checkpoint, "checkpoint")
@@ -81,8 +87,8 @@ class App:
         self.policy = policy_of(on_error, DEFAULT)
         self.config = dict(config or {})
         self.state_dir = state_dir
-        if standbys < 0:
-            raise DefinitionError(f"standbys={standbys}: on how many other machines, 0 or more")
+        if not isinstance(standbys, int) or standbys < 0:
+            raise DefinitionError(f"standbys={standbys!r}: on how many other machines, 0 or more")
         self.standbys = standbys
         self.state_memory = size(state_memory, "state_memory")
         self.nodes: list[Node] = []
@@ -105,8 +111,8 @@ class App:
         key: str | None = None,
         format: str | Format | Schema | None = None,
         partitions: int | None = None,
-        close_after_silence: Duration | None = None,
-        idle_after: Duration | None = None,
+        close_after_silence: Duration | None = AS_APP,
+        idle_after: Duration | None = AS_APP,
         on_error: Policy | Then | None = None,
         partitioner: Partitioner = "murmur2",
     ) -> Topic:
@@ -122,14 +128,14 @@ class App:
         that its records are keyed by, so that grouping by it needs no repartition; a record with
         another key is a bad one. `partitioner`: how who writes it places keys, as Java does
         ("murmur2") or librdkafka's default ("crc32").
-        `close_after_silence` and `idle_after`: as of the App, for this topic.
+        `close_after_silence` and `idle_after`: as of the App, for this topic; None too.
         """
         if partitioner not in get_args(Partitioner):
             raise DefinitionError(f"partitioner={partitioner!r} is not one of murmur2, crc32")
         if key is not None:
             fields.check(type, key, f"topic {name!r}, key")
         made = Topic(
-            name,
+            legal(name, "topic"),
             type,
             format_of(type, format, name),
             Key() if key is None else Key(types.field_type(type, key)),
@@ -137,8 +143,8 @@ class App:
             when.event_time(type, event_time, unit, tz, name),
             milliseconds(lateness, "lateness"),
             partitions,
-            _optional(close_after_silence or self._close_after_silence, "close_after_silence"),
-            _optional(idle_after or self._idle_after, "idle_after"),
+            _optional(close_after_silence, self._close_after_silence, "close_after_silence"),
+            _optional(idle_after, self._idle_after, "idle_after"),
             policy_of(on_error, self.policy),
             partitioner,
         )
@@ -147,6 +153,7 @@ class App:
 
     def stream(self, topic: Topic) -> Stream:
         """The records of a topic, from its beginning."""
+        topic_of(topic, "stream")
         for known in self.nodes:
             if isinstance(known, Source) and known.topic is topic:
                 return Stream(self, known)
@@ -157,6 +164,7 @@ class App:
         """A topic (compacted, mostly) as a table: of each key the newest value by event time; a
         record without a value deletes. `history`: how far back, in event time, a stream's records
         that come late can be joined to it."""
+        topic_of(topic, "table")
         name = name or self.name_for("table")
         source = TableSource(f"{name}-source", (), topic.type, topic.key, topic=topic)
         kept = milliseconds(history, "history")
@@ -166,7 +174,7 @@ class App:
     def global_table(self, topic: Topic) -> GlobalTable:
         """A topic as a table that every worker has all of: any field can be joined to it, without
         a repartition. It is read to its end before the first record, and followed from there."""
-        return GlobalTable(topic)
+        return GlobalTable(topic_of(topic, "global_table"))
 
     def state(self, name: str, default: Callable[[], Any] | None = None) -> KeyedState[Any]:
         """Values by key that agents keep: `counts = app.state("counts", default=int)`, then
@@ -198,7 +206,7 @@ class App:
         """
         if concurrency < 1 or batch_size < 1:
             raise DefinitionError("agent: concurrency= and batch_size= must be at least 1")
-        parent = (self.stream(source) if isinstance(source, Topic) else source).node
+        parent = self._records_of(source, "agent")
 
         for one in states:
             owner = self._owners.setdefault(one.name, parent)
@@ -255,7 +263,7 @@ class App:
     ) -> Callable[[Handler], Handler]:
         """Decorates a plain function of a time (UTC): it is called for each partition and each
         multiple of the interval, when the watermark of these records gets there."""
-        parent = (self.stream(source) if isinstance(source, Topic) else source).node
+        parent = self._records_of(source, "punctuate")
         interval_ms = milliseconds(interval, "interval")
 
         def declare(function: Handler) -> Handler:
@@ -305,6 +313,14 @@ class App:
 
     # --- for the verbs ----------------------------------------------------------------------
 
+    def _records_of(self, source: Topic | Stream, verb: str) -> Node:
+        """Where they come from. Raises DefinitionError."""
+        if isinstance(source, Stream):
+            return source.node
+        if isinstance(source, Table):
+            raise no_stream(source, verb)
+        return self.stream(topic_of(source, verb)).node
+
     def add(self, node: Node, on_error: Policy | Then | None = None) -> Node:
         node.policy = policy_of(on_error, self.policy)
         if any(one.name == node.name for one in self.nodes):
@@ -332,5 +348,6 @@ def root(node: Node) -> Node:
     return node
 
 
-def _optional(value: Duration | None, what: str) -> int | None:
+def _optional(value: Duration | None, of_app: Duration | None, what: str) -> int | None:
+    value = of_app if value is AS_APP else value
     return None if value is None else milliseconds(value, what)

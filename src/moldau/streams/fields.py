@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import iscoroutinefunction
 from operator import attrgetter, itemgetter
-from typing import Any, get_origin, is_typeddict
+from typing import Any, TypeVar, get_origin, is_typeddict
 
 from moldau.streams.errors import DefinitionError
 
 Field = str | Callable[[Any], Any]
 Getter = Callable[[Any], Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def names_of(type_: Any) -> tuple[str, ...] | None:
@@ -59,9 +61,21 @@ def getter(type_: Any, field: Field, verb: str) -> Getter:
             raise DefinitionError(
                 f"{verb}: {field!r} is neither the name of a field nor a function"
             )
-        return field
+        return plain(field, verb)
     check(type_, field, verb)
     return itemgetter(field) if is_mapping(type_) else attrgetter(field)
+
+
+def plain(function: Function, verb: str) -> Function:
+    """A function that a verb may call. Raises DefinitionError."""
+    if not callable(function):
+        raise DefinitionError(f"{verb}: {function!r} is no function of a record")
+    if iscoroutinefunction(function):
+        raise DefinitionError(
+            f"{verb}: {function.__name__} is async, and a verb calls plain functions; what has to "
+            f"be awaited is for an agent (@app.agent)"
+        )
+    return function
 
 
 def label(field: Field, otherwise: str) -> str:

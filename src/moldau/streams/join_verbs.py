@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from moldau.streams import fields
+from moldau.streams.arguments import no_stream
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_nodes import (
@@ -67,7 +68,9 @@ class Joins:
         if how not in get_args(How):
             raise DefinitionError(f"join: how={how!r} is not one of inner, left, outer")
         on_left, on_right = _fields(on, left_on, right_on)
-        if not isinstance(other, Table | GlobalTable):
+        if not isinstance(other, Table | GlobalTable | Joins):
+            raise no_stream(other, "join")
+        if isinstance(other, Joins):
             return self._join_stream(
                 other, function, (on_left, on_right), how, within, late, suffix, name
             )
@@ -169,6 +172,8 @@ class Joins:
             )
         if how not in ("inner", "left"):
             raise DefinitionError(f"join_asof: how={how!r} is not one of inner, left")
+        if not isinstance(other, Joins):
+            raise no_stream(other, "join_asof")
         far = milliseconds(tolerance, "tolerance")
         on_both = _fields(on, left_on, right_on)
         made = name or self._app.name_for("join_asof")

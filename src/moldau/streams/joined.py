@@ -27,7 +27,7 @@ def merging(
     if function is not None:
         if not callable(function):
             raise DefinitionError(f"join: {function!r} is no function of a left and a right value")
-        return function, types.returned(function)
+        return fields.plain(function, "join"), types.returned(function)
     lefts, rights = types.declared(left), types.declared(right)
     if lefts is None or rights is None:
         return _of_any(left, right, suffix), dict

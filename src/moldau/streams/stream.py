@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
-from moldau.streams.aggregates import Aggregate
+from moldau.streams.aggregates import Aggregate, check
+from moldau.streams.arguments import no_stream, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
@@ -63,7 +64,8 @@ class Stream(Joins):
         function is not annotated with it. `on_error`, here and elsewhere: "dead_letter", "skip",
         "stop" or `moldau.retry(...)`."""
         type = types.returned(function) if type is None else type
-        made = Map(self._name("map"), (self._node,), type, function=function)
+        called = fields.plain(function, "map")
+        made = Map(self._name("map"), (self._node,), type, function=called)
         return self._then(made, on_error)
 
     def select(self, *names: str, **more: fields.Field) -> Stream:
@@ -106,9 +108,9 @@ class Stream(Joins):
         self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
     ) -> Stream:
         """Keeps the values for which the function is true."""
-        node = self._node
+        node, called = self._node, fields.plain(function, "filter")
         return self._then(
-            Filter(self._name("filter"), (node,), node.type, node.keyed_by, function=function),
+            Filter(self._name("filter"), (node,), node.type, node.keyed_by, function=called),
             on_error,
         )
 
@@ -117,6 +119,8 @@ class Stream(Joins):
         for all others: `books, toys, rest = s.branch(is_book, is_toy)`."""
         if not predicates:
             raise DefinitionError("branch: give at least one predicate")
+        for one in predicates:
+            fields.plain(one, "branch")
         node = self._node
         made = self._app.add(
             Branch(self._name("branch"), (node,), node.type, node.keyed_by, predicates=predicates)
@@ -135,21 +139,25 @@ class Stream(Joins):
         on_error: Policy | Then | None = None,
     ) -> Stream:
         """Each value becomes as many as the function returns."""
-        made = FlatMap(self._name("flat_map"), (self._node,), type, function=function)
+        called = fields.plain(function, "flat_map")
+        made = FlatMap(self._name("flat_map"), (self._node,), type, function=called)
         return self._then(made, on_error)
 
     def peek(
         self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
     ) -> Stream:
         """Calls the function with each value, and goes on with the value."""
-        node = self._node
+        node, called = self._node, fields.plain(function, "peek")
         return self._then(
-            Peek(self._name("peek"), (node,), node.type, node.keyed_by, function=function),
+            Peek(self._name("peek"), (node,), node.type, node.keyed_by, function=called),
             on_error,
         )
 
     def merge(self, *others: Stream) -> Stream:
         """The records of all of them."""
+        for other in others:
+            if not isinstance(other, Stream):
+                raise no_stream(other, "merge")
         nodes = (self._node, *(other._node for other in others))
         return self._then(Merge(self._name("merge"), nodes, self._node.type))
 
@@ -210,6 +218,7 @@ class Stream(Joins):
         one."""
         if isinstance(topic, str):
             topic = self._app.topic(topic)
+        topic_of(topic, "to")
         often = 0 if emit == "updates" else None
         often = often if every is None else milliseconds(every, "every")
         if emit not in ("final", "updates"):
@@ -236,17 +245,9 @@ class _Aggregating:
         self._window = window
 
     def _agg(self, name: str | None, aggregates: dict[str, Aggregate]) -> Aggregated:
-        if not aggregates:
-            raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
-        taken = {self._label, "window_start", "window_end"} & aggregates.keys()
-        if taken:
-            raise DefinitionError(f"agg: {', '.join(sorted(taken))} is in the result already")
-        for one in aggregates.values():
-            asked = one.field if isinstance(one.field, tuple) else (one.field, one.by)
-            for field in asked:
-                if field is not None:
-                    fields.getter(self._node.type, field, "agg")
         parent = self._node
+        there = (self._label, "window_start", "window_end")
+        check(aggregates, parent.type, there, isinstance(self._window, windows.Session))
         keys = types.field_type(parent.type, self._label)
         node = Aggregated(
             name or self._app.name_for("agg"),

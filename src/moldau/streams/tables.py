@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams import fields, types
-from moldau.streams.aggregates import Aggregate
+from moldau.streams.aggregates import Aggregate, check
+from moldau.streams.arguments import topic_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_nodes import (
     ForeignJoin,
@@ -53,6 +54,7 @@ class Table:
 
     def filter(self, function: Callable[[Any], Any]) -> Table:
         """Only the rows for which the function is true."""
+        fields.plain(function, "filter")
         node = self._changes()
         made = TableMap(
             self._app.name_for("filter"),
@@ -65,6 +67,7 @@ class Table:
 
     def map(self, function: Callable[[Any], Any], type: Any = None) -> Table:
         """Each row becomes what the function returns, under its key."""
+        fields.plain(function, "map")
         type = types.returned(function) if type is None else type
         node = self._changes()
         return self._then(TableMap(self._app.name_for("map"), (node,), type, function=function))
@@ -160,6 +163,7 @@ class Table:
         may be compacted."""
         if isinstance(topic, str):
             topic = self._app.topic(topic)
+        topic_of(topic, "to")
         self._app.add(Sink(self._app.name_for("to"), (self._node,), topic=topic))
         return self
 
@@ -215,11 +219,8 @@ class GroupedTable:
         """Over the rows that each group has: one row for each group, and none for a group without
         rows. `fold` needs remove= to be fast; without it, a group is added up anew when it
         changes."""
-        if not aggregates:
-            raise DefinitionError("agg: name at least one aggregate, as in agg(total=sum('x'))")
-        if self._label in aggregates:
-            raise DefinitionError(f"agg: {self._label} is in the result already")
         parent, add = self._node, self._app.add
+        check(aggregates, parent.type, (self._label,))
         made = name or self._app.name_for("agg")
         regrouped = Regrouped(f"{made}-members", (parent,), _with(parent.type), group=self._group)
         node = TableAggregated(

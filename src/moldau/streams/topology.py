@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moldau.streams.arguments import legal
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_nodes import (
     ForeignJoin,
@@ -140,8 +141,11 @@ def topology(app: str, nodes: list[Node]) -> Topology:
             next(one for one in stages if cut.target in one.nodes).reads.append(cut)
         around = _that_read_of_themselves(stages)
         if not around:
+            for cut in cuts:
+                legal(cut.name, f"step {cut.target.name!r}: its topic")
             for stage in stages:
                 stage.redrive = redrive_topic(app, stage.name)
+                legal(changelog_topic(app, stage.name), f"step {stage.name!r}: its topic")
             return Topology(app, stages)
         # What a stage makes comes back to it (a table joined to itself by another field): the
         # sources become a stage of their own. A stage that is nothing but joins has none to part.

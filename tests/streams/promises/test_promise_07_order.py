@@ -39,6 +39,19 @@ def test_promise_07_verbs_that_depend_on_order_go_by_event_time_then_by() -> Non
     assert results == {"a d ['a', 'b', 'c', 'd'] ['b', 'a', 'd']"}
 
 
+def test_promise_07_ties_of_top_k_go_by_event_time_then_by() -> None:
+    rows = [{"n": 1, "at": at, "rank": rank} for at, rank in ((5, 3), (5, 1), (5, 2), (1, 9))]
+    for sent in permutations(rows):
+        app = moldau.App("shop")
+        stream = app.stream(app.topic("in", dict, event_time="at", unit="ms", lateness="1s"))
+        best = moldau.top_k("n", 3, of="rank", by="rank")
+        stream.group_by(lambda row: "all").tumbling("1m").agg(best=best).to("out")
+        with moldau.testing.run(app) as t:
+            t["in"].send(*sent)
+            t.end()
+            assert [row["best"] for row in t["out"].values()] == [[9, 1, 2]]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_promise_07_sums_of_floats_are_exact_and_rounded_once(seed: int) -> None:
     numbers = [1e16, 1.0, -1e16, 0.1] * 20

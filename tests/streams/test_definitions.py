@@ -1,0 +1,112 @@
+"""What is wrong in a program is said where it is written, with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+import moldau
+from moldau.streams.errors import DefinitionError
+from moldau.streams.program import Topic
+
+
+class Sale(msgspec.Struct):
+    category: str
+    amount: int
+    time: datetime
+
+
+async def awaited(record: Sale) -> Any: ...
+
+
+def _grouped(app: moldau.App, sales: Topic) -> Any:
+    return app.stream(sales).group_by("category")
+
+
+def _branches(app: moldau.App, sales: Topic) -> Any:
+    return app.table(sales).group_by("category")
+
+
+WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "stream of a name": (lambda app, s: app.stream("sales"), "app.topic('sales', Order)"),
+    "table of a name": (lambda app, s: app.table("sales"), "app.topic('sales', Order)"),
+    "global table of a name": (lambda app, s: app.global_table("s"), "app.topic('s', Order)"),
+    "agent of a name": (lambda app, s: app.agent("sales")(print), "app.topic('sales', Order)"),
+    "agent of a table": (lambda app, s: app.agent(app.table(s))(print), "table.stream()"),
+    "punctuate": (lambda app, s: app.punctuate("sales", "1m")(print), "app.topic('sales', Order)"),
+    "to": (lambda app, s: app.stream(s).to(5), "to: a int is no topic"),
+    "table.to": (lambda app, s: app.table(s).to(None), "to: a NoneType is no topic"),
+    "join of a topic": (lambda app, s: app.stream(s).join(s, within="1m"), "app.stream(topic)"),
+    "join_asof of a table": (
+        lambda app, s: app.stream(s).join_asof(app.table(s), tolerance="1m"),
+        "table.stream()",
+    ),
+    "merge of a topic": (lambda app, s: app.stream(s).merge(s), "app.stream(topic)"),
+    "map": (lambda app, s: app.stream(s).map("category"), "'category' is no function"),
+    "async map": (lambda app, s: app.stream(s).map(awaited), "awaited is async"),
+    "async filter": (lambda app, s: app.stream(s).filter(awaited), "@app.agent"),
+    "async flat_map": (lambda app, s: app.stream(s).flat_map(awaited), "@app.agent"),
+    "async peek": (lambda app, s: app.stream(s).peek(awaited), "@app.agent"),
+    "async branch": (lambda app, s: app.stream(s).branch(awaited), "@app.agent"),
+    "async group_by": (lambda app, s: app.stream(s).group_by(awaited), "@app.agent"),
+    "async table.map": (lambda app, s: app.table(s).map(awaited), "@app.agent"),
+    "async table.filter": (lambda app, s: app.table(s).filter(awaited), "@app.agent"),
+    "async join": (lambda app, s: app.stream(s).join(app.table(s), awaited), "@app.agent"),
+    "agg of a field": (lambda app, s: _grouped(app, s).agg(n="amount"), "n=moldau.sum('x')"),
+    "agg not called": (lambda app, s: _grouped(app, s).agg(n=moldau.count), "n=moldau.count()"),
+    "agg of no field": (
+        lambda app, s: _grouped(app, s).agg(n=moldau.sum("amont")),
+        "did you mean 'amount'?",
+    ),
+    "top_k by no field": (
+        lambda app, s: _grouped(app, s).agg(n=moldau.top_k("amount", 1, by="tme")),
+        "did you mean 'time'?",
+    ),
+    "table's agg of no field": (
+        lambda app, s: _branches(app, s).agg(n=moldau.sum("amont")),
+        "did you mean 'amount'?",
+    ),
+    "table's agg": (lambda app, s: _branches(app, s).agg(n="amount"), "n=moldau.sum('x')"),
+    "fold in sessions": (
+        lambda app, s: _grouped(app, s).session("1m").agg(n=moldau.fold(int, max)),
+        "merge=",
+    ),
+    "topic": (lambda app, s: app.topic("my sales"), "topic 'my sales' can be no topic's name"),
+    "id": (lambda app, s: moldau.App("my app"), "'my app' can be no topic's name"),
+    "until": (lambda app, s: moldau.App("app", until="ende"), "until='ende'"),  # type: ignore[arg-type]
+    "standbys": (lambda app, s: moldau.App("app", standbys="1"), "standbys='1'"),  # type: ignore[arg-type]
+    "config": (lambda app, s: moldau.App("app", config=5), "config=5"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_said_where_it_is_written(what: str) -> None:
+    declare, said = WRONG[what]
+    app = moldau.App("app")
+    sales = app.topic("sales", Sale, event_time="time", key="category")
+    with pytest.raises(DefinitionError) as raised:
+        declare(app, sales)
+    assert said in str(raised.value)
+
+
+def test_a_step_s_name_names_topics() -> None:
+    app = moldau.App("app")
+    sales = app.topic("sales", Sale, event_time="time")
+    _grouped(app, sales).agg(name="per category", n=moldau.count()).to("out")
+    with (
+        pytest.raises(DefinitionError, match="step 'per category': its topic"),
+        moldau.testing.run(app),
+    ):
+        pass
+
+
+def test_a_topic_may_say_otherwise_than_its_program() -> None:
+    app = moldau.App("app", close_after_silence="5m", idle_after="30s")
+    assert app.topic("as-app").close_after_silence == 300_000
+    assert app.topic("never", close_after_silence=None).close_after_silence is None
+    assert app.topic("always-waited-for", idle_after=None).idle_after is None
+    assert app.topic("at-once", idle_after="0s").idle_after == 0
