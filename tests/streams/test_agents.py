@@ -292,3 +292,24 @@ def test_a_test_that_fails_shows_the_records() -> None:
     (note,) = failure.value.__notes__
     assert "shipments: 1 record\n  0:0 2026-01-01T00:00:01+00:00 k '1.10'" in note
     assert "orders: 1 record" in note
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_cancelled_fails_its_record_and_no_other(form: str) -> None:
+    """An agent that awaits what another cancels was never heard of again."""
+    app, orders, _ = shop(on_error=moldau.retry(2))
+    taken = []
+
+    def handle(order: Sale) -> None:
+        taken.append(order.category)
+        if order.category == "toys":
+            raise asyncio.CancelledError
+
+    declared(app, orders, form, handle)
+    with moldau.testing.run(app, partitions=1) as t:
+        t[orders].send(sale(1, "books"), sale(2, "toys"), sale(3, "tea"))
+        (letter,) = t["shop-dlq"].records()
+        said = dict(letter.headers or [])["moldau-dlq-message"]
+        assert said is not None
+        assert said.endswith(b"was cancelled")
+    assert "tea" in taken

@@ -120,6 +120,29 @@ def test_a_task_that_fails_stops_the_program() -> None:
         t.advance("2s")
 
 
+def test_what_is_cancelled_in_a_task_or_a_timer_is_a_failure_like_others() -> None:
+    """It was never heard of again."""
+    app, sales, _ = program()
+    app.stream(sales)
+
+    @app.timer("1s")
+    async def tick() -> None:
+        raise asyncio.CancelledError
+
+    cancelled = pytest.raises(AssertionError, match="timer tick: CancelledError")
+    with moldau.testing.run(app) as t, cancelled:
+        t.advance("2s")
+
+    @app.task
+    async def beside() -> None:
+        await asyncio.sleep(0.1)
+        raise asyncio.CancelledError
+
+    failed = pytest.raises(StreamsError, match="task beside: CancelledError")
+    with moldau.testing.run(app) as t, failed:
+        t.advance("500ms")
+
+
 def test_a_timer_that_fails_fails_the_test_and_sends_nothing() -> None:
     app, sales, out = program()
     app.stream(sales)

@@ -145,7 +145,8 @@ class RunningChores:
                 continue
             try:
                 await self._called(function, held)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                _raise_if_told(error)
                 held.drop()
                 self._say(f"timer {_name(function)}: {type(error).__name__}: {error}")
             else:
@@ -156,9 +157,17 @@ class RunningChores:
             await asyncio.sleep(TO_LEAD_S)
         try:
             await self._called(function, self._scope())
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            _raise_if_told(error)
             self._failed = StreamsError(f"task {_name(function)}: {type(error).__name__}: {error}")
             self._failed.__cause__ = error
+
+
+def _raise_if_told(error: BaseException) -> None:
+    """To end; else it is what was awaited that has been cancelled, and a fault like others."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
 
 
 def _name(function: Chore) -> str:

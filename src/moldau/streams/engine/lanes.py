@@ -40,6 +40,10 @@ class Waiter(Protocol):
 class Running(Protocol):
     def cancel(self) -> object: ...
 
+    def cancelling(self) -> int:
+        """How often it was."""
+        ...
+
 
 class Host(Protocol):
     """Where coroutines run. `until`: when this turn is over, by `clock` (s)."""
@@ -132,6 +136,18 @@ class Lane:
         if scope.held or scope.changes:
             self.released.append((taken, index, scope.end()))
 
+    def _fault(self, error: BaseException) -> Exception:
+        """What a handler has failed with: what it awaits may have been cancelled, which would end
+        the lane without a word. Raises what is the end, and no fault of its own."""
+        if isinstance(error, Exception):
+            return error
+        is_told = self._running is not None and self._running.cancelling()
+        if is_told or isinstance(error, (SystemExit, KeyboardInterrupt, GeneratorExit)):
+            raise error
+        made = StreamsError(f"{self._name}: what it awaited was cancelled")
+        made.__cause__ = error
+        return made
+
     async def _failed(self, error: Exception) -> None:
         """The record at the head stays for another try, or is given up."""
         self._scope.drop()
@@ -160,8 +176,8 @@ class CallLane(Lane):
                     made = function(self._begin())
                     if made is not None and hasattr(made, "__await__"):
                         await made
-                except Exception as error:
-                    await self._failed(error)
+                except BaseException as error:
+                    await self._failed(self._fault(error))
                 else:
                     self._end()
                 if clock() > host.until:
@@ -180,12 +196,13 @@ class StreamLane(Lane):
             stream: RecordStream[Any] = RecordStream(self)
             try:
                 await self._function(stream)
-            except Exception as error:
+            except BaseException as error:
+                fault = self._fault(error)
                 if self._has_record:
                     self._has_record = False
-                    await self._failed(error)
+                    await self._failed(fault)
                 else:
-                    await self._died(error)
+                    await self._died(fault)
             else:
                 if not stream.was_asked:
                     raise StreamsError(f"{self._name}: it returned without taking a record")
@@ -267,7 +284,8 @@ class BatchLane(Lane):
         self._begin()
         try:
             await self._handle(values)
-        except Exception:
+        except BaseException as error:
+            self._fault(error)
             self._scope.drop()
             return False
         for _ in range(count - 1):
@@ -279,8 +297,8 @@ class BatchLane(Lane):
         self._tries = self._policy.tries - 1
         try:
             await self._handle([self._begin()])
-        except Exception as error:
-            await self._failed(error)
+        except BaseException as error:
+            await self._failed(self._fault(error))
         else:
             self._end()
 
