@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal as signals
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,31 @@ def test_a_process_ends_when_its_supervisor_is_gone() -> None:
     assert supervisor.stdout.readline() == "runs\n"
     supervisor.kill()
     assert supervisor.communicate(timeout=60)[0] == ""
+
+
+LOSES = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(100):
+        pass
+except KeyboardInterrupt:  # as in what an import calls back
+    pass
+print("goes on", flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["worker", "-A", "loses:app"], ["faust", "-A", "loses", "x"]])
+def test_an_interrupt_while_it_imports_is_not_lost(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "loses.py").write_text(LOSES)
+    ended = subprocess.run(
+        [sys.executable, "-m", "moldau", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: signals.signal(signals.SIGINT, signals.SIG_DFL),
+    )
+    assert (ended.returncode, ended.stdout) == (-signals.SIGINT, "")

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from moldau.streams.errors import StreamsError
+from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import supervise
 from moldau.tools.worker import NoModule, module_at
 
@@ -39,11 +40,12 @@ def main(argv: list[str]) -> int:
     if arguments.workdir:
         os.chdir(arguments.workdir)
     try:
-        app = load(arguments.app)
+        with at_once_of_interrupts():
+            app = load(arguments.app)
+            from moldau.streams.faust.cli import main as run
     except StreamsError as error:
         print(f"moldau faust: {error}", file=sys.stderr)
         return 1
-    from moldau.streams.faust.cli import main as run
 
     def several(count: int, words: list[str], http: str | None) -> int:
         one = [*words, "-w", "1"]  # the last of them is taken

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.errors import StreamsError
+from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import add_supervised, supervise
 
 if TYPE_CHECKING:
@@ -48,12 +49,13 @@ def main(argv: list[str]) -> int:
         print("moldau worker: -w must be 1 or more", file=sys.stderr)
         return 2
     try:
-        app = load(arguments.app)
+        with at_once_of_interrupts():
+            app = load(arguments.app)
         if arguments.workers > 1 or arguments.live:
             words = ["worker", "-A", arguments.app]
             return supervise(app.id, words, arguments.workers, arguments.http, arguments.live)
-        from moldau.streams.running.process import run
-
+        with at_once_of_interrupts():
+            from moldau.streams.running.process import run
         run(
             app,
             slot=arguments.slot or 0,

@@ -82,10 +82,10 @@ class Membership:
             self.me = msgspec.structs.replace(self.me, tasks=by_stage)
             self._send(msgspec.json.encode(self.me))
 
-    def close(self) -> None:
-        """It ends, and has nothing any more."""
+    def close(self, seconds: float = TO_SEND_S) -> None:
+        """It ends, and has nothing any more. Others hear it when brokers take it in that time."""
         self._send(None)
-        self._producer.flush(TO_SEND_S)
+        self._producer.flush(seconds)
 
     def _send(self, value: bytes | None) -> None:
         self._producer.produce(self._topic, value, self.me.process, 0)

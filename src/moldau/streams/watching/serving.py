@@ -10,7 +10,7 @@ from moldau.streams.running.worker import Worker
 from moldau.streams.topology import topology
 from moldau.streams.watching.addresses import Listening, listen
 from moldau.streams.watching.document import Document
-from moldau.streams.watching.members import Member, Members, Membership
+from moldau.streams.watching.members import TO_SEND_S, Member, Members, Membership
 from moldau.streams.watching.readable import readables
 from moldau.streams.watching.watch import Watch
 
@@ -33,7 +33,7 @@ def serving(
             left.callback(one.close)
         worker = Worker(app, slot=slot, watch=watch)
         membership = Membership(app, _member(watch, listening))
-        left.callback(membership.close)
+        left.callback(lambda: membership.close(worker.patience.left_s(TO_SEND_S)))
         watch.on_tasks = membership.tell
         _answer(app, worker, watch, membership, listening, left)
         listens(listening)
