@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.apache_kafka import ToolServer
+from tests.apache_kafka import ToolServer, run_tool
+from tests.transcripts import story
+
+TIMEOUT_S = 100
+# Their last lines are said when their process ends.
+_ENDS = ("kafka-verifiable-consumer", "kafka-verifiable-producer")
+
+
+class Ran(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
 
 
 def differences(java: ToolServer, lines: Iterable[Sequence[str]]) -> list[str]:
     """Of stdout and exit codes, as lines to read. Both run in the folder of this process; a line
     that changes something is run twice, so it should change nothing the second time."""
     found = []
-    for tool, *words in lines:
-        code, stdout, stderr = java.run(tool, *words)
-        script = Path(sys.executable).parent / tool
-        ran = subprocess.run([script, *words], capture_output=True, text=True, timeout=60)
-        if (ran.returncode, ran.stdout) != (code, stdout.decode()):
-            found += [f"$ {tool} {' '.join(words)}", f"- {stdout.decode()}= {code} {stderr[:500]}"]
-            found += [f"+ {ran.stdout}= {ran.returncode} {ran.stderr}"]
+    for words in lines:
+        theirs, ours = _by_apache(java, words), _by_us(words)
+        if ours[:2] != theirs[:2]:
+            found += _shown(shlex.join(words), theirs, ours)
     return found
+
+
+def differences_in_story(
+    java: ToolServer, text: str, fill: Callable[[str], str], servers: str
+) -> list[str]:
+    """The same for a story (tests.transcripts.story) without results: what differs from run to run
+    counts for nothing, and both have topics and groups of their own where `{who}` is in a name."""
+    found = []
+    for step in story.parse(text.strip().split("\n"), "story"):
+        stdin = None if step.stdin is None else "".join(f"{line}\n" for line in step.stdin)
+        both = []
+        for who, run in (("java", lambda w, i: _by_apache(java, w, i)), ("ours", _by_us)):
+            words = shlex.split(fill(step.text.replace("{who}", who)))
+            ran = run(words, stdin)
+            said = story.normalised(ran.stdout, servers, Path.cwd(), step.notes)
+            lines = story.shown(said.replace(f"-{who}", "-{who}"))
+            both.append(Ran(ran.code, "\n".join(_in_order(step, lines)), ran.stderr))
+        if both[0][:2] != both[1][:2]:
+            found += _shown(step.text, *both)
+    return found
+
+
+def _in_order(step: story.Step, lines: list[str]) -> list[str]:
+    return story.in_order(lines) if step.is_sorted else lines
+
+
+def _by_apache(java: ToolServer, words: Sequence[str], stdin: str | None = None) -> Ran:
+    if words[0] in _ENDS:
+        ran = run_tool(*words, stdin=stdin or "", timeout=TIMEOUT_S)
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+    code, stdout, stderr = java.run(*words, stdin=stdin or "")
+    return Ran(code, stdout.decode(), stderr)
+
+
+def _by_us(words: Sequence[str], stdin: str | None = None) -> Ran:
+    script = Path(sys.executable).parent / words[0]
+    ran = subprocess.run(
+        [script, *words[1:]], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def _shown(command: str, theirs: Ran, ours: Ran) -> list[str]:
+    return [
+        f"$ {command}",
+        f"- {theirs.stdout}= {theirs.code} {theirs.stderr[:500]}",
+        f"+ {ours.stdout}= {ours.code} {ours.stderr}",
+    ]

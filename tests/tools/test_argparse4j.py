@@ -26,9 +26,11 @@ PARSER = Parser(
     ),
     (
         Command("run", "Runs.", (Argument(("--name",), action=APPEND, required=True),)),
+        Command("wait", "", (Argument(("--time",), kind="Long"),
+                             Argument(("--rate",), kind="Double"))),
         Command("read", "", (Argument(("--all",), nargs="+"),)),
     ),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,7 @@ PARSER = Parser(
         ("--red 1 run --name a --name b", {"red": "1", "name": ["a", "b"], "command": "run"}),
         ("-fr1 -n-5 run --name=x", {"fast": True, "red": "1", "number": -5}),
         ("--num -7 re --all a b", {"number": -7, "all": ["a", "b"], "command": "read"}),
+        ("wait --time 1700000000000 --rate 1e3d", {"time": 1700000000000, "rate": 1000.0}),
         ("ru --na a", {"name": ["a"], "fast": False}),
     ],
 )
@@ -50,10 +53,14 @@ def test_what_is_understood(words: str, values: dict[str, object]) -> None:
     [
         ("", "too few arguments"),
         ("r --name x", "ambiguous command: r could match read, run"),
-        ("ruN", "invalid choice: 'ruN' (choose from 'run', 'read')"),
+        ("ruN", "invalid choice: 'ruN' (choose from 'run', 'wait', 'read')"),
         ("--red 1 -b 2 run", "argument --blue/-b: not allowed with argument --red/-r"),
         ("--number x run", "argument --number/-n: could not convert 'x' to Integer "
          '(For input string: "x")'),
+        ("--number 2147483648 run", "argument --number/-n: could not convert '2147483648' to "
+         'Integer (For input string: "2147483648")'),
+        ("wait --rate 1_0", "argument --rate: could not convert '1_0' to Double "
+         '(For input string: "1_0")'),
         ("--number", "argument --number/-n: expected one argument"),
         ("--fast=1 run", "argument --fast/-f: ignore implicit argument '1'"),
         ("run", "argument --name is required"),
@@ -83,7 +90,7 @@ def test_help_comes_before_what_is_wrong_behind_it() -> None:
 def test_usage_shows_one_of_a_group_and_commands() -> None:
     assert usage(PARSER) == (
         "usage: tool [-h] [--number NUMBER] [--fast] [--red RED | --blue BLUE]\n"
-        "            {run,read} ...\n"
+        "            {run,wait,read} ...\n"
     )
 
 

@@ -21,6 +21,7 @@ printed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,9 +59,13 @@ def lines_of(path: Path) -> list[str]:
 
 
 def read(path: Path) -> list[Step]:
+    return parse(lines_of(path), path.name)
+
+
+def parse(lines: Iterable[str], name: str) -> list[Step]:
     steps: list[Step] = []
     notes: list[str] = []
-    for number, line in enumerate(lines_of(path), 1):
+    for number, line in enumerate(lines, 1):
         kind, rest = line[:1], line[2:]
         if kind in ("$", "!"):
             steps.append(Step(kind, rest, number, notes))
@@ -72,10 +77,10 @@ def read(path: Path) -> list[Step]:
         elif kind == "=":
             steps[-1].code = int(rest)
         elif kind == "@":
-            assert _NOTE.fullmatch(line), f"{path.name}:{number}: {line} is not understood"
+            assert _NOTE.fullmatch(line), f"{name}:{number}: {line} is not understood"
             notes.append(line[1:])
         else:
-            assert not line or kind == "#", f"{path.name}:{number}: {line} is not understood"
+            assert not line or kind == "#", f"{name}:{number}: {line} is not understood"
     return steps
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-from moldau.tools.java_text import parse_int
+from moldau.tools.java_text import parse_double, parse_int, parse_long
 
 _NEGATIVE = re.compile(r"-\d+")
 _MANY = ("+", "*")
@@ -379,23 +379,19 @@ class _Reader:
         self._values["command"] = name
 
 
-def _integer(text: str) -> int:
-    number = parse_int(text)
-    if number is None:
-        raise ValueError(f'For input string: "{text}"')
-    return number
+def _number(parse: Callable[[str], float | None]) -> Callable[[str], object]:
+    def read(text: str) -> float:
+        number = parse(text)
+        if number is None:
+            raise ValueError(f'For input string: "{text}"')
+        return number
 
-
-def _decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f'For input string: "{text}"') from None
+    return read
 
 
 _CONVERTERS: dict[str, Callable[[str], object]] = {
     "String": str,
-    "Integer": _integer,
-    "Long": _integer,
-    "Double": _decimal,
+    "Integer": _number(parse_int),
+    "Long": _number(parse_long),
+    "Double": _number(parse_double),
 }

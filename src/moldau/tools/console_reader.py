@@ -14,9 +14,11 @@ from types import FrameType
 from typing import Any
 
 from moldau.client.errors import BadSettings
+from moldau.tools.consumer_errors import End, is_missing
 from moldau.tools.formatters import Formatter, record_of
 from moldau.tools.group_start import are_given_together, begin_of, committed
 from moldau.tools.java_regex import BadRegex, compile_java
+from moldau.tools.topic_maker import TopicMaker
 
 _SLICE_S = 0.1
 _BATCH = 500
@@ -26,7 +28,6 @@ _ANSWER_S = 10.0
 _SOON_S = 0.005
 # As long as librdkafka would wait; a topic that is not there is told of only then.
 _LOOKING_S = 0.5
-_CREATES = "allow.auto.create.topics"
 
 
 class ConsoleReader:
@@ -66,11 +67,7 @@ class ConsoleReader:
         self._refreshed_at = 0.0
         self._signal = 0
         config |= {"enable.auto.commit": False, "error_cb": self._on_error}
-        # Kafka may read a question for a topic only when the fetch before it has been answered,
-        # after we have gone: who deletes the topic meanwhile would find it made anew.
-        makes = str(config.get(_CREATES, "true")).lower() == "true"
-        self._maker = dict(config) if makes else None
-        config[_CREATES] = False
+        self._maker = TopicMaker(config)
         try:
             self._consumer = Consumer(config)
         except KafkaException as error:
@@ -148,6 +145,7 @@ class ConsoleReader:
         """Shows records until there are enough, none comes, or a signal. The exit code."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        self._end = End(self._consumer, self._topics)
         try:
             return self._show_all(formatter, limit, timeout_ms, skips_errors)
         finally:
@@ -191,28 +189,19 @@ class ConsoleReader:
             good = [message for message in messages if message.error() is None]
             if good:
                 return good
+            if (why := self._end.why(messages)) is not None:
+                self._say_once(why)
+                return []
             for message in messages:
-                if self._is_fatal(message.error()):
-                    return []
+                if is_missing(message.error()):
+                    self._await_topic(message.error())
             self._commit_in_time()
         return []
 
-    def _is_fatal(self, error: Any) -> bool:
-        """Java waits for a topic that is not there, and ends for one that cannot be."""
-        from confluent_kafka import KafkaError
-
-        waits = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
-                 KafkaError._UNKNOWN_PARTITION)  # fmt: skip
-        if error.code() in waits:
-            self._make_topics()
-            self._say_once(
-                f"{error.str()}. Waiting for it; kafka-topics --list shows what is there."
-            )
-            return False
-        if error.code() == KafkaError._MAX_POLL_EXCEEDED or error.retriable():
-            return False
-        self._say_once(f"{error.str()}.")
-        return True
+    def _await_topic(self, error: Any) -> None:
+        if self._maker.make(self._topics) and not self._is_assigned:
+            self._subscribe(self._topics)  # looks for it at once
+        self._say_once(f"{error.str()}. Waiting for it; kafka-topics --list shows what is there.")
 
     def _refresh(self) -> None:
         """With --include: which topics match now."""
@@ -230,24 +219,6 @@ class ConsoleReader:
         )
         if found and found != self._topics:
             self._subscribe(found)
-
-    def _make_topics(self) -> None:
-        """As the broker makes a topic that is asked for (auto.create.topics.enable); once."""
-        config, self._maker = self._maker, None
-        if config is None or not self._topics:
-            return
-        from confluent_kafka import Consumer, KafkaException
-
-        maker = Consumer(config)
-        try:
-            for topic in self._topics:
-                maker.list_topics(topic, _ANSWER_S)
-        except KafkaException:
-            return  # what is wrong is told by the consumer that waits for the topic
-        finally:
-            maker.close()
-        if not self._is_assigned:
-            self._subscribe(self._topics)  # looks for it at once
 
     # --- committing
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moldau.client.errors import BadSettings
+from moldau.client.errors import BadSettings, KafkaError, Refused
+from moldau.protocol.errors import ErrorCode
+from moldau.tools.led_partitions import LedPartitions
 
 if TYPE_CHECKING:
     from moldau.tools.client_metrics import ClientMetrics
 
 Headers = Sequence[tuple[str, bytes | None]]
 # Why a record was not delivered, or None; and the message as librdkafka gives it back.
-OnDelivery = Callable[[str | None, Any], None]
+OnDelivery = Callable[[KafkaError | None, Any], None]
 # What Java does itself and librdkafka has no config for.
 _OURS = {"max.block.ms": "60000", "max.request.size": "1048576"}
 _DEFAULTS = {**_OURS, "buffer.memory": "33554432", "batch.size": "16384"}
@@ -25,6 +27,17 @@ _PAUSE_S = 0.1
 _SOON_S = 0.005
 _FIRST_ANSWER_S = 0.5
 _LONGEST_ANSWER_S = 4.0
+_ERRORS = "org.apache.kafka.common.errors."
+
+
+class _Record(NamedTuple):
+    """`options` are those of librdkafka's produce."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    on_delivery: OnDelivery
+    options: dict[str, Any]
 
 
 class JavaProducer:
@@ -51,13 +64,17 @@ class JavaProducer:
         self._batch = int(chosen["batch.size"])
         self._servers = chosen["bootstrap.servers"]
         self._known: set[str] = set()
+        self._invalid: set[str] = set()
         self._wants_id = str(config.get("enable.idempotence", "")).lower() == "true"
         self._has_told = False
+        self._alone: Any = None
         try:
             told = {} if metrics is None else metrics.config
-            self.handle = Producer({**config, **told, "error_cb": self._on_error})
+            self._config = {**config, "error_cb": self._on_error}
+            self.handle = Producer({**self._config, **told})
         except KafkaException as error:
             raise BadSettings(error.args[0].str()) from None
+        self._led = LedPartitions(self.handle, self._batch)
 
     def send(
         self,
@@ -72,7 +89,7 @@ class JavaProducer:
 
         Raises BadSettings when the producer is in no state to send.
         """
-        why = self.wait_for(topic) or self.too_large(value, key, headers)
+        why = self._wait_for(topic) or self._too_large(value, key, headers)
         if why is not None:
             on_delivery(why, None)
             return
@@ -84,55 +101,63 @@ class JavaProducer:
         options: dict[str, Any] = {} if timestamp is None else {"timestamp": timestamp}
         if headers:
             options["headers"] = list(headers)
-        self._produce(topic, value, key, on_delivery, options)
+        if key is None and (led := self._led.choose(topic, len(value or b""))) is not None:
+            options["partition"] = led
+        self._produce(_Record(topic, value, key, on_delivery, options))
 
-    def _produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        on_delivery: OnDelivery,
-        options: dict[str, Any],
-    ) -> None:
-        from confluent_kafka import KafkaError, KafkaException
+    def _produce(self, record: _Record) -> None:
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None and error.code() == ErrorCode.MESSAGE_TOO_LARGE:
+                place = {**record.options, "partition": message.partition()}
+                self._produce_alone(record._replace(options=place))
+            else:
+                record.on_delivery(_in_java(error), message)
+
+        _hand_over(self.handle, record, delivered)
+        if self._alone is not None:
+            self._alone.poll(0)
+
+    def _produce_alone(self, record: _Record) -> None:
+        """A broker found the batch too large in which the record was: Java cuts it into smaller
+        ones, librdkafka gives up all of it. A transaction has one producer only."""
+        from confluent_kafka import Producer
+
+        if self._alone is None and not self._config.get("transactional.id"):
+            self._alone = Producer({**self._config, "batch.num.messages": 1, "linger.ms": 0})
+        if self._alone is None:
+            record.on_delivery(Refused(ErrorCode.MESSAGE_TOO_LARGE), None)
+            return
 
         def delivered(error: Any, message: Any) -> None:
-            on_delivery(None if error is None else error.str(), message)
+            record.on_delivery(_in_java(error), message)
 
-        while True:
-            try:
-                self.handle.produce(topic, value, key, on_delivery=delivered, **options)
-            except BufferError:
-                self.handle.poll(_PAUSE_S)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                    raise BadSettings(error.args[0].str()) from None
-                on_delivery(error.args[0].str(), None)
-                return
-            else:
-                self.handle.poll(0)
-                return
+        _hand_over(self._alone, record, delivered)
 
-    def too_large(self, value: bytes | None, key: bytes | None, headers: Headers) -> str | None:
+    def _too_large(
+        self, value: bytes | None, key: bytes | None, headers: Headers
+    ) -> KafkaError | None:
         """Java's word for a record that is larger than the producer may send."""
         size = _batch_size(value, key, headers)
         if size > self._max_request:
-            return (
-                f"The message is {size} bytes when serialized which is larger than "
-                f"{self._max_request}, which is the value of the max.request.size configuration."
+            limit = f"{self._max_request}, which is the value of the max.request.size configuration"
+        elif size > self._memory:
+            limit = (
+                "the total memory buffer you have configured with the buffer.memory configuration"
             )
-        if size > self._memory:
-            return (
-                f"The message is {size} bytes when serialized which is larger than the total "
-                "memory buffer you have configured with the buffer.memory configuration."
-            )
-        return None
+        else:
+            return None
+        return KafkaError(
+            f"The message is {size} bytes when serialized which is larger than {limit}.",
+            java_class=f"{_ERRORS}RecordTooLargeException",
+        )
 
-    def wait_for(self, topic: str) -> str | None:
+    def _wait_for(self, topic: str) -> KafkaError | None:
         """Until the cluster knows the topic, making it when it may; why not, after max.block.ms."""
         if topic in self._known:
             return None
-        from confluent_kafka import KafkaError, KafkaException
+        if topic in self._invalid:
+            return _invalid(topic)  # all that Java says of it from the second time on
+        from confluent_kafka import KafkaException
 
         deadline = time.monotonic() + self._max_block_s
         # Between two questions errors are told, and Ctrl-C is heard; a slow cluster gets time.
@@ -141,7 +166,8 @@ class JavaProducer:
             left = deadline - time.monotonic()
             if left <= 0:
                 wait_ms = round(self._max_block_s * 1000)
-                return f"Topic {topic} not present in metadata after {wait_ms} ms."
+                text = f"Topic {topic} not present in metadata after {wait_ms} ms."
+                return KafkaError(text, java_class=f"{_ERRORS}TimeoutException")
             try:
                 known = self.handle.list_topics(topic, min(patience, left)).topics
                 error = known[topic].error
@@ -151,10 +177,12 @@ class JavaProducer:
                 continue
             if error is None:
                 self._known.add(topic)
+                self._led.learn(topic, known[topic].partitions)
                 self._hasten(topic, patience)
                 return None
-            if error.code() == KafkaError.TOPIC_EXCEPTION:
-                return f"Invalid topics: [{topic}]"
+            if error.code() == ErrorCode.INVALID_TOPIC_EXCEPTION:
+                self._invalid.add(topic)
+                return _invalid(f"Invalid topics: [{topic}]")
             time.sleep(min(_PAUSE_S, max(0.0, left)))
 
     def _hasten(self, topic: str, patience: float) -> None:
@@ -174,6 +202,8 @@ class JavaProducer:
 
     def flush(self) -> None:
         self.handle.flush()
+        if self._alone is not None:
+            self._alone.flush()
 
     def _on_error(self, error: Any) -> None:
         from confluent_kafka import KafkaError
@@ -185,6 +215,43 @@ class JavaProducer:
                 f"Nothing answers on {self._servers}; trying for {self._max_block_s:.0f} s. "
                 "Start a broker (`moldau up`), or name another with --bootstrap-server."
             )
+
+
+def _hand_over(handle: Any, record: _Record, delivered: Callable[[Any, Any], None]) -> None:
+    """As soon as there is room; what librdkafka refuses at once is told too."""
+    from confluent_kafka import KafkaException
+
+    topic, value, key, on_delivery, options = record
+    while True:
+        try:
+            handle.produce(topic, value, key, on_delivery=delivered, **options)
+        except BufferError:
+            handle.poll(_PAUSE_S)
+        except KafkaException as error:
+            if error.args[0].code() != ErrorCode.MESSAGE_TOO_LARGE:
+                raise BadSettings(error.args[0].str()) from None
+            on_delivery(_in_java(error.args[0]), None)
+            return
+        else:
+            handle.poll(0)
+            return
+
+
+def _in_java(error: Any) -> KafkaError | None:
+    """What Java says: the broker's errors have numbers, librdkafka's own are below them."""
+    from confluent_kafka import KafkaError as Their
+
+    if error is None:
+        return None
+    if error.code() >= ErrorCode.UNKNOWN_SERVER_ERROR:
+        return Refused(error.code())
+    is_late = error.code() == Their._MSG_TIMED_OUT
+    kind = f"{_ERRORS}TimeoutException" if is_late else KafkaError.java_class
+    return KafkaError(error.str(), java_class=kind)
+
+
+def _invalid(text: str) -> KafkaError:
+    return KafkaError(text, java_class=f"{_ERRORS}InvalidTopicException")
 
 
 def _batch_size(value: bytes | None, key: bytes | None, headers: Headers) -> int:

@@ -250,8 +250,6 @@ def _consumer_properties(options: Parsed) -> Properties:
         "auto.offset.reset": reset or wanted,
         "client.id": typed.get("client.id", "console-consumer"),
         "bootstrap.servers": options.value("bootstrap-server") or "",
-        # librdkafka's default is no; Java's is yes.
-        "allow.auto.create.topics": typed.get("allow.auto.create.topics", "true"),
         "enable.auto.commit": typed.get("enable.auto.commit", "false" if group is None else "true"),
         "group.id": _generated_group() if group is None else group,
     }

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from moldau.client.errors import BadSettings
+from moldau.client.errors import BadSettings, KafkaError
 from moldau.tools.frame import Stop, Tool, key_values, load_properties, notice_of, run
 from moldau.tools.java_regex import BadRegex
 from moldau.tools.line_reader import JAVA_NAME, BadLine, Line, LineReader
@@ -284,10 +284,16 @@ class Sender:
         self._sync = sync
         self._say = notice_of(TOOL.name)
         self._failed: list[str] = []
+        self._is_transactional = typed.pop("transactional.id", None) is not None
         self._producer = JavaProducer(typed, java, self._say)
 
     def send(self, line: Line) -> None:
         """Raises Stop when a record that is waited for could not be delivered."""
+        if self._is_transactional:
+            raise Stop(
+                f"{TOOL.name}: A transactional producer must call initTransactions first, and this "
+                "tool never does: leave out transactional.id."
+            )
         try:
             self._producer.send(self._topic, line.value, line.key, self._on_delivery, line.headers)
         except BadSettings as error:
@@ -300,10 +306,10 @@ class Sender:
     def close(self) -> None:
         self._producer.flush()
 
-    def _on_delivery(self, why: str | None, _message: Any) -> None:
+    def _on_delivery(self, why: KafkaError | None, _message: Any) -> None:
         if why is None:
             return
-        text = f"A record was not delivered to {self._topic}: {why}"
+        text = f"A record was not delivered to {self._topic}: {why.message}"
         if self._sync:
             self._failed.append(text)
         else:

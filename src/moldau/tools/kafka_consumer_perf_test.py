@@ -12,8 +12,10 @@ import time
 from typing import Any, NoReturn
 
 from moldau.client.errors import BadSettings
+from moldau.tools.consumer_errors import End, any_missing
 from moldau.tools.frame import Stop, Tool, key_values, load_properties, no_such_file, notice_of, run
 from moldau.tools.options import BadOption, Option, Parsed, Parser
+from moldau.tools.topic_maker import TopicMaker
 
 _POLL_S = 0.1
 _BATCH = 500
@@ -119,6 +121,7 @@ class _Test:
         self._is_detailed = options.has("show-detailed-stats")
         self._topic, self._include = options.value("topic"), options.value("include")
         config = librdkafka_config(*_properties(options), "consumer", notice_of(TOOL.name))
+        self._maker = TopicMaker(config)
         self._metrics = None
         if options.has("print-metrics"):
             self._metrics = ClientMetrics("consumer", str(config["client.id"]))
@@ -166,12 +169,17 @@ class _Test:
         wanted = self._wanted or 0
         now = last_seen = last_report = start
         before = (0, 0)
+        end = End(self._consumer, [] if self._topic is None else [self._topic])
         while self._count < wanted and now - last_seen <= self._timeout:
             self._subscribe()
             messages = self._consumer.consume(min(_BATCH, wanted - self._count), _POLL_S)
             now = _now()
             good = [message for message in messages if message.error() is None]
             last_seen = now if good else last_seen
+            if not good and (why := end.why(messages)) is not None:
+                raise BadSettings(why)
+            if any_missing(messages) and self._maker.make(self._subscribed):
+                self._subscribed = []  # looks for them at once
             for message in good:
                 self._count += 1
                 self._bytes += len(message.key() or b"") + len(message.value() or b"")

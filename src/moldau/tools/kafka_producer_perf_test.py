@@ -10,9 +10,9 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from moldau.client.errors import BadSettings
+from moldau.client.errors import BadSettings, KafkaError
 from moldau.tools.argparse4j import (
     STORE_TRUE,
     Argument,
@@ -24,6 +24,9 @@ from moldau.tools.argparse4j import (
 from moldau.tools.frame import Stop, load_properties, notice_of, run
 from moldau.tools.java_text import split
 from moldau.tools.latencies import Latencies
+
+if TYPE_CHECKING:
+    from moldau.tools.java_producer import OnDelivery
 
 NAME = "kafka-producer-perf-test"
 _TRANSACTION_MS = 3000
@@ -409,14 +412,14 @@ class _Test:
         while (left := until - time.monotonic()) > 0.001:
             self._producer.handle.poll(min(left, 0.1))
 
-    def _noted(self, sent: int, size: int) -> Callable[[str | None, Any], None]:
+    def _noted(self, sent: int, size: int) -> OnDelivery:
         stats = tuple(self._stats)
 
-        def note(why: str | None, _message: Any) -> None:
+        def note(why: KafkaError | None, _message: Any) -> None:
             now = now_ms()
             if why is not None:
                 self._failed += 1
-                self._say(f"A record was not delivered to {self._topic}: {why}")
+                self._say(f"A record was not delivered to {self._topic}: {why.message}")
                 return
             for one in stats:
                 one.record(now - sent, size, now)

@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 
 from moldau.client.errors import BadSettings
 from moldau.tools.argparse4j import STORE_TRUE, Argument, Parser
+from moldau.tools.consumer_errors import End, any_missing
 from moldau.tools.frame import Stop, notice_of, run
 from moldau.tools.java_text import utf8
+from moldau.tools.topic_maker import TopicMaker
 from moldau.tools.verifiable import FILE, config_file, connection, event, parsed, properties
 
 NAME = "kafka-verifiable-consumer"
@@ -106,12 +108,15 @@ class _Consumer:
 
         self._topic = values["topic"]
         self._most = values["max_messages"]
+        self._say = notice_of(NAME)
         self._is_verbose = values["verbose"]
         self._commits = not values["enable_autocommit"]
         self._count = 0
         self._is_ending = False
         try:
-            self._consumer = Consumer(librdkafka_config(typed, tools, "consumer", notice_of(NAME)))
+            config = librdkafka_config(typed, tools, "consumer", self._say)
+            self._maker = TopicMaker(config)
+            self._consumer = Consumer(config)
         except KafkaException as error:
             raise BadSettings(error.args[0].str()) from None
 
@@ -119,19 +124,27 @@ class _Consumer:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
         event("startup_complete")
-        self._consumer.subscribe(
-            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke
-        )
+        self._subscribe()
+        end = End(self._consumer, [self._topic])
         while not self._is_ending and (self._most < 0 or self._count < self._most):
             room = _BATCH if self._most < 0 else min(_BATCH, self._most - self._count)
             messages = self._consumer.consume(room, _POLL_S)
             good = [message for message in messages if message.error() is None]
             if good:
                 self._tell(good)
+            elif (why := end.why(messages)) is not None:
+                self._say(why)
+                break
+            elif any_missing(messages) and self._maker.make([self._topic]):
+                self._subscribe()
         self._consumer.close()
         event("shutdown_complete")
         event("shutdown_requested")
         return 0
+
+    def _subscribe(self) -> None:
+        callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke}
+        self._consumer.subscribe([self._topic], **callbacks)
 
     def _tell(self, messages: list[Any]) -> None:
         self._count += len(messages)

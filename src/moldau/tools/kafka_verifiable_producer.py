@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from moldau.client.errors import BadSettings
+from moldau.client.errors import BadSettings, KafkaError
 from moldau.tools.argparse4j import Argument, Parser
 from moldau.tools.frame import Stop, notice_of, run
 from moldau.tools.verifiable import FILE, config_file, connection, event, parsed, properties
+
+if TYPE_CHECKING:
+    from moldau.tools.java_producer import OnDelivery
 
 NAME = "kafka-verifiable-producer"
 PARSER = Parser(
@@ -117,18 +120,26 @@ class _Producer:
             timestamp=None if created < 0 else created + number,
         )
 
-    def _told(self, key: str | None, value: str) -> Callable[[str | None, Any], None]:
-        def tell(why: str | None, message: Any) -> None:
+    def _told(self, key: str | None, value: str) -> OnDelivery:
+        def tell(why: KafkaError | None, message: Any) -> None:
             topic = self._values["topic"]
             if why is not None:
-                event("producer_send_error", key=key, value=value, topic=topic, message=why)
+                event(
+                    "producer_send_error",
+                    topic=topic,
+                    key=key,
+                    value=value,
+                    exception=f"class {why.java_class}",
+                    message=why.message,
+                )
                 return
             self._acked += 1
             event(
                 "producer_send_success",
                 key=key,
                 value=value,
-                offset=message.offset(),
+                # With --acks 0 nobody knows.
+                offset=-1 if message.offset() is None else message.offset(),
                 partition=message.partition(),
                 topic=topic,
             )
