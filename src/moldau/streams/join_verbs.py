@@ -19,6 +19,7 @@ from moldau.streams.join_nodes import (
     TableLookup,
 )
 from moldau.streams.joined import SUFFIX, merging
+from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Node, Sink, Topic
 from moldau.streams.tables import GlobalTable, Table
 
@@ -51,6 +52,7 @@ class Joins:
         late: str | Topic | None = None,
         suffix: str = SUFFIX,
         name: str | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Stream:
         """Each record with what belongs to it on the other side.
 
@@ -72,7 +74,7 @@ class Joins:
             raise no_stream(other, "join")
         if isinstance(other, Joins):
             return self._join_stream(
-                other, function, (on_left, on_right), how, within, late, suffix, name
+                other, function, (on_left, on_right), how, within, late, suffix, name, on_error
             )
         if how == "outer":
             raise DefinitionError("join: of a stream with a table there is inner and left")
@@ -88,8 +90,9 @@ class Joins:
         merge, type_ = merging(self._node.type, other.type, function, names, how, suffix)
         made = name or self._app.name_for("join")
         if isinstance(other, GlobalTable):
-            return self._join_global(other, on_left, merge, type_, how, made)
-        side = self._side(made, "left", on_left, how != "inner", waits=at == "event_time")
+            return self._join_global(other, on_left, merge, type_, how, made, on_error)
+        waits = at == "event_time"
+        side = self._side(made, "left", on_left, how != "inner", on_error, waits=waits)
         shared: Any = {"how": how, "merge": merge}
         node: Node
         if at == "now":
@@ -102,17 +105,24 @@ class Joins:
             )
         else:
             raise DefinitionError(f"join: at={at!r} is neither 'event_time' nor 'now'")
-        return self._joined(node, side, late)
+        return self._joined(node, side, late, on_error)
 
     def _join_global(
-        self, other: GlobalTable, on: On, merge: Merge, type_: Any, how: How, name: str
+        self,
+        other: GlobalTable,
+        on: On,
+        merge: Merge,
+        type_: Any,
+        how: How,
+        name: str,
+        on_error: Policy | Then | None,
     ) -> Stream:
         node = self._node
         key = None if on is None else fields.getter(node.type, on, "join")
         made = GlobalLookup(
             name, (node,), type_, node.keyed_by, how=how, merge=merge, topic=other.topic, key=key
         )
-        return _stream(self._app, made)
+        return _stream(self._app, made, on_error)
 
     def _join_stream(
         self,
@@ -124,6 +134,7 @@ class Joins:
         late: str | Topic | None,
         suffix: str,
         name: str | None,
+        on_error: Policy | Then | None,
     ) -> Stream:
         if within is None:
             raise DefinitionError(
@@ -134,8 +145,8 @@ class Joins:
         made = name or self._app.name_for("join")
         wider = before + after if how != "inner" else 0
         merge, type_ = self._merging(other, function, on, how, suffix)
-        left = self._side(made, "left", on[0], how != "inner", reach=wider or after)
-        right = other._side(made, "right", on[1], how == "outer", reach=wider or before)
+        left = self._side(made, "left", on[0], how != "inner", on_error, reach=wider or after)
+        right = other._side(made, "right", on[1], how == "outer", on_error, reach=wider or before)
         node = IntervalJoin(
             made,
             (left, right),
@@ -146,7 +157,7 @@ class Joins:
             before=before,
             after=after,
         )
-        return self._joined(node, left, late)
+        return self._joined(node, left, late, on_error)
 
     def join_asof(
         self,
@@ -162,6 +173,7 @@ class Joins:
         late: str | Topic | None = None,
         suffix: str = SUFFIX,
         name: str | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Stream:
         """Each record with one of the other stream: the last before it ("backward"), the first
         behind it ("forward") or the nearest, at most `tolerance` away in event time. A record of
@@ -179,8 +191,8 @@ class Joins:
         made = name or self._app.name_for("join_asof")
         merge, type_ = self._merging(other, function, on_both, how, suffix)
         ahead = 0 if strategy == "backward" else far
-        left = self._side(made, "left", on_both[0], how != "inner", reach=ahead)
-        right = other._side(made, "right", on_both[1], False, reach=far + ahead)
+        left = self._side(made, "left", on_both[0], how != "inner", on_error, reach=ahead)
+        right = other._side(made, "right", on_both[1], False, on_error, reach=far + ahead)
         node = AsOfJoin(
             made,
             (left, right),
@@ -191,7 +203,7 @@ class Joins:
             strategy=strategy,
             tolerance=far,
         )
-        return self._joined(node, left, late)
+        return self._joined(node, left, late, on_error)
 
     # --- the parts --------------------------------------------------------------------------
 
@@ -208,11 +220,12 @@ class Joins:
         side: str,
         on: On,
         keeps_no_key: bool,
+        on_error: Policy | Then | None,
         *,
         reach: int = 0,
         waits: bool = True,
     ) -> Side:
-        keyed = self._node if on is None else self._keyed(on, "join")
+        keyed = self._node if on is None else self._keyed(on, "join", on_error)
         made = Side(
             f"{join}-{side}",
             (keyed,),
@@ -223,24 +236,30 @@ class Joins:
             waits=waits,
             keeps_no_key=keeps_no_key,
         )
-        self._app.add(made)
+        self._app.add(made, on_error)
         return made
 
-    def _keyed(self, field: fields.Field, verb: str) -> Node:
+    def _keyed(self, field: fields.Field, verb: str, on_error: Policy | Then | None = None) -> Node:
         raise NotImplementedError
 
-    def _joined(self, node: Node, left: Node, late: str | Topic | None) -> Stream:
-        made = _stream(self._app, node)
+    def _joined(
+        self,
+        node: Node,
+        left: Node,
+        late: str | Topic | None,
+        on_error: Policy | Then | None,
+    ) -> Stream:
+        made = _stream(self._app, node, on_error)
         if late is not None:
             topic = self._app.topic(late, left.type) if isinstance(late, str) else late
             self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
         return made
 
 
-def _stream(app: App, node: Node) -> Stream:
+def _stream(app: App, node: Node, on_error: Policy | Then | None) -> Stream:
     from moldau.streams.stream import Stream
 
-    return Stream(app, app.add(node))
+    return Stream(app, app.add(node, on_error))
 
 
 def _fields(on: On, left_on: On, right_on: On) -> tuple[On, On]:

@@ -68,19 +68,21 @@ class Stream(Joins):
         made = Map(self._name("map"), (self._node,), type, function=called)
         return self._then(made, on_error)
 
-    def select(self, *names: str, **more: fields.Field) -> Stream:
+    def select(
+        self, *names: str, on_error: Policy | Then | None = None, **more: fields.Field
+    ) -> Stream:
         """Each value becomes a dict of these fields; `new=field` gives a field another name, or
         computes it."""
-        return self._shown("select", {**{name: name for name in names}, **more})
+        return self._shown("select", {**{name: name for name in names}, **more}, on_error)
 
-    def with_fields(self, **more: fields.Field) -> Stream:
+    def with_fields(self, *, on_error: Policy | Then | None = None, **more: fields.Field) -> Stream:
         """Each value becomes a dict of its fields and these."""
         if not more:
             raise DefinitionError("with_fields: name at least one, as in with_fields(total=f)")
         node = self._node
         names = fields.names_of(node.type)
         if names is not None:
-            return self._shown("with_fields", {**{name: name for name in names}, **more})
+            return self._shown("with_fields", {**{name: name for name in names}, **more}, on_error)
         add = types.reader(node.type, more, "with_fields")
         keyed_by = None if node.keyed_by in more else node.keyed_by
         made = Map(
@@ -90,9 +92,11 @@ class Stream(Joins):
             keyed_by,
             function=lambda value: {**value, **add(value)},
         )
-        return self._then(made)
+        return self._then(made, on_error)
 
-    def _shown(self, verb: str, shown: dict[str, fields.Field]) -> Stream:
+    def _shown(
+        self, verb: str, shown: dict[str, fields.Field], on_error: Policy | Then | None
+    ) -> Stream:
         if not shown:
             raise DefinitionError(f"{verb}: name at least one field")
         node = self._node
@@ -102,7 +106,7 @@ class Stream(Joins):
             {name: types.field_type(node.type, field) for name, field in shown.items()},
         )
         keyed_by = node.keyed_by if shown.get(node.keyed_by or "") == node.keyed_by else None
-        return self._then(Map(self._name(verb), (node,), made, keyed_by, function=read))
+        return self._then(Map(self._name(verb), (node,), made, keyed_by, function=read), on_error)
 
     def filter(
         self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
@@ -114,7 +118,9 @@ class Stream(Joins):
             on_error,
         )
 
-    def branch(self, *predicates: Callable[[Any], Any]) -> tuple[Stream, ...]:
+    def branch(
+        self, *predicates: Callable[[Any], Any], on_error: Policy | Then | None = None
+    ) -> tuple[Stream, ...]:
         """A stream for each predicate, of the records that it is the first to be true of, and one
         for all others: `books, toys, rest = s.branch(is_book, is_toy)`."""
         if not predicates:
@@ -123,7 +129,8 @@ class Stream(Joins):
             fields.plain(one, "branch")
         node = self._node
         made = self._app.add(
-            Branch(self._name("branch"), (node,), node.type, node.keyed_by, predicates=predicates)
+            Branch(self._name("branch"), (node,), node.type, node.keyed_by, predicates=predicates),
+            on_error,
         )
         arms = range(len(predicates) + 1)
         return tuple(
@@ -163,23 +170,23 @@ class Stream(Joins):
 
     # --- by key -----------------------------------------------------------------------------
 
-    def key_by(self, field: fields.Field) -> Stream:
+    def key_by(self, field: fields.Field, *, on_error: Policy | Then | None = None) -> Stream:
         """The records under another key."""
-        return Stream(self._app, self._keyed(field, "key_by"))
+        return Stream(self._app, self._keyed(field, "key_by", on_error))
 
-    def group_by(self, field: fields.Field) -> Grouped:
+    def group_by(self, field: fields.Field, *, on_error: Policy | Then | None = None) -> Grouped:
         """The records of each key together; repartitioned where they are not."""
-        return Grouped(self._app, self._keyed(field, "group_by"), fields.label(field, "key"))
+        node = self._keyed(field, "group_by", on_error)
+        return Grouped(self._app, node, fields.label(field, "key"))
 
-    def _keyed(self, field: fields.Field, verb: str) -> Node:
+    def _keyed(self, field: fields.Field, verb: str, on_error: Policy | Then | None = None) -> Node:
         node = self._node
         getter = fields.getter(node.type, field, verb)
         if isinstance(field, str) and field == node.keyed_by:
             return node
         name = fields.label(field, "key")
         keyed = KeyBy(self._name(verb), (node,), node.type, name, key=getter, label=name)
-        self._app.add(keyed)
-        return keyed
+        return self._app.add(keyed, on_error)
 
     def deduplicate(
         self,
@@ -188,11 +195,12 @@ class Stream(Joins):
         within: Duration,
         by: fields.Field | None = None,
         name: str | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Stream:
         """The first record of each value of the field, by event time, then `by`; another one only
         when it is more than `within` later. They leave when no earlier one can come, and keyed by
         the field. A record that is late, or whose field is None, is left out."""
-        node = self._keyed(field, "deduplicate")
+        node = self._keyed(field, "deduplicate", on_error)
         order = None if by is None else fields.getter(node.type, by, "deduplicate, by")
         made = Deduplicated(
             name or self._name("deduplicate"),
@@ -202,7 +210,7 @@ class Stream(Joins):
             within=milliseconds(within, "within"),
             order=order,
         )
-        return self._then(made)
+        return self._then(made, on_error)
 
     # --- out --------------------------------------------------------------------------------
 
@@ -212,6 +220,7 @@ class Stream(Joins):
         *,
         emit: Literal["final", "updates"] = "final",
         every: Duration | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Stream:
         """Sends each record to a topic, under its key. Of windows, emit="updates" sends a result
         also at each change, and every="5s" at most so often in event time; the last is the final
@@ -231,7 +240,7 @@ class Stream(Joins):
                 "to: emit= and every= are for the results of tumbling, hopping and calendar "
                 "windows, just behind agg(...)"
             )
-        self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often))
+        self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often), on_error)
         return self
 
 
@@ -244,7 +253,12 @@ class _Aggregating:
         self._label = label
         self._window = window
 
-    def _agg(self, name: str | None, aggregates: dict[str, Aggregate]) -> Aggregated:
+    def _agg(
+        self,
+        name: str | None,
+        aggregates: dict[str, Aggregate],
+        on_error: Policy | Then | None,
+    ) -> Aggregated:
         parent = self._node
         there = (self._label, "window_start", "window_end")
         check(aggregates, parent.type, there, isinstance(self._window, windows.Session))
@@ -258,7 +272,7 @@ class _Aggregating:
             aggregates=aggregates,
             label=self._label,
         )
-        self._app.add(node)
+        self._app.add(node, on_error)
         return node
 
 
@@ -268,10 +282,16 @@ class Grouped(_Aggregating):
     def __init__(self, app: App, node: Node, label: str) -> None:
         super().__init__(app, node, label, None)
 
-    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Table:
+    def agg(
+        self,
+        *,
+        name: str | None = None,
+        on_error: Policy | Then | None = None,
+        **aggregates: Aggregate,
+    ) -> Table:
         """Over all records of a key: a table with the key and each aggregate under its name. Sent
         to a topic, a result whenever one changes; as a table, by event time."""
-        return Table(self._app, self._agg(name, aggregates))
+        return Table(self._app, self._agg(name, aggregates, on_error))
 
     def tumbling(self, size: Duration) -> Windowed:
         """In windows one behind the other."""
@@ -307,12 +327,13 @@ class Windowed(_Aggregating):
         *,
         name: str | None = None,
         late: str | Topic | None = None,
+        on_error: Policy | Then | None = None,
         **aggregates: Aggregate,
     ) -> Stream:
         """One result for each key and window, once, when the window closes: the key,
         `window_start`, `window_end` (UTC), and each aggregate under its name. Records that come
         later than all their windows are counted, and sent to the topic `late`."""
-        node = self._agg(name, aggregates)
+        node = self._agg(name, aggregates, on_error)
         if late is not None:
             topic = self._app.topic(late, node.parents[0].type) if isinstance(late, str) else late
             self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))

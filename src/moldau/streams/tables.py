@@ -23,6 +23,7 @@ from moldau.streams.join_nodes import (
     TableMap,
 )
 from moldau.streams.joined import SUFFIX, merging
+from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Aggregated, Node, Sink, Topic
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class Table:
 
     # --- of rows ----------------------------------------------------------------------------
 
-    def filter(self, function: Callable[[Any], Any]) -> Table:
+    def filter(
+        self, function: Callable[[Any], Any], *, on_error: Policy | Then | None = None
+    ) -> Table:
         """Only the rows for which the function is true."""
         fields.plain(function, "filter")
         node = self._changes()
@@ -63,16 +66,25 @@ class Table:
             node.keyed_by,
             function=lambda row: row if function(row) else None,
         )
-        return self._then(made)
+        return self._then(made, on_error)
 
-    def map(self, function: Callable[[Any], Any], type: Any = None) -> Table:
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        type: Any = None,
+        *,
+        on_error: Policy | Then | None = None,
+    ) -> Table:
         """Each row becomes what the function returns, under its key."""
         fields.plain(function, "map")
         type = types.returned(function) if type is None else type
         node = self._changes()
-        return self._then(TableMap(self._app.name_for("map"), (node,), type, function=function))
+        made = TableMap(self._app.name_for("map"), (node,), type, function=function)
+        return self._then(made, on_error)
 
-    def select(self, *names: str, **more: fields.Field) -> Table:
+    def select(
+        self, *names: str, on_error: Policy | Then | None = None, **more: fields.Field
+    ) -> Table:
         """Each row becomes a dict of these fields; `new=field` gives a field another name, or
         computes it."""
         shown = {**{name: name for name in names}, **more}
@@ -85,7 +97,8 @@ class Table:
         )
         keyed_by = node.keyed_by if shown.get(node.keyed_by or "") == node.keyed_by else None
         return self._then(
-            TableMap(self._app.name_for("select"), (node,), made, keyed_by, function=read)
+            TableMap(self._app.name_for("select"), (node,), made, keyed_by, function=read),
+            on_error,
         )
 
     # --- by other keys ----------------------------------------------------------------------
@@ -105,6 +118,7 @@ class Table:
         how: How = "inner",
         suffix: str = SUFFIX,
         name: str | None = None,
+        on_error: Policy | Then | None = None,
     ) -> Table:
         """The rows of both tables with the same key; with `on`, each row with the one of the other
         table whose key that field holds (foreign key). Follows all changes of both."""
@@ -118,9 +132,10 @@ class Table:
         )
         merge, type_ = merging(left.type, right.type, function, keys, how, suffix)
         if on is not None:
-            return self._foreign(made, left, right, on, merge, type_, how)
+            return self._foreign(made, left, right, on, merge, type_, how, on_error)
         sides = (self._side(made, left, True), self._side(made, right, False))
-        return self._then(TableJoin(made, sides, type_, left.keyed_by, how=how, merge=merge))
+        node = TableJoin(made, sides, type_, left.keyed_by, how=how, merge=merge)
+        return self._then(node, on_error)
 
     def _foreign(
         self,
@@ -131,6 +146,7 @@ class Table:
         merge: Merge,
         type_: Any,
         how: How,
+        on_error: Policy | Then | None,
     ) -> Table:
         if how == "outer":
             raise DefinitionError("join: by a foreign key there is inner and left")
@@ -141,14 +157,15 @@ class Table:
                 (left,),
                 _with(left.type),
                 group=fields.getter(left.type, on, "join"),
-            )
+            ),
+            on_error,
         )
         keeps = how == "left"
         side = Side(f"{name}-left", (members,), members.type, is_left=True, keeps_no_key=keeps)
         sides = (add(side), self._side(name, right, False))
         met = ForeignJoin(name, sides, _with(type_), how=how, merge=merge)
-        result = ForeignResult(f"{name}-result", (add(met),), type_, left.keyed_by)
-        return self._then(result)
+        result = ForeignResult(f"{name}-result", (add(met, on_error),), type_, left.keyed_by)
+        return self._then(result, on_error)
 
     # --- out --------------------------------------------------------------------------------
 
@@ -158,13 +175,13 @@ class Table:
 
         return Stream(self._app, self._changes())
 
-    def to(self, topic: str | Topic) -> Table:
+    def to(self, topic: str | Topic, *, on_error: Policy | Then | None = None) -> Table:
         """Each change, under its key; a row that goes becomes a record without a value. The topic
         may be compacted."""
         if isinstance(topic, str):
             topic = self._app.topic(topic)
         topic_of(topic, "to")
-        self._app.add(Sink(self._app.name_for("to"), (self._node,), topic=topic))
+        self._app.add(Sink(self._app.name_for("to"), (self._node,), topic=topic), on_error)
         return self
 
     # --- for the joins ----------------------------------------------------------------------
@@ -201,8 +218,8 @@ class Table:
         name = f"{join}-{'left' if is_left else 'right'}"
         return self._app.add(Side(name, (node,), node.type, node.keyed_by, is_left=is_left))
 
-    def _then(self, node: Node) -> Table:
-        return Table(self._app, self._app.add(node), self._history)
+    def _then(self, node: Node, on_error: Policy | Then | None) -> Table:
+        return Table(self._app, self._app.add(node, on_error), self._history)
 
 
 class GroupedTable:
@@ -215,7 +232,13 @@ class GroupedTable:
         self._label = fields.label(field, "key")
         self._group_type = types.field_type(node.type, field)
 
-    def agg(self, *, name: str | None = None, **aggregates: Aggregate) -> Table:
+    def agg(
+        self,
+        *,
+        name: str | None = None,
+        on_error: Policy | Then | None = None,
+        **aggregates: Aggregate,
+    ) -> Table:
         """Over the rows that each group has: one row for each group, and none for a group without
         rows. `fold` needs remove= to be fast; without it, a group is added up anew when it
         changes."""
@@ -225,14 +248,14 @@ class GroupedTable:
         regrouped = Regrouped(f"{made}-members", (parent,), _with(parent.type), group=self._group)
         node = TableAggregated(
             made,
-            (add(regrouped),),
+            (add(regrouped, on_error),),
             types.aggregated(parent.type, self._label, self._group_type, None, aggregates),
             self._label,
             aggregates=aggregates,
             label=self._label,
             member_type=parent.type,
         )
-        return Table(self._app, add(node))
+        return Table(self._app, add(node, on_error))
 
 
 class GlobalTable:
