@@ -75,6 +75,14 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
         lambda app, s: _grouped(app, s).session("1m").agg(n=moldau.fold(int, max)),
         "merge=",
     ),
+    "topic twice": (
+        lambda app, s: (app.stream(s), app.stream(app.topic("sales", dict))),
+        "'sales' is read with type Sale already, and cannot be read with dict",
+    ),
+    "table of a topic that is read otherwise": (
+        lambda app, s: (app.stream(s), app.table(app.topic("sales", Sale, event_time="time"))),
+        "'sales' is read with key category already",
+    ),
     "topic": (lambda app, s: app.topic("my sales"), "topic 'my sales' can be no topic's name"),
     "id": (lambda app, s: moldau.App("my app"), "'my app' can be no topic's name"),
     "until": (lambda app, s: moldau.App("app", until="ende"), "until='ende'"),  # type: ignore[arg-type]
@@ -102,6 +110,16 @@ def test_a_step_s_name_names_topics() -> None:
         moldau.testing.run(app),
     ):
         pass
+
+
+def test_a_topic_may_be_declared_twice_when_it_says_the_same() -> None:
+    app = moldau.App("app")
+    for name in ("a", "b"):
+        sales = app.topic("sales", Sale, event_time="time")
+        app.stream(sales).filter(lambda sale: sale.amount > 1).to(name)
+    with moldau.testing.run(app) as t:
+        t["sales"].send(Sale("books", 2, datetime(2026, 1, 1)))
+        assert len(t["a"].records()) == len(t["b"].records()) == 1
 
 
 def test_a_topic_may_say_otherwise_than_its_program() -> None:

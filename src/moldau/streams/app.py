@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from moldau.streams import event_time as when
 from moldau.streams import fields, types
-from moldau.streams.arguments import legal, no_stream, topic_of
+from moldau.streams.arguments import legal, no_stream, refuse_another, topic_of
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
@@ -153,7 +153,7 @@ class App:
 
     def stream(self, topic: Topic) -> Stream:
         """The records of a topic, from its beginning."""
-        topic_of(topic, "stream")
+        self._reads(topic, "stream")
         for known in self.nodes:
             if isinstance(known, Source) and known.topic is topic:
                 return Stream(self, known)
@@ -164,7 +164,7 @@ class App:
         """A topic (compacted, mostly) as a table: of each key the newest value by event time; a
         record without a value deletes. `history`: how far back, in event time, a stream's records
         that come late can be joined to it."""
-        topic_of(topic, "table")
+        self._reads(topic, "table")
         name = name or self.name_for("table")
         source = TableSource(f"{name}-source", (), topic.type, topic.key, topic=topic)
         kept = milliseconds(history, "history")
@@ -320,6 +320,14 @@ class App:
         if isinstance(source, Table):
             raise no_stream(source, verb)
         return self.stream(topic_of(source, verb)).node
+
+    def _reads(self, topic: Topic, verb: str) -> None:
+        """Raises DefinitionError for what is no topic, and for one that is read as something else
+        already: its records are decoded once."""
+        topic_of(topic, verb)
+        for node in self.nodes:
+            if isinstance(node, Source) and node.topic.name == topic.name:
+                refuse_another(node.topic, topic, verb)
 
     def add(self, node: Node, on_error: Policy | Then | None = None) -> Node:
         node.policy = policy_of(on_error, self.policy)

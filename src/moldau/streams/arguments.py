@@ -32,6 +32,33 @@ def topic_of(given: Any, verb: str) -> Topic:
     )
 
 
+def refuse_another(known: Topic, topic: Topic, verb: str) -> None:
+    """Two declarations of one topic must say the same. Raises DefinitionError."""
+    told = zip(_told(known).items(), _told(topic).values(), strict=True)
+    for (name, one), other in told:
+        if one != other:
+            raise DefinitionError(
+                f"{verb}: topic {topic.name!r} is read with {name} {_name(one)} already, and "
+                f"cannot be read with {_name(other)} too: declare it once, and use what app.topic "
+                f"gave"
+            )
+
+
+def _told(topic: Topic) -> dict[str, Any]:
+    when = topic.event_time
+    return {
+        "type": topic.type,
+        "format": type(topic.format),
+        "key": topic.key,
+        "lateness": topic.lateness,
+        "event_time": None if when is None else (when.unit, str(when.zone)),
+    }
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__name__", value))
+
+
 def no_stream(given: Any, verb: str) -> DefinitionError:
     """What is wrong with it where a stream is wanted."""
     if isinstance(given, Topic):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException
@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.first_contact import partitions_known
 from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
@@ -41,11 +42,12 @@ def _compacted(app: App) -> dict[str, str]:
     }
 
 
-def prepare(app: App, topology: Topology) -> dict[str, int]:
+def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) -> dict[str, int]:
     """Makes the internal topics and the ones that are written to, where they are missing. How
-    many partitions each topic has. Raises StreamsError where a source is missing."""
+    many partitions each topic has. Raises StreamsError where a source is missing, or no broker
+    answers."""
+    known = dict(partitions_known(app, say))
     admin = AdminClient(app.client_settings)
-    known = {name: len(t.partitions) for name, t in admin.list_topics(timeout=30).topics.items()}
     read = [*topology.source_topics, *topology.global_topics]
     missing = [name for name in read if name not in known]
     if missing:

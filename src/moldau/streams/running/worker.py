@@ -63,7 +63,7 @@ class Worker:
         self._app = app
         self.patience = Patience()
         self._topology = topology(app.id, app.nodes)
-        self._partitions = prepare(app, self._topology)
+        self._partitions = prepare(app, self._topology, say)
         self._restoring = Restoring(app, self._topology, say)
         opening = self._restoring.opening
         self._standbys = Standbys(app, self._topology, self._partitions, opening, slot, say)

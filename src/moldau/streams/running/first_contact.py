@@ -1,0 +1,56 @@
+"""Is there a broker? The first question of a worker, so that an address that is wrong or a broker
+that is not started is one sentence, and not twenty lines of librdkafka's a second."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from moldau.streams.app import App
+from moldau.streams.errors import StreamsError
+
+PATIENCE_S = 30.0
+ASK_S = 1.0
+_NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
+_QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
+
+
+def partitions_known(app: App, say: Callable[[str], None]) -> Mapping[str, int]:
+    """How many partitions each topic has. Raises StreamsError when nobody answers, and
+    KafkaException."""
+    reasons: list[str] = []
+
+    def failed(error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            reasons[:] = [_plain(error.str())]
+
+    quiet = {"log_level": _QUIET, "error_cb": failed}
+    admin = AdminClient({**quiet, **app.client_settings})
+    began, is_said = time.monotonic(), False
+    while True:
+        try:
+            topics = admin.list_topics(timeout=ASK_S).topics
+            return {name: len(one.partitions) for name, one in topics.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_ANSWER:
+                raise
+            admin.poll(0)
+        why = f" ({reasons[0]})" if reasons else ""
+        if time.monotonic() - began > PATIENCE_S:
+            raise StreamsError(
+                f"{app.id}: no broker answers at {app.bootstrap_servers}{why}: start one (moldau "
+                f"up), or give the address of yours, App({app.id!r}, 'HOST:PORT'), and what it "
+                f"asks for in config="
+            )
+        if not is_said:
+            is_said = True
+            say(f"{app.id}: waiting for a broker at {app.bootstrap_servers}{why}")
+
+
+def _plain(reason: str) -> str:
+    """Without which thread of librdkafka says it, and how long that took."""
+    return re.sub(r" \(after \d+ms in state \w+\)$", "", reason.partition(": ")[2] or reason)

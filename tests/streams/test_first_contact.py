@@ -1,0 +1,27 @@
+"""Where no broker answers, a worker says so, once, and what to do."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+import moldau
+from moldau.streams.errors import StreamsError
+from moldau.streams.running import first_contact
+
+
+def test_an_address_without_a_broker_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(first_contact, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(first_contact, "ASK_S", 0.2)
+    said: list[str] = []
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(StreamsError, match=f"no broker answers at {where}.*moldau up"):
+            first_contact.partitions_known(moldau.App("shop", where), said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"shop: waiting for a broker at {where}")
+    assert capfd.readouterr().err == ""
