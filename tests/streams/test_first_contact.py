@@ -9,6 +9,7 @@ import pytest
 import moldau
 from moldau.streams.errors import StreamsError
 from moldau.streams.running import first_contact
+from moldau.streams.upkeep import dlq, progress
 
 
 def test_an_address_without_a_broker_is_one_sentence(
@@ -24,4 +25,19 @@ def test_an_address_without_a_broker_is_one_sentence(
             first_contact.partitions_known(moldau.App("shop", where), said.append)
     assert len(said) == 1
     assert said[0].startswith(f"shop: waiting for a broker at {where}")
+    assert capfd.readouterr().err == ""
+
+
+def test_so_do_the_tools(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(first_contact, "ASK_S", 0.2)
+    monkeypatch.setattr(dlq, "TO_ANSWER_S", 0.0)
+    monkeypatch.setattr(progress, "TO_ANSWER_S", 0.0)
+    app = moldau.App("shop", "127.0.0.1:1")  # where nobody listens
+    app.stream(app.topic("orders")).to("out")
+    with pytest.raises(StreamsError, match=r"no broker answers at 127.0.0.1:1.*moldau up"):
+        dlq.DeadLetterTopic("127.0.0.1:1", "shop-dlq")
+    with pytest.raises(StreamsError, match=r"no broker answers at 127.0.0.1:1.*moldau up"):
+        progress.Upkeep(app)
     assert capfd.readouterr().err == ""

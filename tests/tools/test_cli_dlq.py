@@ -81,6 +81,7 @@ def test_dead_letters_are_listed_shown_and_sent_back_once(
     ("argv", "said"),
     [
         (["list", "nowhere-dlq"], "there is no topic 'nowhere-dlq'"),
+        (["list", "shop-dql"], "did you mean 'shop-dlq'?"),
         (["show", "shop-dlq", "0:999"], "has no record at 0:999"),
         (["show", "shop-dlq", "first"], "write PARTITION:OFFSET"),
         (["redrive", "orders"], "it is no dead letter of a program"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -22,15 +23,30 @@ _QUIET = 2  # above what it says of each attempt, which is told by `error_cb` to
 def partitions_known(app: App, say: Callable[[str], None]) -> Mapping[str, int]:
     """How many partitions each topic has. Raises StreamsError when nobody answers, and
     KafkaException."""
+    advice = (
+        f"start one (moldau up), or give the address of yours, App({app.id!r}, 'HOST:PORT'), and "
+        f"what it asks for in config="
+    )
+    return ask(app.client_settings, f"{app.id}: ", say, PATIENCE_S, advice)
+
+
+def ask(
+    settings: Mapping[str, Any],
+    who: str = "",
+    say: Callable[[str], None] | None = None,
+    patience_s: float = 0.0,
+    advice: str = "is one running there? (moldau up)",
+) -> Mapping[str, int]:
+    """The same, of any Kafka. `say` is told when it has to be waited for."""
     reasons: list[str] = []
 
     def failed(error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             reasons[:] = [_plain(error.str())]
 
-    quiet = {"log_level": _QUIET, "error_cb": failed}
-    admin = AdminClient({**quiet, **app.client_settings})
-    began, is_said = time.monotonic(), False
+    admin = AdminClient({"log_level": _QUIET, "error_cb": failed, **settings})
+    where = settings["bootstrap.servers"]
+    began = time.monotonic()
     while True:
         try:
             topics = admin.list_topics(timeout=ASK_S).topics
@@ -40,15 +56,11 @@ def partitions_known(app: App, say: Callable[[str], None]) -> Mapping[str, int]:
                 raise
             admin.poll(0)
         why = f" ({reasons[0]})" if reasons else ""
-        if time.monotonic() - began > PATIENCE_S:
-            raise StreamsError(
-                f"{app.id}: no broker answers at {app.bootstrap_servers}{why}: start one (moldau "
-                f"up), or give the address of yours, App({app.id!r}, 'HOST:PORT'), and what it "
-                f"asks for in config="
-            )
-        if not is_said:
-            is_said = True
-            say(f"{app.id}: waiting for a broker at {app.bootstrap_servers}{why}")
+        if time.monotonic() - began > patience_s:
+            raise StreamsError(f"{who}no broker answers at {where}{why}: {advice}")
+        if say is not None:
+            say(f"{who}waiting for a broker at {where}{why}")
+            say = None
 
 
 def _plain(reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -10,10 +11,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from moldau.streams.engine.outputs import Header
 from moldau.streams.engine.redriving import back, told_by
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.first_contact import ask
 
 BATCH = 500  # redriven, then noted
 POLL_S = 1.0
 TIMEOUT_S = 30.0
+TO_ANSWER_S = 5.0
 
 
 class Letter(NamedTuple):
@@ -35,6 +38,11 @@ class DeadLetterTopic:
     """Raises StreamsError where there is no such topic, KafkaException for trouble with Kafka."""
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        known = ask({"bootstrap.servers": bootstrap_servers}, patience_s=TO_ANSWER_S)
+        if topic not in known:
+            near = get_close_matches(topic, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}{hint}")
         self.topic = topic
         self._servers = bootstrap_servers
         self._consumer = Consumer(
@@ -48,14 +56,7 @@ class DeadLetterTopic:
                 "log_level": 3,
             }
         )
-        try:
-            found = self._consumer.list_topics(topic, TIMEOUT_S).topics[topic]
-            if found.error is not None:
-                raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}")
-        except BaseException:
-            self._consumer.close()
-            raise
-        self._places = [TopicPartition(topic, number) for number in sorted(found.partitions)]
+        self._places = [TopicPartition(topic, number) for number in range(known[topic])]
 
     def close(self) -> None:
         self._consumer.close()

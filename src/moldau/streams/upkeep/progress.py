@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.first_contact import ask
 from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import (
     Topology,
@@ -26,6 +27,7 @@ from moldau.streams.topology import (
 )
 
 TIMEOUT_S = 30.0
+TO_ANSWER_S = 5.0
 _Place = tuple[str, int]
 
 
@@ -42,11 +44,13 @@ class Lag(NamedTuple):
 
 
 class Upkeep:
-    """Talks to the App's Kafka. Everything raises KafkaException where that cannot be done."""
+    """Talks to the App's Kafka. Everything raises KafkaException where that cannot be done, and
+    StreamsError where nobody answers at first."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._topology = topology(app.id, app.nodes)
+        ask(app.client_settings, patience_s=TO_ANSWER_S)
         self._admin = AdminClient(app.client_settings)
 
     def lags(self) -> list[Lag]:
