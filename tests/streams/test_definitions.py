@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -128,3 +128,23 @@ def test_a_topic_may_say_otherwise_than_its_program() -> None:
     assert app.topic("never", close_after_silence=None).close_after_silence is None
     assert app.topic("always-waited-for", idle_after=None).idle_after is None
     assert app.topic("at-once", idle_after="0s").idle_after == 0
+
+
+def _lines(sale: Sale) -> list[Sale]:
+    return [sale]
+
+
+def _each_line(sale: Sale) -> Iterator[Sale]:
+    yield sale
+
+
+@pytest.mark.parametrize("function", [_lines, _each_line])
+def test_what_flat_map_makes_is_known_by_its_annotation(function: Any) -> None:
+    app = moldau.App("app")
+    lines = app.stream(app.topic("sales", Sale, event_time="time")).flat_map(function)
+    with pytest.raises(DefinitionError, match="did you mean 'category'"):
+        lines.group_by("categry")
+    lines.group_by("category").agg(total=moldau.sum("amount")).to("totals")
+    with moldau.testing.run(app) as t:
+        t["sales"].send(Sale("books", 2, datetime(2026, 1, 1)))
+        assert t["totals"].values() == [{"category": "books", "total": 2}]

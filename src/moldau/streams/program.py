@@ -5,7 +5,7 @@ Nodes are made by the verbs (`stream.py`) and form a graph; `topology.py` cuts i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -88,7 +88,7 @@ class Filter(Node):
 
 @dataclass(eq=False)
 class FlatMap(Node):
-    function: Callable[[Any], Sequence[Any]] = field(kw_only=True)
+    function: Callable[[Any], Iterable[Any]] = field(kw_only=True)
 
 
 @dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
@@ -140,12 +140,14 @@ class Stream(Joins):
 
     def flat_map(
         self,
-        function: Callable[[Any], Sequence[Any]],
-        type: Any = Any,
+        function: Callable[[Any], Iterable[Any]],
+        type: Any = None,
         *,
         on_error: Policy | Then | None = None,
     ) -> Stream:
-        """Each value becomes as many as the function returns."""
+        """Each value becomes as many as the function returns; `type` says what each of them is,
+        where the function is not annotated with it (`-> list[Line]`)."""
+        type = types.returned_each(function) if type is None else type
         called = fields.plain(function, "flat_map")
         made = FlatMap(self._name("flat_map"), (self._node,), type, function=called)
         return self._then(made, on_error)

@@ -3,11 +3,11 @@ are checked too, and a Decimal comes out of a repartition as one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Any, TypedDict, get_args, get_origin, get_type_hints
 
 from moldau.streams import fields
 
@@ -40,6 +40,14 @@ def returned(function: Callable[..., Any]) -> Any:
         return get_type_hints(function).get("return", Any)
     except Exception:  # not a function, or an annotation that cannot be resolved here
         return Any
+
+
+def returned_each(function: Callable[..., Any]) -> Any:
+    """What it says that each is of those that it returns."""
+    all_of = returned(function)
+    each = get_args(all_of)
+    is_many = isinstance(get_origin(all_of), type) and issubclass(get_origin(all_of), Iterable)
+    return each[0] if is_many and each and not issubclass(get_origin(all_of), Mapping) else Any
 
 
 def record_of(name: str, types: Mapping[str, Any]) -> Any:
