@@ -96,7 +96,7 @@ WINDOWS: dict[str, Callable[[Stream], Stream]] = {
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("of", FIELDS.keys() - {"bytes"})
+@pytest.mark.parametrize("of", [of for of in FIELDS if of != "bytes"])
 def test_promise_06_keys_of_any_field_are_the_same_after_a_crash(of: str, window: str) -> None:
     same_after_crashes(of, "field", WINDOWS[window])
 
