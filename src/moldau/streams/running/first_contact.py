@@ -16,6 +16,7 @@ from moldau.streams.errors import StreamsError
 
 PATIENCE_S = 30.0
 ASK_S = 1.0
+SLOW_S = 5.0  # for which a broker that is there may be busy
 _NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 _QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
 
@@ -58,7 +59,7 @@ def ask(
         why = f" ({reasons[0]})" if reasons else ""
         if time.monotonic() - began > patience_s:
             raise StreamsError(f"{who}no broker answers at {where}{why}: {advice}")
-        if say is not None:
+        if say is not None and (reasons or time.monotonic() - began > SLOW_S):
             say(f"{who}waiting for a broker at {where}{why}")
             say = None
 
