@@ -86,6 +86,19 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "topic": (lambda app, s: app.topic("my sales"), "topic 'my sales' can be no topic's name"),
     "id": (lambda app, s: moldau.App("my app"), "'my app' can be no topic's name"),
     "until": (lambda app, s: moldau.App("app", until="ende"), "until='ende'"),  # type: ignore[arg-type]
+    "topic's until": (lambda app, s: app.topic("in", until="ende"), "topic 'in': until='ende'"),
+    "topic for ever": (
+        lambda app, s: moldau.App("app", until="end").topic("in", until=None),
+        "topic 'in': until=None is for ever",
+    ),
+    "global table's until": (
+        lambda app, s: app.global_table(app.topic("in", until="end")),
+        "topic 'in': a global table is followed",
+    ),
+    "one topic until two ends": (
+        lambda app, s: (app.stream(app.topic("in", until="end")), app.stream(app.topic("in"))),
+        "'in' is read with until end already",
+    ),
     "standbys": (lambda app, s: moldau.App("app", standbys="1"), "standbys='1'"),  # type: ignore[arg-type]
     "config": (lambda app, s: moldau.App("app", config=5), "config=5"),  # type: ignore[arg-type]
 }

@@ -20,7 +20,7 @@ from moldau.streams.formats.named import format_of
 from moldau.streams.handlers import BatchForm, form_of, name_of
 from moldau.streams.join_nodes import Tabled, TableSource
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
-from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic
+from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic, Until
 from moldau.streams.sizes import Size, size
 from moldau.streams.stream import Stream
 from moldau.streams.tables import GlobalTable, Table
@@ -62,7 +62,7 @@ class App:
         checkpoint: Duration = "1s",
         close_after_silence: Duration | None = None,
         idle_after: Duration | None = "30s",
-        until: Literal["end"] | None = None,
+        until: Until = None,
         on_error: Policy | Then | None = None,
         config: Mapping[str, Any] | None = None,
         state_dir: str | PathLike[str] | None = None,
@@ -73,8 +73,7 @@ class App:
             raise DefinitionError(
                 f"guarantee={guarantee!r} is neither 'at_least_once' nor 'exactly_once'"
             )
-        if until not in (None, "end"):
-            raise DefinitionError(f"until={until!r} is neither 'end' nor None, for ever")
+        _check_until(until, "")
         if config is not None and not isinstance(config, Mapping):
             raise DefinitionError(f"config={config!r} is no dict of librdkafka's settings")
         self.id = legal(id, "the program's id")
@@ -113,6 +112,7 @@ class App:
         partitions: int | None = None,
         close_after_silence: Duration | None = AS_APP,
         idle_after: Duration | None = AS_APP,
+        until: Until = AS_APP,
         on_error: Policy | Then | None = None,
         partitioner: Partitioner = "murmur2",
     ) -> Topic:
@@ -129,11 +129,21 @@ class App:
         another key is a bad one. `partitioner`: how who writes it places keys, as Java does
         ("murmur2") or librdkafka's default ("crc32").
         `close_after_silence` and `idle_after`: as of the App, for this topic; None too.
+        `until`="end": it is read to where it ends when the program first gets there, then its time
+        is over, and no farther, after a restart either. The program goes on with its other topics,
+        and ends when it has no others.
         """
         if partitioner not in get_args(Partitioner):
             raise DefinitionError(f"partitioner={partitioner!r} is not one of murmur2, crc32")
         if key is not None:
             fields.check(type, key, f"topic {name!r}, key")
+        until = self.until if until is AS_APP else until
+        _check_until(until, f"topic {name!r}: ")
+        if until is None and self.until == "end":
+            raise DefinitionError(
+                f"topic {name!r}: until=None is for ever, and a program with until='end' would "
+                f"never end: give until='end' to the topics that end, and not to the App"
+            )
         made = Topic(
             legal(name, "topic"),
             type,
@@ -145,6 +155,7 @@ class App:
             partitions,
             _optional(close_after_silence, self._close_after_silence, "close_after_silence"),
             _optional(idle_after, self._idle_after, "idle_after"),
+            until,
             policy_of(on_error, self.policy),
             partitioner,
         )
@@ -174,7 +185,12 @@ class App:
     def global_table(self, topic: Topic) -> GlobalTable:
         """A topic as a table that every worker has all of: any field can be joined to it, without
         a repartition. It is read to its end before the first record, and followed from there."""
-        return GlobalTable(topic_of(topic, "global_table"))
+        if topic_of(topic, "global_table").until == "end" and self.until is None:
+            raise DefinitionError(
+                f"topic {topic.name!r}: a global table is followed for as long as the program "
+                f"runs, so until='end' says nothing of it: take it away, or read a table"
+            )
+        return GlobalTable(topic)
 
     def state(self, name: str, default: Callable[[], Any] | None = None) -> KeyedState[Any]:
         """Values by key that agents keep: `counts = app.state("counts", default=int)`, then
@@ -354,6 +370,12 @@ def root(node: Node) -> Node:
     while node.parents:
         node = node.parents[0]
     return node
+
+
+def _check_until(until: Any, where: str) -> None:
+    """Raises DefinitionError."""
+    if until not in (None, "end"):
+        raise DefinitionError(f"{where}until={until!r} is neither 'end' nor None, for ever")
 
 
 def _optional(value: Duration | None, of_app: Duration | None, what: str) -> int | None:

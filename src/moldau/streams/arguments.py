@@ -51,6 +51,7 @@ def _told(topic: Topic) -> dict[str, Any]:
         "format": type(topic.format),
         "key": topic.key,
         "lateness": topic.lateness,
+        "until": topic.until,
         "event_time": None if when is None else (when.unit, str(when.zone)),
     }
 

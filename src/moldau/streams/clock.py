@@ -17,13 +17,14 @@ AFTER_ALL = 1 << 62
 class SourceClock:
     """One source partition. `watermark` never falls."""
 
-    __slots__ = ("highest", "is_idle", "lateness", "watermark")
+    __slots__ = ("highest", "is_aside", "is_idle", "lateness", "watermark")
 
-    def __init__(self, lateness: int) -> None:
+    def __init__(self, lateness: int, is_aside: bool) -> None:
         self.lateness = lateness
         self.highest = BEFORE_ALL
         self.watermark = BEFORE_ALL
         self.is_idle = False  # read to its end and quiet: it does not hold the others back
+        self.is_aside = is_aside  # it never does, and only its end counts
 
     def pass_over(self, times: Sequence[int]) -> Floors:
         """Takes the records' times in. For each, the watermark just before it."""
@@ -82,19 +83,25 @@ class TaskClock:
         self._sources: dict[object, SourceClock] = {}
         self.watermark = BEFORE_ALL
 
-    def source(self, name: object, lateness: int) -> SourceClock:
+    def source(self, name: object, lateness: int, is_aside: bool = False) -> SourceClock:
         """The clock of that source partition; it holds the task back from now on."""
         clock = self._sources.get(name)
         if clock is None:
-            clock = self._sources[name] = SourceClock(lateness)
+            clock = self._sources[name] = SourceClock(lateness, is_aside)
         return clock
 
     @property
     def least(self) -> int:
         """Where the task's watermark may be by now. Who is idle holds nobody back, but may go on:
         the end of all has come when each of them has ended."""
-        active = [one.watermark for one in self._sources.values() if not one.is_idle]
-        least = min(active, default=AFTER_ALL)
-        if least >= AFTER_ALL and any(one.watermark < least for one in self._sources.values()):
+        left = [one for one in self._sources.values() if one.watermark < AFTER_ALL]
+        if not left:
+            return AFTER_ALL
+        active = [one.watermark for one in left if not one.is_idle]
+        if active:
+            return min(active)
+        if len(left) == len(self._sources):
             return self.watermark
-        return least
+        # Those that have ended held back what the idle had closed before.
+        idle = [one.watermark for one in left if not one.is_aside]
+        return max(self.watermark, min(idle, default=BEFORE_ALL))

@@ -19,6 +19,7 @@ from moldau.streams.policies import DEFAULT, Policy
 from moldau.streams.windows import Window
 
 Partitioner = Literal["murmur2", "crc32"]
+Until = Literal["end"] | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Topic:
     partitions: int | None = None
     close_after_silence: int | None = None
     idle_after: int | None = None
+    until: Until = None
     policy: Policy = DEFAULT  # for what cannot be read
     partitioner: Partitioner = "murmur2"
 

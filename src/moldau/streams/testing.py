@@ -97,6 +97,7 @@ class Driver:
         self._redriven: dict[tuple[str, int], int] = {}
         tables = {name: store.values for name, store in self._globals.items()}
         self._read: dict[tuple[str, int, str], int] = {}
+        self._ended: set[str] = set()  # these are read no farther
         self._host = VirtualHost(lambda: self.now_ms, self._move)
         self._tasks = [
             task_of(
@@ -159,6 +160,18 @@ class Driver:
                 task.ended(source.topic.name)
         self.settle()
 
+    def end_of(self, topic: str) -> None:
+        """See `TestTopic.end`."""
+        if topic not in self._topology.bounded_topics:
+            raise ValueError(f"topic {topic!r} is not one that the program reads with until='end'")
+        self._ended.add(topic)
+        for task in self._tasks:
+            if task.stage.is_bounded:
+                task.ended(task.stage.redrive)
+            if topic in task.stage.topics:
+                task.ended(topic)
+        self.settle()
+
     def settle(self) -> None:
         moved = True
         while moved:
@@ -174,7 +187,7 @@ class Driver:
         for topic in task.stage.topics:
             log = self._logs[topic][task.partition]
             position = self._read.get((topic, task.partition, task.stage.name), 0)
-            if position < len(log):
+            if position < len(log) and topic not in self._ended:
                 self._read[topic, task.partition, task.stage.name] = len(log)
                 part = log[position:]
                 task.feed(
@@ -284,6 +297,11 @@ class TestTopic:
             now = self._driver.now_ms
             self._driver.deliver(Output(self._topic.name, partition, key, value, now))
         self._driver.settle()
+
+    def end(self) -> None:
+        """Of a topic with until="end": the program has read it to its end. What is sent from now
+        on is not read."""
+        self._driver.end_of(self._topic.name)
 
     def records(self) -> list[Sent]:
         return [one for partition in self._log for one in partition]

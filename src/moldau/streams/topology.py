@@ -83,6 +83,11 @@ class Stage:
         return self.sources[0].topic.partitioner if self.sources else "murmur2"
 
     @property
+    def is_bounded(self) -> bool:
+        """Has each of its sources until="end"?"""
+        return bool(self.sources) and all(one.topic.until == "end" for one in self.sources)
+
+    @property
     def is_stateful(self) -> bool:
         return any(isinstance(node, Keyed) for node in self.nodes)
 
@@ -99,6 +104,17 @@ class Topology:
     @property
     def source_topics(self) -> dict[str, Topic]:
         return {s.topic.name: s.topic for stage in self.stages for s in stage.sources}
+
+    @property
+    def bounded_topics(self) -> set[str]:
+        """That have until="end": of the user's, and by which letters come back to what ends."""
+        names = {name for name, topic in self.source_topics.items() if topic.until == "end"}
+        return names | {stage.redrive for stage in self.stages if stage.is_bounded}
+
+    @property
+    def is_bounded(self) -> bool:
+        """Does it end when all of its sources have?"""
+        return all(topic.until == "end" for topic in self.source_topics.values())
 
     @property
     def sink_topics(self) -> dict[str, Topic]:

@@ -6,7 +6,7 @@ begin with them, and says how far their time has come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
@@ -133,9 +133,13 @@ class SourceInput:
     def end(self) -> None:
         self._raise_to(AFTER_ALL)
 
+    @property
+    def has_ended(self) -> bool:
+        return self._clock.watermark >= AFTER_ALL
+
     def tick(self, now_ms: int) -> None:
-        if self._clock.watermark >= AFTER_ALL:
-            return  # it has ended, and is not idle
+        if self.has_ended:
+            return  # and is not idle
         self._last_ms = self._last_ms or now_ms  # it was never heard of: from now on
         quiet = now_ms - self._last_ms
         silence, idle = self._topic.close_after_silence, self._topic.idle_after
@@ -170,11 +174,13 @@ class FrameInput:
         target: Operator,
         clock: TaskClock,
         upstream: list[tuple[str, int]],
+        aside: Collection[str],
     ) -> None:
+        """`upstream`: who speaks in it; `aside`: which of them say nothing of time."""
         self._decode = FrameFormat(repartition.type).decode
         self._target = target
         self._task_clock = clock
-        self._clocks = {one: clock.source(one, 0) for one in upstream}
+        self._clocks = {one: clock.source(one, 0, one[0] in aside) for one in upstream}
         self._seen: dict[tuple[str, int], int] = {}
         self.origins: list[Origin] = []
 

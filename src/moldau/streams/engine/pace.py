@@ -56,6 +56,9 @@ class PacedTask:
     def ended(self, topic: str) -> None:
         self._then[topic, "ended"] = partial(self._inner.ended, topic)
 
+    def has_ended(self, topic: str) -> bool:
+        return self._inner.has_ended(topic)
+
     def tick(self, topic: str, now_ms: int) -> None:
         self._then[topic, "tick"] = partial(self._inner.tick, topic, now_ms)
 

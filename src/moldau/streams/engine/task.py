@@ -87,6 +87,7 @@ class Task:
                 operator[repartition.target],
                 self._clock,
                 self._upstream(repartition),
+                [one.redrive for one in self._topology.stages],
             )
         for source in self.stage.sources:
             inputs = self._inputs.get(source.topic.name)
@@ -126,6 +127,11 @@ class Task:
         """There is nothing more to come, for good: everything closes (until="end")."""
         self._inputs[topic].end()
         self._advance()
+
+    def has_ended(self, topic: str) -> bool:
+        """Was that said of a source, before its last checkpoint too?"""
+        one = self._inputs[topic]
+        return isinstance(one, SourceInput) and one.has_ended
 
     def tick(self, topic: str, now_ms: int) -> None:
         """The topic's partition is read to its end. When it has been quiet for long, event time

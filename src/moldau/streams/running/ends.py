@@ -61,6 +61,15 @@ class Ends:
                         f"be late: reset the program (moldau streams reset) to read all of it again"
                     )
 
+    def taken_away(self, place: tuple[str, int]) -> StreamsError:
+        """That partition has ended for good, and is to be read on."""
+        topic, partition = place
+        return StreamsError(
+            f"{self._id} has read {topic} {partition} to its end before (until='end') and closed "
+            f"what it held, so the records that it has more would be late: give the topic "
+            f"until='end' again, or reset the program (moldau streams reset) to read all of it"
+        )
+
     def of(self, place: tuple[str, int]) -> int:
         """Where that partition ends now. Raises KafkaException."""
         return int(self._consumer.get_watermark_offsets(TopicPartition(*place), ASK_S)[1])

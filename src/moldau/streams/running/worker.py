@@ -90,6 +90,7 @@ class Worker:
         self._running = True
         self._finishing = False
         self._last: dict[Place, int] = {}  # with until="end": to where a source is read
+        self._bounded = self._topology.bounded_topics
         self._is_closing = False
         self._next_checkpoint = 0.0
         self._next_tick = 0.0
@@ -200,11 +201,12 @@ class Worker:
         go_on = [one.go_on() for one in self._tasks.values() if isinstance(one, Task)]
         self._is_busy = any(go_on) or bool(self._inbox.places)
         behind = self._hosting.work(self._by_place)
-        self._paused.be(behind | self._inbox.places)
+        self._paused.be(behind | self._inbox.places | self._ended())
         for task in self._tasks.values():
             self._send(task)
         self._guarantee.send(self._hosting.chores.drain())
-        ends = self._app.until == "end" and not self._restoring
+        ends = self._topology.is_bounded or self._app.until == "end"
+        ends = ends and not self._restoring
         ends = ends and all(task.is_done for task in self._tasks.values())
         if ends or time.monotonic() >= self._next_checkpoint or self._is_memory_short():
             self._checkpoint()
@@ -235,16 +237,20 @@ class Worker:
         task = self._by_place.get(place)
         if task is None:
             return  # revoked meanwhile
+        if self._has_ended(place):
+            return  # it came before it was paused
         messages, end = without_ends(messages)
         if messages:
             self._at_end.pop(place, None)
+            if self._app.until is None and task.has_ended(place[0]):
+                raise self._ends.taken_away(place)
             task.feed(place[0], records(messages), now_ms())
         if end == GONE:
             self._go_on_behind(place)
         elif end is not None:
             self._at_end[place] = end
             task.passed(place[0], end)  # control records too
-        if self._app.until == "end" and place in self._at_end:
+        if place in self._at_end and (self._app.until == "end" or place[0] in self._bounded):
             self._end(place)
 
     def _go_on_behind(self, place: Place) -> None:
@@ -270,6 +276,13 @@ class Worker:
             self._last[place] = self._ends.of(place)
         if self._at_end[place] >= self._last.get(place, 0):
             self._by_place[place].ended(topic)
+
+    def _ended(self) -> set[Place]:
+        """What is read no farther, though it may have more by now."""
+        return set(filter(self._has_ended, self._by_place)) if self._bounded else set()
+
+    def _has_ended(self, place: Place) -> bool:
+        return place[0] in self._bounded and self._by_place[place].has_ended(place[0])
 
     def _tick(self) -> None:
         """Partitions that are read to their end: what silence closes, closes."""
@@ -451,9 +464,10 @@ class Worker:
         ends = [
             (self._end_of(TopicPartition(topic, task.partition)), task.positions.get(topic, 0))
             for topic in task.stage.topics
+            if not self._has_ended((topic, task.partition))
         ]
         known = [max(0, end - position) for end, position in ends if end is not None]
-        return sum(known) if known else None
+        return sum(known) if known or not ends else None
 
     def _end_of(self, place: TopicPartition) -> int | None:
         end: int = self._consumer.get_watermark_offsets(place, cached=True)[1]
