@@ -14,6 +14,7 @@ import moldau
 from moldau.client.admin import Admin
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
+from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import KEEPING, Sale, row, sale
 from tests.streams.test_state_on_a_broker import running
 from tests.streams.test_windowed_sum import read
@@ -95,47 +96,57 @@ def test_only_such_a_topic_ends_in_a_test() -> None:
 @pytest.mark.slow
 def test_its_end_is_in_the_checkpoint(tmp_path: Path) -> None:
     with moldau.Broker(config=KEEPING) as broker:
-        address = broker.bootstrap_servers
-        admin = AdminClient({"bootstrap.servers": address})
-        topics = [NewTopic(one, 2, 1) for one in ("history", "live")]
-        topics += [NewTopic(one, 1, 1) for one in ("history-counts", "live-counts")]
-        for made in admin.create_topics(topics).values():
-            made.result(10)
-        producer = Producer({"bootstrap.servers": address})
+        _restarted(broker.bootstrap_servers, state_dir=tmp_path)
 
-        def sell(topic: str, *seconds: float) -> None:
-            for partition in range(2):
-                for second in seconds:
-                    producer.produce(topic, msgspec.json.encode(sale(second)), partition=partition)
-            assert producer.flush(10) == 0
 
-        def app(until: Any = "end", of_live: Any = None) -> moldau.App:
-            made = moldau.App("shop", address, checkpoint="50ms", state_dir=tmp_path)
-            _count(_read(made, "history", until=until), "history-counts")
-            _count(_read(made, "live", until=of_live), "live-counts")
-            return made
+@pytest.mark.slow
+@pytest.mark.apache
+def test_its_end_is_in_the_transaction(apache_kafka: ApacheKafka, tmp_path: Path) -> None:
+    _restarted(apache_kafka.bootstrap_servers, state_dir=tmp_path, guarantee="exactly_once")
 
-        sell("history", 1)
-        with Admin(address) as asked:
-            with running(app()):
-                wait_for(lambda: written(asked, "history-counts", 1) >= 1)
-                sell("history", 2)
-                sell("live", 1, 61)
-                wait_for(lambda: written(asked, "live-counts", 1) >= 1)
-            before = written(asked, "live-counts", 1)
-            with running(app()):
-                sell("history", 3)
-                sell("live", 121)
-                wait_for(lambda: written(asked, "live-counts", 1) > before)
-        with pytest.raises(StreamsError, match=r"to its end before .* closed what"):
-            Worker(app(until=None)).run()
-        Worker(app(of_live="end")).run()  # now it ends
-        assert _read_all(address, "history-counts") == [row(0, "books", "2.20", 2)]
-        assert _read_all(address, "live-counts") == [
-            row(minute, "books", "2.20", 2) for minute in range(3)
-        ]
-        with pytest.raises(StreamsError, match=r"history . has 2 records more"):
-            Worker(app(of_live="end")).run()
+
+def _restarted(address: str, **settings: Any) -> None:
+    """It gets more while the program runs, and before it runs again."""
+    admin = AdminClient({"bootstrap.servers": address})
+    topics = [NewTopic(one, 2, 1) for one in ("history", "live")]
+    topics += [NewTopic(one, 1, 1) for one in ("history-counts", "live-counts")]
+    for made in admin.create_topics(topics).values():
+        made.result(10)
+    producer = Producer({"bootstrap.servers": address})
+
+    def sell(topic: str, *seconds: float) -> None:
+        for partition in range(2):
+            for second in seconds:
+                producer.produce(topic, msgspec.json.encode(sale(second)), partition=partition)
+        assert producer.flush(10) == 0
+
+    def app(until: Any = "end", of_live: Any = None) -> moldau.App:
+        made = moldau.App("shop", address, checkpoint="50ms", **settings)
+        _count(_read(made, "history", until=until), "history-counts")
+        _count(_read(made, "live", until=of_live), "live-counts")
+        return made
+
+    sell("history", 1)
+    with Admin(address) as asked:
+        with running(app()):
+            wait_for(lambda: written(asked, "history-counts", 1) >= 1)
+            sell("history", 2)
+            sell("live", 1, 61)
+            wait_for(lambda: written(asked, "live-counts", 1) >= 1)
+        before = written(asked, "live-counts", 1)
+        with running(app()):
+            sell("history", 3)
+            sell("live", 121)
+            wait_for(lambda: written(asked, "live-counts", 1) > before)
+    with pytest.raises(StreamsError, match=r"to its end before .* closed what"):
+        Worker(app(until=None)).run()
+    Worker(app(of_live="end")).run()  # now it ends
+    assert _read_all(address, "history-counts") == [row(0, "books", "2.20", 2)]
+    assert _read_all(address, "live-counts") == [
+        row(minute, "books", "2.20", 2) for minute in range(3)
+    ]
+    with pytest.raises(StreamsError, match=r"history . has 2 records more"):
+        Worker(app(of_live="end")).run()
 
 
 def _read_all(address: str, topic: str) -> list[Any]:
