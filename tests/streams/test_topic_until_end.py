@@ -15,10 +15,12 @@ from moldau.client.admin import Admin
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
 from tests.apache_kafka import ApacheKafka
-from tests.streams.sales import KEEPING, Sale, row, sale
+from tests.streams.sales import Sale, row, sale
 from tests.streams.test_state_on_a_broker import running
 from tests.streams.test_windowed_sum import read
 from tests.tools.test_worker import wait_for, written
+
+KEPT = {"retention.ms": "-1"}  # results are as old as their windows
 
 
 def test_its_windows_close_and_those_of_others_do_not() -> None:
@@ -95,7 +97,7 @@ def test_only_such_a_topic_ends_in_a_test() -> None:
 
 @pytest.mark.slow
 def test_its_end_is_in_the_checkpoint(tmp_path: Path) -> None:
-    with moldau.Broker(config=KEEPING) as broker:
+    with moldau.Broker() as broker:
         _restarted(broker.bootstrap_servers, state_dir=tmp_path)
 
 
@@ -109,7 +111,7 @@ def _restarted(address: str, **settings: Any) -> None:
     """It gets more while the program runs, and before it runs again."""
     admin = AdminClient({"bootstrap.servers": address})
     topics = [NewTopic(one, 2, 1) for one in ("history", "live")]
-    topics += [NewTopic(one, 1, 1) for one in ("history-counts", "live-counts")]
+    topics += [NewTopic(one, 1, 1, config=KEPT) for one in ("history-counts", "live-counts")]
     for made in admin.create_topics(topics).values():
         made.result(10)
     producer = Producer({"bootstrap.servers": address})
@@ -121,7 +123,7 @@ def _restarted(address: str, **settings: Any) -> None:
         assert producer.flush(10) == 0
 
     def app(until: Any = "end", of_live: Any = None) -> moldau.App:
-        made = moldau.App("shop", address, checkpoint="50ms", **settings)
+        made = moldau.App("ending", address, checkpoint="50ms", **settings)
         _count(_read(made, "history", until=until), "history-counts")
         _count(_read(made, "live", until=of_live), "live-counts")
         return made
