@@ -114,7 +114,8 @@ class Topology:
     @property
     def is_bounded(self) -> bool:
         """Does it end when all of its sources have?"""
-        return all(topic.until == "end" for topic in self.source_topics.values())
+        sources = self.source_topics.values()
+        return bool(sources) and all(topic.until == "end" for topic in sources)
 
     @property
     def sink_topics(self) -> dict[str, Topic]:
