@@ -121,6 +121,30 @@ def test_a_mistyped_command_or_action_is_told(moldau: Moldau) -> None:
     assert (ran.returncode, ran.stdout) == (2, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("streams descibe -A shop", "'descibe'; did you mean 'describe'?"),
+        ("streams describe -A shop --sgv=x", "no option --sgv; did you mean --svg?"),
+        ("streams top --htp 8080", "no option --htp; did you mean --http?"),
+        ("streams lag -A shop --quickly", "`moldau streams lag --help` lists what there is."),
+        ("worker -A shop --htp 8080", "no option --htp; did you mean --http?"),
+        ("worker -A shop shop", "unrecognized arguments: shop"),
+        ("dlq lst shop-dlq", "'lst'; did you mean 'list'?"),
+        ("dlq list shop-dlq --jsno", "no option --jsno; did you mean --json?"),
+        ("faust -A shop --work-dir / worker", "no option --work-dir; did you mean --workdir?"),
+        ("produce topic --compresion lz4", "no option --compresion; did you mean --compression?"),
+    ],
+)
+def test_of_a_mistyped_action_or_option_the_nearest_is_told(
+    capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    command, *rest = words.split()
+    with pytest.raises(SystemExit, match="2"):
+        SUBCOMMANDS[command][1](rest)
+    assert capsys.readouterr().err.endswith(f"{said}\n")
+
+
 @pytest.mark.parametrize("name", sorted({**completion.PARSERS, **OTHERS}))
 def test_no_option_may_be_shortened(name: str) -> None:
     """Tomorrow what is left may stand for another."""

@@ -261,7 +261,7 @@ class _Reader:
         self._reading.index += 1
 
     def _unknown(self, word: str) -> NoReturn:
-        from moldau.tools.frame import nearest
+        from moldau.client.near_names import nearest
 
         near = nearest(word.lstrip("-"), [flag.lstrip("-") for flag in self._flags])
         known = [f for f in self._flags if f.lstrip("-") == near]
@@ -369,7 +369,7 @@ class _Reader:
         if name is None and found:
             parser.fail(f"ambiguous command: {word} could match {', '.join(found)}")
         if name is None:
-            from moldau.tools.frame import nearest
+            from moldau.client.near_names import nearest
 
             listed = ", ".join(f"'{known}'" for known in parser.commands)
             near = nearest(word, parser.commands)

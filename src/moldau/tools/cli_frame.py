@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from moldau.client.admin import Admin
+from moldau.client.command_line import Parser
 from moldau.client.errors import KafkaError
+from moldau.client.near_names import nearest
 
 DEFAULT_SERVERS = "localhost:9092"
 SERVERS_VARIABLE = "MOLDAU_BOOTSTRAP_SERVERS"
@@ -23,15 +24,6 @@ _TIMES = {"default.api.timeout.ms": "10000", "request.timeout.ms": "10000"}
 
 class Failure(Exception):
     """A sentence that says what was wrong and what to do. Exit code 1."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Takes options by their whole names, and so do the parsers of its actions: a script that
-    shortens one would break with the next option that begins so."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.allow_abbrev = False
 
 
 def parser(name: str, about: str) -> argparse.ArgumentParser:
@@ -160,8 +152,6 @@ def _draw(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> None:
 
 def did_you_mean(word: str, known: Sequence[str], what: str) -> str:
     """A sentence about a name of a topic or group (`what`) that is not there."""
-    from moldau.tools.frame import nearest
-
     near = nearest(word, known)
     hint = f"did you mean {near!r}?" if near else f"`moldau {what}s` shows what is there."
     return f"There is no {what} {word!r}; {hint}"

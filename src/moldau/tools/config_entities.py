@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 from typing import NamedTuple, NoReturn
 
-from moldau.tools.frame import Tool, nearest
+from moldau.client.near_names import nearest
+from moldau.tools.frame import Tool
 from moldau.tools.java_text import parse_int
 from moldau.tools.options import Parsed
 

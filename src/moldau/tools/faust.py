@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from moldau.client.command_line import Parser
 from moldau.streams.errors import StreamsError
 from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import supervise
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         "moldau faust",
         description="Runs programs that were written for Faust. COMMAND: worker, send, agents, "
         "tables, or one of the program's own.",
-        allow_abbrev=False,
     )
     made.add_argument("-A", "--app", required=True, metavar="MODULE", help="shop, or shop:app")
     made.add_argument("-W", "--workdir", metavar="FOLDER", help="go there first")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from moldau.client.errors import KafkaError
+from moldau.client.near_names import nearest
 from moldau.tools.options import HELP, VERSION, BadOption, Parsed, Parser
 
 KAFKA_VERSION = "4.3.1"
@@ -104,13 +105,6 @@ class Tool:
 
     def _try_help(self) -> str:
         return f"`{self.name} --help` shows all options."
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, list(known), 1, 0.6)
-    return found[0] if found else None
 
 
 def run(body: Callable[[list[str]], int]) -> NoReturn:

@@ -18,6 +18,7 @@ from moldau.client.groups import (
     describe_group,
     list_consumer_groups,
 )
+from moldau.client.near_names import nearest
 from moldau.client.offsets import (
     LATEST,
     commit_offsets,
@@ -28,7 +29,7 @@ from moldau.client.offsets import (
 from moldau.client.topics import describe_topics
 from moldau.protocol.errors import ErrorCode
 from moldau.tools import group_tables as tables
-from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.frame import Stop, Tool, admin_properties, notice_of, run
 from moldau.tools.java_maps import copied_order, hash_order, string_hash
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 from moldau.tools.reset_csv import export_csv

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError
+from moldau.client.near_names import nearest
 from moldau.client.offsets import (
     EARLIEST,
     EARLIEST_LOCAL,
@@ -22,7 +23,7 @@ from moldau.client.offsets import (
     list_offsets_of_each,
 )
 from moldau.client.topics import list_partitions
-from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.frame import Stop, Tool, admin_properties, notice_of, run
 from moldau.tools.java_text import parse_int, parse_long, split
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 

@@ -10,7 +10,8 @@ from typing import NoReturn
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError, TimedOut
 from moldau.client.groups import Group, list_groups
-from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.client.near_names import nearest
+from moldau.tools.frame import Stop, Tool, admin_properties, notice_of, run
 from moldau.tools.java_maps import hash_order, string_hash
 from moldau.tools.options import BadOption, Option, Parsed, Parser
 

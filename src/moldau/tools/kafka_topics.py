@@ -11,9 +11,10 @@ from typing import NamedTuple, NoReturn
 from moldau.client import topics as client
 from moldau.client.admin import Admin
 from moldau.client.errors import BadSettings, KafkaError, Refused
+from moldau.client.near_names import nearest
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import ZERO, to_text
-from moldau.tools.frame import Stop, Tool, admin_properties, nearest, notice_of, run
+from moldau.tools.frame import Stop, Tool, admin_properties, notice_of, run
 from moldau.tools.java_maps import described_order, string_hash
 from moldau.tools.java_text import split
 from moldau.tools.options import BadOption, Option, Parsed, Parser

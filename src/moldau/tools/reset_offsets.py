@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from moldau.client.admin import Admin
 from moldau.client.errors import KafkaError, Refused
+from moldau.client.near_names import nearest
 from moldau.client.offsets import EARLIEST, LATEST, committed_offsets, list_offsets
 from moldau.client.topics import describe_topics
 from moldau.protocol.errors import ErrorCode
-from moldau.tools.frame import nearest
 from moldau.tools.java_maps import (
     copied_order,
     described_order,

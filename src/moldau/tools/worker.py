@@ -16,6 +16,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from moldau.client.command_line import Parser
 from moldau.streams.errors import StreamsError
 from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import add_supervised, supervise
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        "moldau worker", description="Runs a program of streams.", allow_abbrev=False
-    )
+    made = Parser("moldau worker", description="Runs a program of streams.")
     made.add_argument(
         "-A", "--app", required=True, metavar="MODULE:APP", help="where the App is, as shop:app"
     )

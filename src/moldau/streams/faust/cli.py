@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from moldau.client.command_line import Parser
 from moldau.streams.errors import StreamsError
 from moldau.streams.faust.app import App
 from moldau.streams.faust.beside import Command
@@ -33,7 +34,7 @@ _LEVELS = ("debug", "info", "warning", "warn", "error", "critical", "crit")
 
 
 def parser(app: App, prog: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog, allow_abbrev=False)
+    made = Parser(prog)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     worker = commands.add_parser("worker", help="runs the program", add_help=False)
     worker.add_argument("--help", action="help")
