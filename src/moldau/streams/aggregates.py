@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -70,7 +71,7 @@ def count() -> Aggregate:
 
 
 def sum(field: Field) -> Aggregate:
-    """The sum; of floats it is exact and rounded once, a Decimal stays a Decimal."""
+    """The sum; of floats it is exact and rounded once, a Decimal or timedelta stays one."""
     step = "add_exactly(s, x)"
     return Aggregate(
         "sum",
@@ -99,16 +100,22 @@ def add_exactly(state: Any, value: Any) -> Any:
         for part in more:
             total = total.plus(part)
         return total
-    return state + value
+    try:
+        return state + value
+    except TypeError:  # a sum begins with 0, which a timedelta cannot be added to
+        for one, other in ((state, value), (value, state)):
+            if type(one) is int and one == 0 and isinstance(other, timedelta):
+                return other
+        raise
 
 
-def rounded_once(state: Any) -> int | float | Decimal:
+def rounded_once(state: Any) -> int | float | Decimal | timedelta:
     if type(state) is ExactFloat:
         from math import fsum
 
         return fsum(state.parts)
-    number: int | Decimal = state
-    return number
+    total: int | Decimal | timedelta = state
+    return total
 
 
 def min(field: Field) -> Aggregate:

@@ -4,7 +4,7 @@ are checked too, and a Decimal comes out of a repartition as one."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, TypedDict, get_args, get_origin, get_type_hints
@@ -99,11 +99,12 @@ def same(type_: Any) -> Any:
 
 def number(type_: Any) -> Any:
     """Of a sum."""
-    return type_ if type_ in (int, float, Decimal) else Any
+    return type_ if type_ in (int, float, Decimal, timedelta) else Any
 
 
 def quotient(type_: Any) -> Any:
-    return {int: float, float: float, Decimal: Decimal | None}.get(type_, Any)
+    known = {int: float, float: float, Decimal: Decimal | None, timedelta: timedelta | None}
+    return known.get(type_, Any)
 
 
 def list_of(type_: Any) -> Any:
