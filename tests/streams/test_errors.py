@@ -55,6 +55,35 @@ STEPS: dict[str, Any] = {
 }
 
 
+BY_NAME: dict[str, Any] = {
+    "select": lambda s: s.select("category", "amount"),
+    "select one": lambda s: s.select("category"),
+    "key_by": lambda s: s.key_by("category"),
+}
+
+
+@pytest.mark.parametrize("verb", BY_NAME)
+def test_fields_of_what_has_no_known_type_are_told_with_the_remedy(verb: str) -> None:
+    app, _, stream = program(on_error=moldau.retry(1))
+    BY_NAME[verb](stream.map(lambda one: one)).to("out")
+    with moldau.testing.run(app) as t:
+        t["sales"].send(sale(0))
+        (letter,) = told(t)
+    assert letter["message"].startswith(
+        "'Sale' object is not subscriptable: the type of what comes"
+    )
+    assert "(-> Sale), or give that step type=Sale" in letter["message"]
+
+
+def test_what_the_program_itself_subscripts_is_its_own_error() -> None:
+    app, _, stream = program(on_error=moldau.retry(1))
+    stream.map(lambda one: one["category"]).to("out")
+    with moldau.testing.run(app) as t:
+        t["sales"].send(sale(0))
+        (letter,) = told(t)
+    assert letter["message"] == "'Sale' object is not subscriptable"
+
+
 @pytest.mark.parametrize("verb", STEPS)
 def test_promise_17_a_record_that_fails_at_a_verb_costs_itself_alone(verb: str) -> None:
     app, sales, stream = program()

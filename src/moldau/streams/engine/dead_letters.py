@@ -12,6 +12,7 @@ from typing import Any
 
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import StepCount
+from moldau.streams.engine.explaining import explained
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original
 from moldau.streams.engine.scope import Taken
@@ -94,7 +95,7 @@ class DeadLetters:
         if self.policy.then == "stop":
             place = f"{record.topic}-{record.partition} at offset {record.offset}"
             of = place if record.form == "record" else _OF[record.form]
-            said = f"{self._step}: {type(error).__name__}: {error}, of {of}"
+            said = f"{self._step}: {type(error).__name__}: {explained(error)}, of {of}"
             raise StreamsError(said) from error
         self._count.letters += 1
         told = {
@@ -105,7 +106,7 @@ class DeadLetters:
             "form": record.form,
             **self._place,
             "error": type(error).__name__,
-            "message": error,
+            "message": explained(error),
             "trace": "".join(traceback.format_exception(error))[-MOST_TRACE:],
             "tries": tries,
             "redrives": record.redrives,
