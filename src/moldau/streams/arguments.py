@@ -74,5 +74,13 @@ def no_stream(given: Any, verb: str) -> DefinitionError:
     return DefinitionError(f"{verb}: {_shown(given)} is no stream, as app.stream(topic) is")
 
 
+def not_by_window(otherwise: str = "") -> DefinitionError:
+    """What is wrong with `emit` and `every` elsewhere."""
+    return DefinitionError(
+        "to: emit= and every= are for the results of tumbling, hopping and calendar windows, just "
+        f"behind agg(...){otherwise}"
+    )
+
+
 def _shown(given: Any) -> str:
     return repr(given) if isinstance(given, str) else f"a {type(given).__name__}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate, check
-from moldau.streams.arguments import no_stream, topic_of
+from moldau.streams.arguments import no_stream, not_by_window, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
@@ -238,10 +238,7 @@ class Stream(Joins):
         if often is not None and not (
             isinstance(node, Aggregated) and isinstance(node.window, windows.Aligned)
         ):
-            raise DefinitionError(
-                "to: emit= and every= are for the results of tumbling, hopping and calendar "
-                "windows, just behind agg(...)"
-            )
+            raise not_by_window()
         self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often), on_error)
         return self
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldau.streams import fields, types
 from moldau.streams.aggregates import Aggregate, check
-from moldau.streams.arguments import topic_of
+from moldau.streams.arguments import not_by_window, topic_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_nodes import (
     ForeignJoin,
@@ -175,9 +175,18 @@ class Table:
 
         return Stream(self._app, self._changes())
 
-    def to(self, topic: str | Topic, *, on_error: Policy | Then | None = None) -> Table:
+    def to(
+        self,
+        topic: str | Topic,
+        *,
+        emit: None = None,
+        every: None = None,
+        on_error: Policy | Then | None = None,
+    ) -> Table:
         """Each change, under its key; a row that goes becomes a record without a value. The topic
-        may be compacted."""
+        may be compacted. There is no `emit` or `every`: those are of windows."""
+        if emit is not None or every is not None:
+            raise not_by_window("; a table sends each change")
         if isinstance(topic, str):
             topic = self._app.topic(topic)
         topic_of(topic, "to")
