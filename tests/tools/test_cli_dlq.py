@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
 from moldau.streams.running.worker import Worker
+from moldau.streams.upkeep import dlq
 from moldau.tools import cli_dlq
 from tests.streams.sales import KEEPING, Sale, sale
 from tests.streams.test_windowed_sum import read
@@ -75,6 +77,51 @@ def test_dead_letters_are_listed_shown_and_sent_back_once(
     run(servers, 3, is_mended=True)
     assert sorted(read(servers, "shipments")) == [0, 1, 2, 3, 4, 5]
     assert len(read(servers, "orders")) == 6  # nothing came back into the source
+
+
+class Client:
+    """Notes how it was made, and has no letters."""
+
+    made: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.made.append(config)
+
+    def committed(self, *_: Any) -> list[Any]:
+        return []
+
+    def assign(self, _: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_kafka_that_wants_a_password_is_asked_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(Client, "made", made)
+
+    def ask(config: dict[str, Any], **_: Any) -> dict[str, int]:
+        made.append(config)
+        return {"shop-dlq": 1}
+
+    monkeypatch.setattr(dlq, "ask", ask)
+    monkeypatch.setattr(dlq, "Consumer", Client)
+    monkeypatch.setattr(dlq, "Producer", Client)
+    file = tmp_path / "client.properties"
+    file.write_text("security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\ngroup.id=mine\n")
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    words = ["redrive", "shop-dlq", "-b", "127.0.0.1:9093", "--command-config", str(file)]
+    given = ["-X", f'sasl.jaas.config={login} username="shop" password="x";']
+    assert cli_dlq.main([*words, *given]) == 0
+    assert len(made) == 3
+    for one in made:
+        assert (one["bootstrap.servers"], one["security.protocol"]) == (
+            "127.0.0.1:9093",
+            "SASL_SSL",
+        )
+        assert (one["sasl.username"], one["sasl.password"]) == ("shop", "x")
+    assert made[1]["group.id"] == "shop-dlq-redrive"
 
 
 @pytest.mark.parametrize(

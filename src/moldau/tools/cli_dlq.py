@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moldau.tools.cli_client import add_client_options, client_config
 from moldau.tools.cli_frame import (
     Failure,
     add_common,
@@ -38,8 +39,10 @@ def options() -> argparse.ArgumentParser:
     )
     for action in (listing, one, redrive):
         action.add_argument("topic", help="the dead-letter topic, as shop-dlq")
+        add_client_options(action)
         add_common(action)
     one.add_argument("place", metavar="PARTITION:OFFSET", help="as `moldau dlq list` shows it")
+    top.set_defaults(command="dlq")
     return top
 
 
@@ -54,8 +57,9 @@ def _run(arguments: argparse.Namespace) -> int:
         "show": _show,
         "redrive": _redrive,
     }
+    config = client_config(arguments, "consumer", {})
     try:
-        topic = DeadLetterTopic(arguments.bootstrap_server, arguments.topic)
+        topic = DeadLetterTopic(arguments.bootstrap_server, arguments.topic, config)
         try:
             return actions[arguments.action](topic, arguments)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -35,25 +35,28 @@ class Letter(NamedTuple):
 
 
 class DeadLetterTopic:
-    """Raises StreamsError where there is no such topic, KafkaException for trouble with Kafka."""
+    """`config`: librdkafka's, of all that it asks the Kafka with. Raises StreamsError where there
+    is no such topic, KafkaException for trouble with Kafka."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        known = ask({"bootstrap.servers": bootstrap_servers}, patience_s=TO_ANSWER_S)
+    def __init__(
+        self, bootstrap_servers: str, topic: str, config: Mapping[str, Any] | None = None
+    ) -> None:
+        settings = {"bootstrap.servers": bootstrap_servers, **(config or {})}
+        known = ask(settings, patience_s=TO_ANSWER_S)
         if topic not in known:
             near = get_close_matches(topic, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}{hint}")
         self.topic = topic
-        self._servers = bootstrap_servers
+        self._settings = {"log_level": 3, **settings}
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **self._settings,
                 "group.id": f"{topic}-redrive",  # keeps how far it has come
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
-                "log_level": 3,
             }
         )
         self._places = [TopicPartition(topic, number) for number in range(known[topic])]
@@ -76,9 +79,7 @@ class DeadLetterTopic:
     def redrive(self) -> Iterator[int]:
         """Sends those back that were not yet, and yields how many so far. What was sent is noted
         every BATCH letters: begun again, it goes on there. Raises StreamsError."""
-        producer = Producer(
-            {"bootstrap.servers": self._servers, "enable.idempotence": True, "log_level": 3}
-        )
+        producer = Producer({**self._settings, "enable.idempotence": True})
         count = 0
         begin = self._consumer.committed(self._places, TIMEOUT_S)
         batch: list[Letter] = []
