@@ -101,12 +101,17 @@ def test_what_is_not_there_is_said_in_a_sentence(
     assert "some_shop has no App called 'app'; it has shop" in capsys.readouterr().err
 
 
-def test_exactly_once_says_what_a_broker_without_transactions_lacks() -> None:
+def test_exactly_once_says_what_a_broker_without_transactions_lacks(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with moldau.Broker() as broker:
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
         admin.create_topics([NewTopic("sales", 1, 1)])["sales"].result(10)
         with pytest.raises(StreamsError, match=r"needs Kafka transactions.*take 'at_least_once'"):
             Worker(revenue(broker.bootstrap_servers, guarantee="exactly_once")).run()
+        said = capfd.readouterr().err
+    assert "TXNERR" not in said
+    assert "FATAL" not in said
 
 
 SHOPS = {

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import groupby
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -37,6 +38,15 @@ def transaction_timeout_ms(app: App) -> int:
     return int(app.config.get("transaction.timeout.ms", app.checkpoint_ms + TO_COMMIT_MS))
 
 
+def _quiet(app: App) -> dict[str, Any]:
+    """librdkafka's log of this producer goes nowhere: a fatal error stands in it at every level,
+    before we say in a sentence what it means. The errors come out of the calls; trouble with a
+    broker is in the consumer's log too. Not where the program asks for the log."""
+    if app.config.keys() & {"debug", "log_level", "logger"}:
+        return {}
+    return {"log_level": 0, "log.queue": True}  # a queue that nobody reads
+
+
 class ExactlyOnce(AtLeastOnce):
     """A transaction begins with the first output behind a checkpoint: an idle program has none.
 
@@ -58,6 +68,7 @@ class ExactlyOnce(AtLeastOnce):
             patience,
             counts,
             **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms},
+            **_quiet(app),
         )
         self._say = say
         self._is_open = False
