@@ -70,10 +70,10 @@ def _other(words: list[str]) -> int:
         return 0
     if words[0] in SUBCOMMANDS:
         return SUBCOMMANDS[words[0]][1](words[1:])
-    from difflib import get_close_matches
+    from moldau.client.near_names import nearest
 
-    near = get_close_matches(words[0], _COMMANDS | SUBCOMMANDS.keys(), 1)
-    hint = f"did you mean `moldau {near[0]}`?" if near else "`moldau --help` lists what there is."
+    near = nearest(words[0], _COMMANDS | SUBCOMMANDS.keys())
+    hint = f"did you mean `moldau {near}`?" if near else "`moldau --help` lists what there is."
     print(f"moldau: there is no command {words[0]!r}; {hint}", file=sys.stderr)
     return 2
 

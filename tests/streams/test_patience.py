@@ -112,16 +112,20 @@ def test_who_is_told_to_stop_waits_less(monkeypatch: pytest.MonkeyPatch) -> None
     never.set()
 
 
+def ran(program: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("waits", [True, False])
 def test_only_waiting_for_brokers_is_cut(waits: bool) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(waits=waits)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = ran(PROGRAM.format(waits=waits))
     if waits:
         assert ended.returncode == -signal.SIGTERM
         assert "what was not checkpointed is done again" in ended.stdout
@@ -146,13 +150,7 @@ def test_only_waiting_for_brokers_is_cut(waits: bool) -> None:
     ],
 )
 def test_it_hears_of_its_end_in_a_call_that_never_comes_back(times: int, said: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", DEAF.format(times=times)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = ran(DEAF.format(times=times))
     assert ended.returncode == 128 + signal.SIGINT, ended.stderr
     assert ended.stdout.startswith(said)
 
@@ -193,7 +191,5 @@ with moldau.Broker() as broker:
 @pytest.mark.slow
 def test_a_commit_that_is_not_answered_keeps_nobody_from_the_consumer() -> None:
     """It would wait there, deaf to signals, until the broker is taken for dead."""
-    ended = subprocess.run(
-        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=90, check=False
-    )
+    ended = ran(STUCK, 90)
     assert (ended.returncode, ended.stdout) == (0, "False\n1\n"), ended.stderr

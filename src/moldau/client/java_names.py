@@ -36,6 +36,7 @@ from moldau.client.java_rules import (
     Value,
     as_text,
 )
+from moldau.client.near_names import nearest
 
 Client = Literal["producer", "consumer", "admin"]
 
@@ -118,13 +119,11 @@ def _translate(name: str, value: str, given: Mapping[str, str], client: Client) 
 
 
 def _unknown(name: str, client: Client) -> str:
-    import difflib
-
     for other, rules in _RULES.items():
         if name in rules:
             return f"{name} is a config of the {other}, not of the {client}"
-    near = difflib.get_close_matches(name, _RULES[client], n=1)
-    hint = f", did you mean {near[0]}?" if near else ""
+    near = nearest(name, _RULES[client])
+    hint = f", did you mean {near}?" if near else ""
     return (
         f"Java's {client} has no config {name}{hint} "
         "(configs of librdkafka are added to the result of java_config)"

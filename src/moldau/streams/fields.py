@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from difflib import get_close_matches
 from inspect import iscoroutinefunction
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, get_origin, is_typeddict
 
+from moldau.client.near_names import nearest
 from moldau.streams.errors import DefinitionError
 
 Field = str | Callable[[Any], Any]
@@ -49,8 +49,8 @@ def check(type_: Any, name: str, verb: str) -> None:
     names = names_of(type_)
     if names is None or name in names:
         return
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}."
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}?" if near else f"it has {', '.join(names)}."
     raise DefinitionError(f"{verb}: {type_.__name__} has no field {name!r}; {hint}")
 
 

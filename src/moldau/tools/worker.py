@@ -10,13 +10,13 @@ import argparse
 import os
 import sys
 import traceback
-from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moldau.client.command_line import Parser
+from moldau.client.near_names import nearest
 from moldau.streams.errors import StreamsError
 from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import add_supervised, supervise
@@ -82,9 +82,9 @@ def load(where: str) -> App:
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
     hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = moldau.App(...)"
-    near = get_close_matches(name or "app", apps, 1)
+    near = nearest(name or "app", apps)
     if near:
-        hint = f"did you mean {near[0]}?"
+        hint = f"did you mean {near}?"
     said = f"{module_name} has no App called {name or 'app'!r}"
     if found is not None:
         said = f"{name or 'app'} of {module_name} is no App, but a {type(found).__name__}"
@@ -121,8 +121,8 @@ def _not_found(name: str, missing: str) -> str:
     package = missing.rpartition(".")[0]
     path = sys.modules[package].__path__ if package in sys.modules else [os.getcwd()]
     there = [f"{package}.{one.name}".strip(".") for one in iter_modules(path)]
-    near = get_close_matches(missing, there, 1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    near = nearest(missing, there)
+    hint = f" (did you mean {near}?)" if near else ""
     return f"there is no module {missing!r} in {os.getcwd()} or on PYTHONPATH{hint}"
 
 

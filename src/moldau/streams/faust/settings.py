@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from moldau.client.near_names import nearest
 from moldau.streams.errors import DefinitionError
 from moldau.streams.faust.refusals import refuse
 
@@ -117,8 +117,8 @@ def settings(id: str, options: Mapping[str, Any]) -> Settings:
 
 
 def _unknown(name: str) -> DefinitionError:
-    near = get_close_matches(name, [*Settings.__dataclass_fields__, *_NOT_NEEDED], 1)
-    hint = f"did you mean {near[0]}?" if near else "docs/faust.md lists what there is"
+    near = nearest(name, [*Settings.__dataclass_fields__, *_NOT_NEEDED])
+    hint = f"did you mean {near}?" if near else "docs/faust.md lists what there is"
     return DefinitionError(f"faust.App has no setting {name!r}; {hint}")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from moldau.client.near_names import nearest
 from moldau.streams.engine.outputs import Header
 from moldau.streams.engine.redriving import back, told_by
 from moldau.streams.errors import StreamsError
@@ -44,8 +44,8 @@ class DeadLetterTopic:
         settings = {"bootstrap.servers": bootstrap_servers, **(config or {})}
         known = ask(settings, patience_s=TO_ANSWER_S)
         if topic not in known:
-            near = get_close_matches(topic, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(topic, known)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}{hint}")
         self.topic = topic
         self._settings = {"log_level": 3, **settings}
