@@ -244,11 +244,14 @@ def topics(servers: str) -> Topics:
     return Topics(ids, configs, _ends(client, places))
 
 
+_NOT_YET = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UNKNOWN_LEADER_EPOCH)
+
+
 def _ends(
     client: AdminClient, places: dict[TopicPartition, OffsetSpec]
 ) -> dict[tuple[str, int], int]:
-    """A new Apache Kafka tells of its leaders some moments before it leads: those are asked
-    again."""
+    """A new Apache Kafka tells of its leaders some moments before they know that they lead: those
+    are asked again."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -257,9 +260,7 @@ def _ends(
                 for place, future in client.list_offsets(places).items()
             }
         except KafkaException as error:
-            if error.args[0].code() != ErrorCode.UNKNOWN_LEADER_EPOCH:
-                raise
-            if time.monotonic() > deadline:
+            if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
                 raise
 
 
