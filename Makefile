@@ -19,7 +19,8 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not long and not apache"
+	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile fast \
+	  -m "not slow and not long and not apache"
 
 bench: .venv/dev
 	$(BIN)/python -m bench $(ARGS)

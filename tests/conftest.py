@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.apache_kafka import ApacheKafka, java_missing
 from tests.conformance.brokers import CONFIG
@@ -18,6 +19,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it runs behind `&` ignore Ctrl-C, and all that is started from there.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Of `make check`: a fifth of the examples.
+settings.register_profile("fast", max_examples=20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,8 +21,9 @@ from tests.attacks.mutation import mutate
 from tests.attacks.raw import Raw, batch, frame
 from tests.attacks.valid_requests import Drawer, request_class
 from tests.attacks.witness import Witness
+from tests.drawn import share
 
-MUTATIONS = int(os.environ.get("MOLDAU_MUTATIONS", "300"))
+MUTATIONS = int(os.environ.get("MOLDAU_MUTATIONS", share(300)))
 PATIENCE_S = 0.1
 LAST_ID = 0x7AFE7AFE
 LAST = frame(ApiVersionsRequest(), 0, LAST_ID)

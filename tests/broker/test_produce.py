@@ -19,6 +19,7 @@ from moldau.protocol.messages.produce import (
     TopicProduceData,
 )
 from tests.broker.stage import Stage, batch
+from tests.drawn import share
 
 VERSIONS = range(3, 14)
 
@@ -131,7 +132,7 @@ def test_what_is_remembered_of_a_connection_is_bounded(stage: Stage) -> None:
     assert len(stage.client.repetitions._known) == MAX_REMEMBERED
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(
     st.sampled_from([7, 9, 13]),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3),

@@ -23,6 +23,7 @@ from moldau.protocol.records import (
     parse_header,
     seal,
 )
+from tests.drawn import share
 
 FIELD = st.none() | st.binary(max_size=300)
 RECORDS = st.lists(
@@ -52,7 +53,7 @@ def test_what_is_built_is_read(records: list[Record], codec: int, base: int) -> 
 
 
 @given(RECORDS)
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 def test_aiokafka_reads_what_we_build_and_we_what_it_builds(records: list[Record]) -> None:
     theirs = DefaultRecordBatch(build(records))
     assert theirs.validate_crc()

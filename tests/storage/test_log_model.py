@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from moldau.protocol.records import batches, iterate
 from moldau.storage.config import LogConfig
 from moldau.storage.log import Log, OffsetOutOfRange, Slice
+from tests.drawn import share
 from tests.storage.logs import NOW, append, contents, memory, open_log
 
 
@@ -162,4 +163,4 @@ class LogModel(RuleBasedStateMachine):
 
 
 TestLogModel = LogModel.TestCase
-TestLogModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLogModel.settings = settings(max_examples=share(60), stateful_step_count=40, deadline=None)

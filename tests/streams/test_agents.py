@@ -235,7 +235,7 @@ def test_promise_16_a_record_has_an_id_that_is_the_same_at_every_try() -> None:
     assert seen == [("orders-0-0", "books", sale(7).timestamp, "orders", 0)] * 2
 
 
-@pytest.mark.parametrize("form", ["arrow", "polars"])
+@pytest.mark.parametrize("form", [pytest.param("arrow", marks=pytest.mark.slow), "polars"])
 def test_a_batch_may_be_a_table(form: Any) -> None:
     pytest.importorskip({"arrow": "pyarrow", "polars": "polars"}[form])
     app, orders, shipments = shop()

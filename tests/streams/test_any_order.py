@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import moldau
 from moldau.streams.stream import Grouped, Windowed
+from tests.drawn import share
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LATENESS_MS = 5000
@@ -109,7 +110,7 @@ def same(found: Rows, expected: Rows) -> None:
         assert len(one["best"]) == len(other["best"])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=share(40))
 @given(readings, st.integers(1, 3), chances)
 def test_promise_07_tumbling(drawn: Any, partitions: int, chance: Any) -> None:
     made, windows = _made(drawn), defaultdict(list)
@@ -119,7 +120,7 @@ def test_promise_07_tumbling(drawn: Any, partitions: int, chance: Any) -> None:
     same(results(made, lambda s: s.tumbling("10s"), partitions, chance), plain(windows))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=share(40))
 @given(readings, st.integers(1, 3), chances)
 def test_promise_07_hopping(drawn: Any, partitions: int, chance: Any) -> None:
     made, windows = _made(drawn), defaultdict(list)
@@ -130,7 +131,7 @@ def test_promise_07_hopping(drawn: Any, partitions: int, chance: Any) -> None:
     same(results(made, lambda s: s.hopping("9s", "3s"), partitions, chance), plain(windows))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=share(40))
 @given(readings, st.integers(1, 3), chances)
 def test_promise_07_sessions(drawn: Any, partitions: int, chance: Any) -> None:
     made, windows = _made(drawn), {}
@@ -146,7 +147,7 @@ def test_promise_07_sessions(drawn: Any, partitions: int, chance: Any) -> None:
     same(results(made, lambda s: s.session("4s"), partitions, chance), plain(windows))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=share(40))
 @given(readings, st.integers(1, 3), chances)
 def test_promise_15_sliding_as_in_kafka_streams(drawn: Any, partitions: int, chance: Any) -> None:
     made, windows = _made(drawn), {}

@@ -14,6 +14,7 @@ import moldau
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.state_memory import shrink
 from moldau.streams.errors import DefinitionError
+from tests.drawn import share
 from tests.streams.stored import Stored
 
 keys = st.sampled_from(["a", "b", 1, ("c", 2)])
@@ -33,7 +34,7 @@ class Life(Stored):
         self.rows = Cached(self.state.table("t"), lambda row: [row], lambda saved: saved[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(steps)
 def test_it_is_a_dict_whatever_is_let_go_of(steps: list[tuple[str, Any, Any]]) -> None:
     there: dict[Any, int] = {}

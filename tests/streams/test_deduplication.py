@@ -14,6 +14,7 @@ import moldau
 from moldau.streams.engine import held
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.values import ValueFormat
+from tests.drawn import share
 from tests.streams.test_held import MOST_ROWS, Row, Run
 from tests.streams.world import World
 
@@ -22,7 +23,7 @@ WITHIN_MS = 4000
 drawn = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20)), max_size=14)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=share(60))
 @given(drawn, st.integers(0, 1 << 32))
 def test_promise_02_the_first_of_each_key_is_there_once(drawn: Any, seed: int) -> None:
     """Of what comes too late for the watermark of its partition, nothing."""

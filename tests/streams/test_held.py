@@ -24,6 +24,7 @@ from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import Topology, topology
+from tests.drawn import share
 
 SECONDS, PRODUCTS = 2000, 5
 BOUND = 600_000
@@ -132,7 +133,7 @@ JOINS: dict[str, tuple[Joins, tuple[int, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("join", JOINS)
+@pytest.mark.parametrize("join", [pytest.param("table", marks=pytest.mark.slow), *list(JOINS)[1:]])
 @pytest.mark.parametrize("first", ["orders", "prices"])
 def test_what_waits_is_bounded_and_every_result_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, join: str, first: str
@@ -228,7 +229,7 @@ def steps(chance: random.Random) -> Iterator[tuple[Any, ...]]:
             yield (what,)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_it_is_a_sorted_list_whatever_is_let_go_of(seed: int) -> None:
     """Of numbers that wait for a time."""

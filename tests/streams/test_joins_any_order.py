@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import moldau
 from moldau.streams.program import Topic
+from tests.drawn import share
 from tests.streams.world import World
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,7 +99,7 @@ def _sorted(rows: list[Any]) -> list[Any]:
 
 
 def anything(function: Any) -> Any:
-    return settings(deadline=None, max_examples=60)(given(drawn, drawn, seeds)(function))
+    return settings(deadline=None, max_examples=share(60))(given(drawn, drawn, seeds)(function))
 
 
 def last_before(prices: list[Arrival], product: str, time: int) -> int | None:
@@ -272,7 +273,7 @@ class Renamed(msgspec.Struct, frozen=True):
     number: int
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=share(60))
 @given(
     st.lists(
         st.tuples(st.sampled_from("xyz"), st.sampled_from("abc"), st.integers(0, 20)), max_size=12
@@ -302,7 +303,7 @@ def test_promise_06_a_foreign_key(rows: Any, prices: Any, seed: int) -> None:
     assert {name: (row["number"], row["price"]) for name, row in found.items()} == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=share(60))
 @given(
     st.lists(
         st.tuples(st.sampled_from("xyz"), st.sampled_from("abc"), st.integers(0, 20)), max_size=12

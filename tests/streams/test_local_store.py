@@ -20,6 +20,7 @@ from moldau.streams.running import local_store as module
 from moldau.streams.running.file_sum import beside
 from moldau.streams.running.local_store import FILE, DamagedError, LocalStore, remove_files
 from moldau.streams.running.state_folders import WANTED, StateFolders, remove_all
+from tests.drawn import share
 from tests.streams.sales import revenue
 
 Record = tuple[int, bytes, bytes | None]
@@ -44,7 +45,7 @@ def seen(state: State) -> list[object]:
     return [tables, marker, sorted(state.save()), state.store.stamp, state.watermark]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(changelogs, st.lists(st.integers(0, 40), max_size=4), st.booleans())
 def test_promise_08_a_store_and_the_tail_are_the_whole_changelog_at_any_cut(
     changelog: list[Record], cuts: list[int], is_closed: bool
@@ -171,7 +172,7 @@ def test_no_damage_takes_a_row_away(tmp_path: Path, is_killed: bool) -> None:
     path = filled(tmp_path)
     content, told = path.read_bytes(), beside(path).read_text()
     refused = 0
-    for seed in range(90):
+    for seed in range(share(90)):
         made = spoilt(content, random.Random(seed))
         remove_files(tmp_path)
         path.write_bytes(made)
@@ -186,7 +187,7 @@ def test_no_damage_takes_a_row_away(tmp_path: Path, is_killed: bool) -> None:
             assert store.stamp == Stamp(4, b"m"), seed
             assert store.get_many(ROWS) == ROWS, seed
         store._db.close()
-    assert refused > 60
+    assert refused > share(60)
 
 
 def test_what_was_written_behind_a_checksum_is_no_damage(tmp_path: Path) -> None:

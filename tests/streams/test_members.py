@@ -20,6 +20,7 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.topology import topology
+from tests.drawn import share
 from tests.streams.stored import Stored
 from tests.streams.test_held import Row, Run, counts_of
 
@@ -39,7 +40,7 @@ class Life(Stored):
         self.members = Members(self.state, self.state.table("t"), int, lists=self.lists)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80), deadline=None)
 @given(steps, st.booleans())
 def test_they_are_a_dict_whatever_is_let_go_of(steps: list[Any], lists: bool) -> None:
     there: dict[Any, Any] = {}

@@ -27,6 +27,7 @@ from moldau.streams.engine.window_names import in_order, of_place, place_in, sta
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import topology
+from tests.drawn import share
 from tests.streams.stored import Stored
 
 STARTS = [-(1 << 40), -1, 0, 255, 1 << 40]  # names of windows end in each byte
@@ -58,7 +59,7 @@ class Life(Stored):
         return [(key, states[0]) for key, states in self.windows.close(start)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80), deadline=None)
 @given(steps)
 def test_they_are_dicts_whatever_is_let_go_of(steps: list[Any]) -> None:
     there: Counter[Any] = Counter()

@@ -25,6 +25,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.running import scratch
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.running.scratch import ScratchFile
+from tests.drawn import share
 from tests.streams.test_held import Row, Run
 from tests.streams.world import World
 
@@ -35,7 +36,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80), deadline=None)
 @given(steps)
 def test_it_is_a_dict_of_lists_whatever_is_let_go_of(steps: list[Any]) -> None:
     there: dict[Any, list[int]] = {}
@@ -64,7 +65,7 @@ def test_it_is_a_dict_of_lists_whatever_is_let_go_of(steps: list[Any]) -> None:
         assert not (Path(folder) / scratch.FILE).exists()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80), deadline=None)
 @given(st.lists(st.integers(0, 5) | st.just("shrink"), max_size=40), st.integers(1, 3))
 def test_what_is_due_comes_in_order_whatever_is_let_go_of(steps: list[Any], size: int) -> None:
     """A number is how many are added; as many are due."""

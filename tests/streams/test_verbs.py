@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import moldau
 from moldau.streams.errors import DefinitionError
 from moldau.streams.stream import Stream
+from tests.drawn import share
 from tests.streams.sales import Sale, sale
 
 
@@ -114,7 +115,7 @@ def test_promise_11_deduplicate_forgets_after_its_time() -> None:
     assert [one["amount"] for one in rows] == ["1", "3"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=share(60))
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), max_size=12),
     st.integers(1, 3),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import moldau
 from moldau.streams.stream import Grouped, Windowed
+from tests.drawn import share
 from tests.streams.test_joins_any_order import at, ms
 from tests.streams.world import World
 
@@ -43,7 +44,7 @@ Windows = dict[tuple[str, int, int], list[int]]
 def anything(function: Any) -> Any:
     drawn = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 25)), max_size=14)
     chances = st.integers(0, 1 << 32)
-    return settings(deadline=None, max_examples=60)(given(drawn, chances)(function))
+    return settings(deadline=None, max_examples=share(60))(given(drawn, chances)(function))
 
 
 def run(drawn: Any, seed: int, window: Callable[[Grouped], Windowed]) -> tuple[Windows, Any]:

@@ -19,6 +19,7 @@ from moldau.protocol.errors import ErrorCode
 from moldau.protocol.messages.join_group import JoinGroupResponse
 from moldau.protocol.messages.sync_group import SyncGroupResponse
 from tests.broker.groups.stage import Stage
+from tests.drawn import share
 
 CLIENTS = ("a", "b", "c", "d")
 INSTANCES = ("x", "y")
@@ -212,5 +213,5 @@ def _durable(group: Group) -> tuple[Any, ...]:
     return (group.state, group.generation, group.protocol, group.leader, parts, group.topics)
 
 
-Groups.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Groups.TestCase.settings = settings(max_examples=share(60), stateful_step_count=40, deadline=None)
 TestGroups = Groups.TestCase

@@ -17,6 +17,7 @@ from moldau.streams.topology import topology
 from moldau.streams.watching.readable import readables
 from moldau.streams.watching.rows import Rows
 from moldau.streams.watching.watch import Watch
+from tests.drawn import share
 
 
 class Price(msgspec.Struct):
@@ -126,7 +127,7 @@ def test_what_was_deleted_long_ago_is_not_read_in_what_is_kept_for_others() -> N
 
 def test_whatever_comes_the_newest_by_its_time_is_read() -> None:
     """As it is when all time has passed, and never an older one."""
-    for seed in range(100):
+    for seed in range(share(100)):
         chance = random.Random(seed)
         shop = Shop(lateness=chance.choice(["0s", "1s"]), join=chance.random() < 0.5)
         newest: dict[str, tuple[int, int, Any]] = {}

@@ -11,6 +11,7 @@ from moldau.tools.mirror import journal as journals
 from moldau.tools.mirror.journal import Journal, Line, Owner, TopicState
 from moldau.tools.mirror.lane import Lane
 from moldau.tools.mirror.window import Progress, Window
+from tests.drawn import share
 
 PLACE = ("id", 0)
 
@@ -75,7 +76,7 @@ def pairs(progress: Progress) -> list[int]:
 def test_progress_comes_back_from_what_is_left_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "_BREAKS_PER_LINE", 2)
     shortened = 0
-    for seed in range(300):
+    for seed in range(share(300)):
         lines, journal = written(seed)
         needed = replayed(lines).needed_from
         shortened += needed > 0
@@ -88,7 +89,7 @@ def test_progress_comes_back_from_what_is_left_of_it(monkeypatch: pytest.MonkeyP
                 journal.progress[PLACE].pending,
             )
             assert pairs(back) == pairs(journal.progress[PLACE])
-    assert shortened > 100
+    assert shortened > share(100)
 
 
 def test_everything_else_comes_back_and_mirrors_do_not_mix() -> None:

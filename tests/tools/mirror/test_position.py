@@ -19,8 +19,9 @@ from moldau.protocol.records import Record, build, iterate, parse_header
 from moldau.tools.mirror.journal import Journal, Line
 from moldau.tools.mirror.lane import Lane, Verdict, digest
 from moldau.tools.mirror.window import Progress, Window
+from tests.drawn import share
 
-LIVES = int(os.environ.get("MOLDAU_LIVES", "300"))
+LIVES = int(os.environ.get("MOLDAU_LIVES", share(300)))
 STEPS = 120
 ID = "target"
 

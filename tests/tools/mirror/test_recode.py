@@ -26,6 +26,7 @@ from moldau.protocol.records import (
 from moldau.tools.mirror import recode
 from moldau.tools.mirror.recode import Payload, take
 from moldau.tools.mirror.visible import Piece
+from tests.drawn import share
 
 TEXT = st.one_of(st.none(), st.binary(max_size=200))
 RECORDS = st.lists(
@@ -91,7 +92,7 @@ def sealed(payload: Payload) -> list[Record]:
     return list(iterate(data))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(logs(), st.sampled_from([0, 300, 1 << 20]), st.sampled_from([0, 500, 1 << 16]), st.data())
 def test_the_same_records_with_a_map_of_their_offsets(
     log: list[Batch], most_bytes: int, passes: int, data: st.DataObject
@@ -126,7 +127,7 @@ def test_the_same_records_with_a_map_of_their_offsets(
     assert found == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(30), deadline=None)
 @given(logs())
 def test_raw_records_are_what_iterate_reads(log: list[Batch]) -> None:
     for header, data in log:
