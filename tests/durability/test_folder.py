@@ -230,7 +230,16 @@ CHECKPOINTS = [
 
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
 @pytest.mark.parametrize("name", CHECKPOINTS)
-@pytest.mark.parametrize("content", [None, b"", b"0\n", b"0\n9\nt 0 1\n", b"\xff\0noise" * 9])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\0noise" * 9,
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in (None, b"", b"0\n", b"0\n9\nt 0 1\n")
+        ),
+    ],
+)
 def test_checkpoints_can_be_lost(
     content: bytes | None, name: str, clean: bool, folders: Callable[[bool], Path]
 ) -> None:

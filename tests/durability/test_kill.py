@@ -119,6 +119,7 @@ def test_an_idempotent_producer_loses_repeats_and_reorders_nothing(broker: Broke
     assert "Traceback" not in broker.log_text
 
 
+@pytest.mark.slow
 def test_what_acks_1_acknowledged_survives_the_death_of_the_process(broker: Broker) -> None:
     """The operating system has it, so only a loss of power can take it."""
     with Raw(broker.bootstrap_servers) as admin:
@@ -139,6 +140,7 @@ def test_what_acks_1_acknowledged_survives_the_death_of_the_process(broker: Brok
     assert "Traceback" not in broker.log_text
 
 
+@pytest.mark.slow
 def test_committed_offsets_and_topics_survive_the_death_of_the_process(broker: Broker) -> None:
     with Raw(broker.bootstrap_servers) as admin:
         admin.create("t")

@@ -73,8 +73,8 @@ def moldau_here(bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch) -> Mold
 
 
 @pytest.fixture
-def topic(moldau: Moldau) -> str:
+def topic(moldau_here: Moldau) -> str:
     """Its records may be of years ago: none goes by age."""
     name = f"cli-{uuid.uuid4().hex[:8]}"
-    assert moldau("topics", "create", name, "-p", "2", "-c", "retention.ms=-1").returncode == 0
+    assert moldau_here("topics", "create", name, "-p", "2", "-c", "retention.ms=-1").returncode == 0
     return name

@@ -20,16 +20,16 @@ ALL = ("up", "status", "down", "demo", "folder", "completion")
 OTHERS = {"up": _up_parser, "demo": _demo_parser, "folder": folder_options.parser}
 
 
-def test_topics_from_create_to_delete(moldau: Moldau, topic: str) -> None:
-    listed = moldau("topics").stdout.splitlines()
+def test_topics_from_create_to_delete(moldau_here: Moldau, topic: str) -> None:
+    listed = moldau_here("topics").stdout.splitlines()
     assert listed[0].split() == ["TOPIC", "PARTITIONS", "REPLICAS", "ID"]
     assert any(line.split()[:3] == [topic, "2", "1"] for line in listed)
-    assert moldau("topics", "grow", topic, "3").returncode == 0
-    described = json.loads(moldau("topics", "describe", topic, "--json").stdout)
+    assert moldau_here("topics", "grow", topic, "3").returncode == 0
+    described = json.loads(moldau_here("topics", "describe", topic, "--json").stdout)
     assert [p["partition"] for p in described["partitions"]] == [0, 1, 2]
     assert described["configs"]["retention.ms"] == "-1"
-    assert moldau("topics", "delete", topic).stdout == f"Deleted {topic}.\n"
-    assert topic not in moldau("topics", "--json").stdout
+    assert moldau_here("topics", "delete", topic).stdout == f"Deleted {topic}.\n"
+    assert topic not in moldau_here("topics", "--json").stdout
 
 
 @pytest.mark.slow
@@ -194,33 +194,35 @@ def test_names_to_complete(bootstrap_servers: str, topic: str) -> None:
     assert completion.words(["consume", "-b", "127.0.0.1:1", ""], {}) == []
 
 
-def test_offsets_are_shown_and_records_deleted(moldau: Moldau, topic: str) -> None:
-    assert moldau("produce", topic, "--partition", "0", stdin="a\nb\nc\n").returncode == 0
+def test_offsets_are_shown_and_records_deleted(moldau_here: Moldau, topic: str) -> None:
+    assert moldau_here("produce", topic, "--partition", "0", stdin="a\nb\nc\n").returncode == 0
     first = {"topic": topic, "partition": 0, "begin": 0, "end": 3, "records": 3}
     second = {"topic": topic, "partition": 1, "begin": 0, "end": 0, "records": 0}
-    assert json.loads(moldau("offsets", "list", topic, "--json").stdout) == [first, second]
-    late = moldau("offsets", "list", topic, "--at", "2999-01-01T00:00:00.000", "--json")
+    assert json.loads(moldau_here("offsets", "list", topic, "--json").stdout) == [first, second]
+    late = moldau_here("offsets", "list", topic, "--at", "2999-01-01T00:00:00.000", "--json")
     assert [row["at"] for row in json.loads(late.stdout)] == [3, 0]
-    ago = moldau("offsets", "list", f"{topic}:0", "--at", "@-1h", "--json")
+    ago = moldau_here("offsets", "list", f"{topic}:0", "--at", "@-1h", "--json")
     assert [row["at"] for row in json.loads(ago.stdout)] == [0]
-    assert moldau("offsets", "delete", topic, "--before", "2", "-p", "0").returncode == 0
-    after = json.loads(moldau("offsets", "list", topic, "--json").stdout)
+    assert moldau_here("offsets", "delete", topic, "--before", "2", "-p", "0").returncode == 0
+    after = json.loads(moldau_here("offsets", "list", topic, "--json").stdout)
     assert [row["begin"] for row in after] == [2, 0]
-    beyond = moldau("offsets", "delete", topic, "--before", "99")
+    beyond = moldau_here("offsets", "delete", topic, "--before", "99")
     assert beyond.returncode == 1
     assert "not within the range" in beyond.stdout
-    assert moldau("offsets", "delete", topic, "--before", "1", "-p", "7").returncode == 1
+    assert moldau_here("offsets", "delete", topic, "--before", "1", "-p", "7").returncode == 1
 
 
-def test_configs_are_set_shown_and_unset(moldau: Moldau, topic: str) -> None:
-    done = moldau("configs", "set", "topic", topic, "retention.ms=5000", "segment.bytes=2000000")
+def test_configs_are_set_shown_and_unset(moldau_here: Moldau, topic: str) -> None:
+    done = moldau_here(
+        "configs", "set", "topic", topic, "retention.ms=5000", "segment.bytes=2000000"
+    )
     assert done.returncode == 0, done.stderr
-    assert moldau("configs", "unset", "topic", topic, "segment.bytes").returncode == 0
-    own = json.loads(moldau("configs", "show", "topic", topic, "--json").stdout)
+    assert moldau_here("configs", "unset", "topic", topic, "segment.bytes").returncode == 0
+    own = json.loads(moldau_here("configs", "show", "topic", topic, "--json").stdout)
     entry = {"name": "retention.ms", "value": "5000", "source": "DYNAMIC_TOPIC_CONFIG"}
     assert entry in own
     assert "segment.bytes" not in [row["name"] for row in own]
-    every = json.loads(moldau("configs", "show", "topic", topic, "--all", "--json").stdout)
+    every = json.loads(moldau_here("configs", "show", "topic", topic, "--all", "--json").stdout)
     assert "segment.bytes" in [row["name"] for row in every]
 
 
@@ -233,18 +235,18 @@ def test_configs_are_set_shown_and_unset(moldau: Moldau, topic: str) -> None:
         ("set client c producer_byte_rate=fast", "a quota is a number"),
     ],
 )
-def test_bad_configs_are_told(moldau: Moldau, words: str, advice: str) -> None:
-    ran = moldau("configs", *words.split())
+def test_bad_configs_are_told(moldau_here: Moldau, words: str, advice: str) -> None:
+    ran = moldau_here("configs", *words.split())
     assert (ran.returncode, ran.stdout) == (1, "")
     assert advice in ran.stderr
 
 
-def test_quotas_are_configs_of_clients(moldau: Moldau) -> None:
-    assert moldau("configs", "set", "client", "cli", "producer_byte_rate=1024").returncode == 0
-    shown = json.loads(moldau("configs", "show", "client", "cli", "--json").stdout)
+def test_quotas_are_configs_of_clients(moldau_here: Moldau) -> None:
+    assert moldau_here("configs", "set", "client", "cli", "producer_byte_rate=1024").returncode == 0
+    shown = json.loads(moldau_here("configs", "show", "client", "cli", "--json").stdout)
     assert shown == [{"name": "producer_byte_rate", "value": 1024.0, "source": "QUOTA"}]
-    assert moldau("configs", "unset", "client", "cli", "producer_byte_rate").returncode == 0
-    assert json.loads(moldau("configs", "show", "client", "cli", "--json").stdout) == []
+    assert moldau_here("configs", "unset", "client", "cli", "producer_byte_rate").returncode == 0
+    assert json.loads(moldau_here("configs", "show", "client", "cli", "--json").stdout) == []
 
 
 @pytest.mark.slow

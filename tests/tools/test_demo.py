@@ -304,6 +304,7 @@ def test_without_the_extra_a_sentence_says_what_to_install(
     assert topics_with(prefix, bootstrap_servers, awaited=[]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GROCERY, reason="needs the extra grocery")
 def test_real_purchases_come_in_event_time_order_keyed_by_household() -> None:
     orders = list(islice(grocery_orders(), 20_000))
