@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs" / "streams"
-PAGES = ["agents.md", "errors.md", "formats.md", "index.md", "state.md"]
+PAGES = ["agents.md", "errors.md", "formats.md", "index.md", "joins.md", "state.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

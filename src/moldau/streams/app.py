@@ -18,7 +18,7 @@ from moldau.streams.errors import DefinitionError
 from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
 from moldau.streams.handlers import BatchForm, form_of, name_of
-from moldau.streams.join_nodes import Tabled, TableSource
+from moldau.streams.join_nodes import Everywhere, Tabled, TableSource
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic, Until
 from moldau.streams.sizes import Size, size
@@ -190,6 +190,13 @@ class App:
                 f"topic {topic.name!r}: a global table is followed for as long as the program "
                 f"runs, so until='end' says nothing of it: take it away, or read a table"
             )
+        known = [one for one in self.nodes if isinstance(one, Everywhere)]
+        for one in known:
+            if one.topic.name == topic.name:
+                refuse_another(one.topic, topic, "global_table")
+                return GlobalTable(one.topic)
+        name = self.name_for("global")
+        self.nodes.append(Everywhere(name, (), topic.type, topic.key, topic=topic))
         return GlobalTable(topic)
 
     def state(self, name: str, default: Callable[[], Any] | None = None) -> KeyedState[Any]:
@@ -309,7 +316,7 @@ class App:
     @property
     def dead_letter_topics(self) -> list[str]:
         """Those that its policies name."""
-        policies = [node.policy for node in self.nodes]
+        policies = [node.policy for node in self.nodes if not isinstance(node, Everywhere)]
         policies += [node.topic.policy for node in self.nodes if isinstance(node, Source)]
         names = [one.topic or f"{self.id}-dlq" for one in policies if one.then == "dead_letter"]
         return list(dict.fromkeys(names))

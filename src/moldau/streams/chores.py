@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from moldau.streams.engine.here import HERE, Here
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.results import utc
 from moldau.streams.engine.scope import SCOPE, Scope
@@ -75,7 +76,8 @@ def cron(expression: str, zone: tzinfo) -> After:
 
 class RunningChores:
     """`now_ms`: the time since 1970, of the worker or the test. `say`: what people should know.
-    `leads`: is this the one worker of the group that does what one should?"""
+    `leads`: is this the one worker of the group that does what one should? `tables`: what
+    each global table holds, by its topic."""
 
     def __init__(
         self,
@@ -84,9 +86,11 @@ class RunningChores:
         now_ms: Callable[[], int],
         say: Callable[[str], None],
         leads: Callable[[], bool] = lambda: True,
+        tables: Mapping[str, Mapping[Any, Any]] | None = None,
     ) -> None:
         self._chores = chores
         self._leads = leads
+        self._here = Here(tables or {})
         self._host = host
         self._now_ms = now_ms
         self._say = say
@@ -129,6 +133,7 @@ class RunningChores:
 
     async def _called(self, function: Chore, scope: Scope) -> None:
         SCOPE.set(scope)
+        HERE.set(self._here)
         made = function()
         if inspect.isawaitable(made):
             await made

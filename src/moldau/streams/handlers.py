@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
-import re
 from collections.abc import Callable
 from functools import partial
-from types import CodeType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from moldau.streams.errors import DefinitionError
+from moldau.streams.instructions import Instruction
 
 BatchForm = Literal["list", "arrow", "polars"]
 
@@ -60,33 +58,10 @@ def _parameter(function: Callable[..., Any]) -> str | None:
     return needed[-1] if needed else None
 
 
-class _Step(NamedTuple):
-    """An instruction, the same in every CPython: 3.13 began to load or store two names in one."""
-
-    name: str
-    value: Any
-
-    @classmethod
-    def of(cls, code: CodeType) -> list[_Step]:
-        steps = []
-        for one in dis.get_instructions(code):
-            if isinstance(one.argval, tuple) and one.opname.startswith(("LOAD_FAST", "STORE_FAST")):
-                pair = re.findall("(?:LOAD|STORE)_FAST", one.opname)
-                steps += [cls(name, value) for name, value in zip(pair, one.argval, strict=True)]
-            elif one.opname == "BINARY_SUBSCR" or one.argrepr == "[]":  # BINARY_OP since 3.14
-                steps.append(cls("SUBSCRIPT", None))
-            else:
-                steps.append(cls(one.opname, one.argval))
-        return steps
-
-    def loads(self, parameter: str | None) -> bool:
-        return self.name.startswith("LOAD_") and self.value == parameter
-
-
 def _iterates(function: Any, parameter: str | None) -> bool:
     """Does it say `async for … in` its parameter, or pass it to what it iterates over?"""
     code = getattr(function, "__code__", None)
-    steps = [] if code is None else _Step.of(code)
+    steps = [] if code is None else Instruction.of(code)
     for at, one in enumerate(steps):
         if one.name == "GET_AITER":
             before = steps[max(at - 8, 0) : at]
@@ -95,7 +70,7 @@ def _iterates(function: Any, parameter: str | None) -> bool:
     return False
 
 
-def _reads_fields(steps: list[_Step], parameter: str | None) -> bool:
+def _reads_fields(steps: list[Instruction], parameter: str | None) -> bool:
     """`record.field`, `record["field"]`: then it is a record, and what is iterated over is
     something else."""
     return any(

@@ -25,6 +25,13 @@ class TableSource(Source):
 
 
 @dataclass(eq=False)
+class Everywhere(Node):
+    """A topic that every worker has all of."""
+
+    topic: Topic = field(kw_only=True)
+
+
+@dataclass(eq=False)
 class Tabled(Keyed):
     """A table, and what it was until `history` ms ago."""
 
@@ -34,6 +41,12 @@ class Tabled(Keyed):
 @dataclass(eq=False)
 class Latest(Keyed):
     """A table as it is now, by arrival."""
+
+
+@dataclass(eq=False)
+class Brought(Keyed):
+    """Records in the partition of their key, where the tables lie that the step behind it looks
+    into."""
 
 
 @dataclass(eq=False)

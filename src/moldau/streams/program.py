@@ -67,6 +67,8 @@ class Node:
     keyed_by: str | None = None
     children: list[Node] = field(default_factory=list)
     policy: Policy = field(kw_only=True, default=DEFAULT)
+    # Those that its functions look into; None: not known yet (`linking.py`).
+    tables: tuple[Node, ...] | None = field(kw_only=True, default=None)
 
     def __post_init__(self) -> None:
         for parent in self.parents:

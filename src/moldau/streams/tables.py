@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams import fields, types
 from moldau.streams.aggregates import Aggregate, check
 from moldau.streams.arguments import not_by_window, topic_of
-from moldau.streams.errors import DefinitionError
+from moldau.streams.engine.here import Get, Here
+from moldau.streams.errors import DefinitionError, StreamsError, Trouble
+from moldau.streams.in_handlers import InHandlers
 from moldau.streams.join_nodes import (
     ForeignJoin,
     ForeignResult,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 HISTORY_MS = 3_600_000
 
 
-class Table:
+class Table(InHandlers):
     """A row for each key. `history`: how long, in ms of event time, what a row was is kept for
     records that come late."""
 
@@ -41,6 +43,9 @@ class Table:
         self._app = app
         self._node = node
         self._history = history
+
+    def __str__(self) -> str:
+        return f"table {self._node.name!r}"
 
     @property
     def type(self) -> Any:
@@ -210,13 +215,49 @@ class Table:
 
     def latest(self) -> Latest:
         """What it is now, for joins at="now"."""
-        node = self._node.parents[0] if isinstance(self._node, Tabled) else self._node
+        node = self._told_by
         for child in node.children:
             if isinstance(child, Latest):
                 return child
         made = Latest(f"{self._node.name}-latest", (node,), node.type, node.keyed_by)
         self._app.add(made)
         return made
+
+    @property
+    def _told_by(self) -> Node:
+        """What tells of its changes as they come."""
+        return self._node.parents[0] if isinstance(self._node, Tabled) else self._node
+
+    # --- in handlers ------------------------------------------------------------------------
+
+    def steps_in(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        return (self.latest(),) if self._node in nodes else ()
+
+    def _get(self, here: Here) -> Get:
+        get = here.rows.get(self._told_by)
+        if get is not None:
+            return get
+        if here.partition is None:
+            raise StreamsError(
+                f"{self}: its rows lie in partitions, of which a timer or a task has none: take "
+                f"app.global_table, or @app.punctuate, which runs for each partition"
+            )
+        raise Trouble(
+            f"{self}: it cannot be seen that this function looks into it, so its rows may be in "
+            f"another worker: name the table in the function, as a variable of the module or one "
+            f"around the function"
+        )
+
+    def _missing(self, here: Here, key: Any) -> Any:
+        place = here.place_of(key)
+        if place == here.partition:
+            return key
+        return (
+            f"{key!r} is in partition {place} of {self}, and this record is in partition "
+            f"{here.partition}: key the records by it first (key_by), or take app.global_table"
+        )
+
+    # --- the parts --------------------------------------------------------------------------
 
     def _changes(self) -> Node:
         if isinstance(self._node, Aggregated):
@@ -267,13 +308,22 @@ class GroupedTable:
         return Table(self._app, add(node, on_error))
 
 
-class GlobalTable:
+class GlobalTable(InHandlers):
     """All partitions of a topic, in every worker, as they are now."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.type = topic.type
         self.keyed_by = topic.key
+
+    def __str__(self) -> str:
+        return f"global table {self.topic.name!r}"
+
+    def _get(self, here: Here) -> Get:
+        values = here.everywhere.get(self.topic.name)
+        if values is None:
+            raise Trouble(f"{self}: it is of another program than the handler")
+        return values.get
 
 
 def _with(type_: Any) -> Any:

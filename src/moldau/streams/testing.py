@@ -119,7 +119,9 @@ class Driver:
 
         self._said: list[str] = []
         app.chores.is_virtual = True
-        self._chores = RunningChores(app.chores, self._host, lambda: self.now_ms, self._said.append)
+        self._chores = RunningChores(
+            app.chores, self._host, lambda: self.now_ms, self._said.append, tables=tables
+        )
         self._chores.start()
         self.settle()
 

@@ -12,16 +12,9 @@ from typing import Any
 
 from moldau.streams.arguments import legal
 from moldau.streams.errors import DefinitionError
-from moldau.streams.join_nodes import (
-    ForeignJoin,
-    GlobalLookup,
-    Joined,
-    Latest,
-    Regrouped,
-    Side,
-    Tabled,
-)
-from moldau.streams.program import KeyBy, Keyed, Node, Partitioner, Sink, Source, Topic
+from moldau.streams.join_nodes import Everywhere, GlobalLookup, Joined, Latest, Side, Tabled
+from moldau.streams.linking import has_new_key, link, neighbours
+from moldau.streams.program import Keyed, Node, Partitioner, Sink, Source, Topic
 
 
 @dataclass(frozen=True)
@@ -64,8 +57,10 @@ class Stage:
     def is_joined(self) -> bool:
         """Must the same key lie in the same partition of all its topics?"""
         topics = set(self.topics) - {self.redrive}
-        joins = (one for one in self.nodes if isinstance(one, Joined))
-        return len(topics) > 1 and any(not isinstance(one, GlobalLookup) for one in joins)
+        return len(topics) > 1 and any(
+            one.tables or (isinstance(one, Joined) and not isinstance(one, GlobalLookup))
+            for one in self.nodes
+        )
 
     @property
     def joined_topics(self) -> set[str]:
@@ -73,7 +68,7 @@ class Stage:
         if not self.is_joined:
             return set()
         cut = {one.target for one in self.reads}
-        sides = (one for one in self.nodes if isinstance(one, Side | Tabled | Latest))
+        sides = [one for one in self.nodes if isinstance(one, Side | Tabled | Latest) or one.tables]
         above = [one.parents[0] for one in sides if one not in cut]
         return {source.topic.name for node in above for source in _sources(node)}
 
@@ -96,6 +91,7 @@ class Stage:
 class Topology:
     app: str
     stages: list[Stage]
+    global_topics: dict[str, Topic] = field(default_factory=dict)  # every worker reads all of them
 
     @property
     def repartitions(self) -> list[Repartition]:
@@ -122,12 +118,6 @@ class Topology:
         sinks = (n for stage in self.stages for n in stage.nodes if isinstance(n, Sink))
         return {sink.topic.name: sink.topic for sink in sinks}
 
-    @property
-    def global_topics(self) -> dict[str, Topic]:
-        """That every worker reads all of."""
-        nodes = (n for stage in self.stages for n in stage.nodes if isinstance(n, GlobalLookup))
-        return {node.topic.name: node.topic for node in nodes}
-
     def partitions(self, stage: Stage, known: Mapping[str, int]) -> int:
         """How many tasks the stage has, by how many partitions the topics that are known have."""
         sources = [known[source.topic.name] for source in stage.sources]
@@ -144,8 +134,11 @@ def topology(app: str, nodes: list[Node]) -> Topology:
     """Raises DefinitionError for a program that does nothing."""
     if not any(isinstance(node, Source) for node in nodes):
         raise DefinitionError(f"the program {app!r} reads no topic: begin with app.stream(topic)")
+    link(nodes)
+    everywhere = {one.topic.name: one.topic for one in nodes if isinstance(one, Everywhere)}
+    nodes = [one for one in nodes if not isinstance(one, Everywhere)]
     inputs = [(node, node.parents[0]) for node in nodes if isinstance(node, Keyed)]
-    is_cut = {node: _has_new_key(parent) for node, parent in inputs}
+    is_cut = {node: has_new_key(parent) for node, parent in inputs}
     while True:
         cuts = [
             Repartition(f"{app}-{node.name}-repartition", parent.type, parent, node)
@@ -163,7 +156,7 @@ def topology(app: str, nodes: list[Node]) -> Topology:
             for stage in stages:
                 stage.redrive = redrive_topic(app, stage.name)
                 legal(changelog_topic(app, stage.name), f"step {stage.name!r}: its topic")
-            return Topology(app, stages)
+            return Topology(app, stages, everywhere)
         # What a stage makes comes back to it (a table joined to itself by another field): the
         # sources become a stage of their own. A stage that is nothing but joins has none to part.
         more = [
@@ -219,17 +212,9 @@ def _that_read_of_themselves(stages: list[Stage]) -> list[Stage]:
     return [stage for stage in stages if id(stage) in behind[id(stage)]]
 
 
-def _has_new_key(node: Node) -> bool:
-    """Have the records that leave it another key than those of the partition they came in?"""
-    if isinstance(node, KeyBy | Regrouped | ForeignJoin):
-        return True
-    if isinstance(node, Source | Keyed):  # what is keyed has been brought together
-        return False
-    return any(_has_new_key(parent) for parent in node.parents)
-
-
 def _stages(nodes: list[Node], cut: set[tuple[Node, Node]]) -> list[Stage]:
     """Groups the nodes that are connected without a cut, in the order of the program."""
+    looked_into = neighbours(nodes)
     stage_of: dict[Node, Stage] = {}
     stages: list[Stage] = []
     for node in nodes:
@@ -240,6 +225,7 @@ def _stages(nodes: list[Node], cut: set[tuple[Node, Node]]) -> list[Stage]:
                 for one in stage_of
                 if isinstance(one, Source) and one.topic.name == node.topic.name
             ]
+        beside += [one for one in looked_into.get(node, ()) if one in stage_of]
         joined = {id(stage_of[one]): stage_of[one] for one in beside}
         if joined:
             stage, *others = joined.values()

@@ -18,13 +18,16 @@ from moldau.streams.engine.deduplication import Deduplicating, waiting_before
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering, waiting_of
+from moldau.streams.engine.here import Here
 from moldau.streams.engine.keyed_agents import KeyedAgents
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.keyed_store import KeyedStore
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.late import CountsLate
+from moldau.streams.engine.lookups import LatestTable
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.placing import PLACES
 from moldau.streams.engine.punctuation import Punctuation
 from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.results import Results
@@ -97,6 +100,18 @@ class Built:
         for node in reversed(self.stage.nodes):  # those behind come first
             made = _MAKERS[type(node)](node, self._following(node), self)
             self.by_node[node] = counted(made, self.counts.step(self.stage.name, node.name))
+
+    @property
+    def here(self) -> Here:
+        """What functions of the user's can look into."""
+        rows = {
+            node.parents[0]: made.rows.get
+            for node, made in self.by_node.items()
+            if isinstance(made, LatestTable)
+        }
+        place_of, count = PLACES[self.stage.partitioner], self.stage.count(self.partitions)
+        encode = Key().encode
+        return Here(self.tables, rows, self.own.partition, lambda key: place_of(encode(key), count))
 
     @property
     def in_order(self) -> list[Operator]:

@@ -20,6 +20,7 @@ from moldau.streams.engine.table_joins import TableJoining
 from moldau.streams.engine.values import UNDECLARED, ValueFormat
 from moldau.streams.join_nodes import (
     AsOfJoin,
+    Brought,
     ForeignJoin,
     ForeignResult,
     GlobalLookup,
@@ -161,6 +162,7 @@ def _aggregated(node: TableAggregated, following: Following, built: Built) -> Op
 
 MAKERS: dict[type[Node], Callable[[Any, Following, Built], Operator]] = {
     TableSource: lambda node, following, built: Step(following),
+    Brought: lambda node, following, built: Step(following),
     Tabled: _table,
     Latest: _latest,
     Side: _side,

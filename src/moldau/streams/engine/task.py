@@ -16,6 +16,7 @@ from moldau.streams.engine.build import Built, no_wait
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.guard import Wait
+from moldau.streams.engine.here import at
 from moldau.streams.engine.inputs import FrameInput, SourceInput
 from moldau.streams.engine.lanes import Host
 from moldau.streams.engine.operators import Origin
@@ -68,6 +69,7 @@ class Task:
             wait,
             counts or Counts(),
         )
+        self._here = self._built.here
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
         self.outputs = self._built.outputs
@@ -114,7 +116,8 @@ class Task:
 
     def feed(self, topic: str, records: Records, now_ms: int) -> None:
         """Records of the task's partition of that topic, in order."""
-        self._inputs[topic].feed(records, now_ms)
+        with at(self._here):
+            self._inputs[topic].feed(records, now_ms)
         self._built.reading = None
         self.positions[topic] = records.offsets[-1] + 1
         self._advance()
@@ -163,8 +166,9 @@ class Task:
         self._clock.watermark = watermark
         for made in self._repartitionings:
             made.origin = self._own
-        for operator in self._in_order:  # each has all that belongs before the watermark then
-            operator.advance(watermark)
+        with at(self._here):
+            for operator in self._in_order:  # each has all that belongs before the watermark then
+                operator.advance(watermark)
         # Not before: of what they send, none is the last, and who takes it must wait for the rest.
         self._own.watermark = watermark
 

@@ -21,9 +21,10 @@ from moldau.streams.faust.refusals import refuse
 from moldau.streams.faust.streams import AgentStream, result_of
 from moldau.streams.faust.tables import Table
 from moldau.streams.faust.topics import Sending, Topic
-from moldau.streams.faust.uses import plain_of, tables_of
+from moldau.streams.faust.uses import tables_of
 from moldau.streams.program import Agent, Filter, KeyBy, KeyedAgent, Map, Node, Sink, Spread
 from moldau.streams.program import Topic as Source
+from moldau.streams.seen import plain_of
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App

@@ -24,8 +24,8 @@ from moldau.streams.faust.refusals import nothing, refuse
 from moldau.streams.faust.settings import settings
 from moldau.streams.faust.signals import signals
 from moldau.streams.faust.topics import Channel, Topic
-from moldau.streams.faust.uses import plain_of
 from moldau.streams.faust.windows import ms
+from moldau.streams.seen import plain_of
 from moldau.streams.topology import topology
 
 Function = TypeVar("Function", bound=Callable[..., Any])

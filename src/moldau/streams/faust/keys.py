@@ -14,7 +14,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from moldau.streams.faust.uses import names_in, plain_of, table_at
+from moldau.streams.faust.uses import table_at
+from moldau.streams.seen import names_in, plain_of
 
 _SAME = ("filter", "echo", "noack")  # operations behind which values are what they were
 _READS = ("get", "setdefault", "pop")

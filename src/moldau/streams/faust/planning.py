@@ -13,7 +13,7 @@ from typing import Any
 from moldau.streams.faust.fields import FieldDescriptor
 from moldau.streams.faust.refusals import refuse
 from moldau.streams.faust.streams import Operations
-from moldau.streams.faust.uses import codes, plain_of
+from moldau.streams.seen import codes, plain_of
 
 Asked = list[tuple[str, Any]]
 """("filter", function), ("group_by", function) and ("through", topic), in order."""

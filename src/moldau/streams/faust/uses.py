@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from moldau.streams.faust.tables import Table
 from moldau.streams.faust.windows import WindowWrapper
+from moldau.streams.seen import codes, names_in, plain_of
 
 
 def tables_of(function: Any) -> list[Table]:
@@ -31,18 +31,6 @@ def tables_of(function: Any) -> list[Table]:
     return list(found)
 
 
-def plain_of(function: Any) -> Any:
-    """The function that was written, without what is around it."""
-    while True:
-        inner = getattr(function, "func", None) if isinstance(function, partial) else None
-        inner = (
-            inner or getattr(function, "__func__", None) or getattr(function, "__wrapped__", None)
-        )
-        if inner is None:
-            return function
-        function = inner
-
-
 def table_at(dotted: list[str], function: Any) -> Table | None:
     """What `a.b` is in that function, where it is a table."""
     scope = names_in(function)
@@ -52,18 +40,6 @@ def table_at(dotted: list[str], function: Any) -> Table | None:
     if isinstance(one, WindowWrapper):
         one = one.table
     return one if isinstance(one, Table) else None
-
-
-def names_in(function: Any) -> dict[str, Any]:
-    """Its globals, and what it closes over."""
-    function = plain_of(function)
-    scope = dict(function.__globals__)
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            scope[name] = cell.cell_contents
-        except ValueError:  # not yet
-            continue
-    return scope
 
 
 def _named(function: Any) -> list[Any]:
@@ -80,11 +56,3 @@ def _named(function: Any) -> list[Any]:
         for name in sorted(names)
     ]
     return direct + within
-
-
-def codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """It, and what is defined in it."""
-    yield code
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            yield from codes(one)

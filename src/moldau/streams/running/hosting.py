@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
@@ -24,11 +25,16 @@ def task_of(task: Task, host: AsyncHost) -> AnyTask:
 
 class Hosting:
     def __init__(
-        self, app: App, say: Callable[[str], None], leads: Callable[[], bool] = lambda: True
+        self,
+        app: App,
+        say: Callable[[str], None],
+        leads: Callable[[], bool] = lambda: True,
+        tables: Mapping[str, Mapping[Any, Any]] | None = None,
     ) -> None:
-        """`leads`: is this the one worker of its group that does what one should?"""
+        """`leads`: is this the one worker of its group that does what one should? `tables`: what
+        each global table holds, by its topic."""
         self.host = AsyncHost()
-        self.chores = RunningChores(app.chores, self.host, now_ms, say, leads)
+        self.chores = RunningChores(app.chores, self.host, now_ms, say, leads, tables)
         self._is_busy = False
 
     def poll_s(self, otherwise: float) -> float:

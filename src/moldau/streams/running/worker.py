@@ -84,7 +84,8 @@ class Worker:
         self._tasks: dict[tuple[str, int], AnyTask] = {}
         self._by_place: dict[Place, AnyTask] = {}
         first = (self._topology.stages[0].name, 0)  # one worker has it
-        self._hosting = Hosting(app, say, lambda: first in self._tasks)
+        self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
+        self._hosting = Hosting(app, say, lambda: first in self._tasks, self._globals.tables)
         self._at_end: dict[Place, int] = {}  # what is read to its end, and where that is
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
@@ -98,7 +99,6 @@ class Worker:
         self._changelog_ends = ChangelogEnds(self._restoring.admin)
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
-        self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
         self._guarantee = guarantee(app, slot, say, self.patience, self._watch.counts)
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin

@@ -12,7 +12,8 @@ from moldau.streams.topology import Stage, Topology
 
 def described(made: Topology) -> dict[str, Any]:
     """For programs: {app, stages: [{name, reads, changelog, steps: [{name, verb, of, topic,
-    state}], writes}]}. `of` names the steps that a step takes from."""
+    tables, state}], writes}]}. `of` names the steps that a step takes from,
+    `tables` those whose rows its functions look up."""
     return {"app": made.app, "stages": [_stage(made, stage) for stage in made.stages]}
 
 
@@ -46,6 +47,8 @@ def _step(node: Node, state: str | None) -> dict[str, Any]:
         "verb": type(node).__name__.lower(),
         "of": [parent.name for parent in node.parents],
     }
+    if node.tables:
+        told["tables"] = [one.name for one in node.tables]
     if isinstance(node, Source | Sink | GlobalLookup):
         told["topic"] = node.topic.name
     if isinstance(node, Keyed):
@@ -59,6 +62,7 @@ def _step_line(step: dict[str, Any]) -> str:
     """What it is, and whom it takes from where that is not plain from its place."""
     parts = [step.get("state") or step["verb"]]
     parts += [step[name] for name in ("topic", "function") if name in step]
+    parts += [f"looks into {', '.join(step['tables'])}"] if "tables" in step else []
     return " ".join(parts) + (f"  < {', '.join(step['of'])}" if step["of"] else "")
 
 

@@ -15,7 +15,14 @@ from moldau.streams.engine.held import rows_format, rows_of, waiting_of
 from moldau.streams.engine.results import row, utc
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.engine.window_names import place_in
-from moldau.streams.join_nodes import GlobalLookup, Joined, Latest, Tabled, TableSource
+from moldau.streams.join_nodes import (
+    Brought,
+    GlobalLookup,
+    Joined,
+    Latest,
+    Tabled,
+    TableSource,
+)
 from moldau.streams.program import Agent, Aggregated, Deduplicated, Kept, Keyed, Node
 from moldau.streams.topology import Stage, Topology
 from moldau.streams.windows import Aligned
@@ -72,8 +79,10 @@ def readables(topology: Topology) -> dict[str, Readable]:
                     if isinstance(parent, TableSource):
                         topics.setdefault(parent.topic.name, []).append(one)
     for topic, some in topics.items():
-        if len(some) == 1:
-            made.setdefault(topic, some[0])
+        # What joins and handlers see of a table now is of it, and not another.
+        tables = [one for one in some if one.waiting is not None]
+        if len(tables) == 1:
+            made.setdefault(topic, tables[0])
     return made
 
 
@@ -94,7 +103,7 @@ def _why(node: Node) -> str:
         return "sessions and sliding windows are not readable: send the results to a topic"
     if isinstance(node, Deduplicated):
         return "it keeps which keys it has seen, no values"
-    if isinstance(node, GlobalLookup) or not isinstance(node, Keyed) or isinstance(node, Agent):
+    if isinstance(node, GlobalLookup | Brought | Agent) or not isinstance(node, Keyed):
         return ""
     return "what a join or a grouped table keeps is not readable: send the results to a topic"
 
