@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -35,6 +36,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite", action="store_true", help="write transcripts of groups as they are told now"
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where none of them is asked for, 1400 need not be made to be left out in each process."""
+    is_left_out = "not apache" in config.option.markexpr
+    return True if is_left_out and collection_path.name.endswith("_apache.py") else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """So in these files is no test for everybody."""
+    for item in items:
+        if item.path.name.endswith("_apache.py") and item.get_closest_marker("apache") is None:
+            raise pytest.UsageError(f"{item.nodeid} has to be marked `apache`, as its file says")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
