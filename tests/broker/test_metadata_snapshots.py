@@ -32,6 +32,7 @@ from moldau.storage.disk import DiskError
 from moldau.storage.log import Origin
 from moldau.storage.manager import FolderError
 from tests.broker.stage import Stage
+from tests.drawn import share
 
 FOLDER = "/data/__cluster_metadata-0"
 OFTEN: dict[str, Any] = {
@@ -151,7 +152,7 @@ def test_segments_of_the_metadata_log_end_by_size_and_time() -> None:
     assert len(names(stage.disk, ".log")) == 2
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(share(12)))
 def test_killed_at_any_moment_nothing_acknowledged_is_lost(seed: int) -> None:
     """Snapshots half written, written and not renamed, renamed and not synced."""
     dice = Random(seed)
