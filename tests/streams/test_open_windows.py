@@ -46,7 +46,7 @@ class Life(Stored):
 
     def begin(self) -> None:
         super().begin()
-        self.windows = OpenWindows(self.state.table("t"))
+        self.windows = OpenWindows(self.state.table("t"), list)
 
     def put(self, places: list[Any]) -> None:
         self.windows.fetch(places)

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from inspect import iscoroutinefunction
 from typing import Any
 
 from moldau.streams import types
 from moldau.streams.engine.coding import kept
+from moldau.streams.engine.returning import Read, strange_at_a_glance, strict_reader
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
 from moldau.streams.fields import Field, getter
@@ -48,6 +50,10 @@ class Aggregate:
     remove: Callable[[Any, Any], Any] | None = None
     # Does `add` change the state that it is given? Then it must not fail behind that.
     in_place: bool = False
+    # The type of its states, from that of what is taken (with its place: a pair).
+    state_of: Callable[[Any], Any] = types.unknown
+    # Of a state that has been kept, the state; None: as `state_of` says.
+    kept: Read | None = None
 
 
 Placed = tuple[tuple[Any, ...], Any]
@@ -122,14 +128,49 @@ def min(field: Field) -> Aggregate:
     """The least; None of nothing. What is None does not count."""
     step = "s if x is None else x if s is None or x < s else s"
     many = "least(xs) if s is None else least(chain((s,), xs))"
-    return Aggregate("min", field, _nothing, _least, _least, _same, step, many, type_of=types.same)
+    return _extreme("min", field, _least, step, many)
 
 
 def max(field: Field) -> Aggregate:
     """The greatest; None of nothing. What is None does not count."""
     step = "s if x is None else x if s is None or x > s else s"
     many = "most(xs) if s is None else most(chain((s,), xs))"
-    return Aggregate("max", field, _nothing, _most, _most, _same, step, many, type_of=types.same)
+    return _extreme("max", field, _most, step, many)
+
+
+def _extreme(
+    kind: str, field: Field, better: Callable[[Any, Any], Any], step: str, many: str
+) -> Aggregate:
+    return Aggregate(
+        kind,
+        _compared(kind, field),
+        _nothing,
+        better,
+        better,
+        _same,
+        step,
+        many,
+        type_of=types.same,
+        state_of=types.optional,
+    )
+
+
+def _compared(kind: str, field: Field) -> Field:
+    """What a function takes of a record must be comparable after a restart too."""
+    if not callable(field) or iscoroutinefunction(field) or types.returned(field) is not Any:
+        return field
+
+    def taken(value: Any) -> Any:
+        made = field(value)
+        strange = strange_at_a_glance(made)
+        if strange:
+            raise TypeError(
+                f"{kind}: after a restart it would have no {strange} to compare with, but the "
+                f"fields or value of one: give it a function that is annotated to return {strange}"
+            )
+        return made
+
+    return taken
 
 
 def _nothing() -> None:
@@ -171,16 +212,30 @@ def mean(field: Field) -> Aggregate:
 def first(field: Field, by: Field | None = None) -> Aggregate:
     """Of the earliest record; None of nothing."""
     step = "x if s is None or x[0] < s[0] else s"
-    return Aggregate(
-        "first", field, _nothing, _earlier, _earlier, _placed, step, None, True, by, types.same
-    )
+    return _one_placed("first", field, _earlier, step, by)
 
 
 def last(field: Field, by: Field | None = None) -> Aggregate:
     """Of the latest record; None of nothing."""
     step = "x if s is None or x[0] > s[0] else s"
+    return _one_placed("last", field, _later, step, by)
+
+
+def _one_placed(
+    kind: str, field: Field, better: Callable[[Any, Any], Any], step: str, by: Field | None
+) -> Aggregate:
     return Aggregate(
-        "last", field, _nothing, _later, _later, _placed, step, None, True, by, types.same
+        kind,
+        field,
+        _nothing,
+        better,
+        better,
+        _placed,
+        step,
+        has_place=True,
+        by=by,
+        type_of=types.same,
+        state_of=types.optional,
     )
 
 
@@ -217,6 +272,7 @@ def collect(field: Field, by: Field | None = None) -> Aggregate:
         by=by,
         type_of=types.list_of,
         in_place=True,
+        state_of=types.list_of,
     )
 
 
@@ -252,7 +308,8 @@ def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None
     def result(state: list[Any]) -> list[Any]:
         return [shown for _, (_, shown) in best(state)]
 
-    taken = (field, field if of is None else of)
+    compared = _compared("top_k", field)
+    taken = (compared, compared if of is None else of)
     return Aggregate(
         f"top_{k}",
         taken,
@@ -264,6 +321,7 @@ def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None
         by=by,
         type_of=types.list_of,
         in_place=True,
+        state_of=types.list_of,
     )
 
 
@@ -313,11 +371,41 @@ def fold(
     merge: Callable[[Any, Any], Any] | None = None,
     result: Callable[[Any], Any] | None = None,
     remove: Callable[[Any, Any], Any] | None = None,
+    type: Any = None,
 ) -> Aggregate:
     """Your own: `add(state, record)` returns the next state, `merge` joins two (sessions need
     it), `remove(state, row)` takes out a row that a table has no more. It must not depend on the
-    order of the records, or be part of what is promised for any order."""
-    return Aggregate("fold", _itself, init, add, merge or _no_merge, result or _same, remove=remove)
+    order of the records, or be part of what is promised for any order. `type`: of the state, where
+    `init` is neither that class nor annotated with it."""
+    type = _made_by(init) if type is None else type
+    kept = strict_reader(type, "fold")
+    known = types.always(type if kept is not None and result is None else Any)
+    merge = merge or _no_merge
+    if type in (Any, dict, list, tuple):  # it may hold anything
+        add, merge = _coming_back(add), merge if merge is _no_merge else _coming_back(merge)
+    return Aggregate(
+        "fold", _itself, init, add, merge, result or _same, type_of=known, remove=remove, kept=kept
+    )
+
+
+def _made_by(init: Callable[[], Any]) -> Any:
+    return init if isinstance(init, type) else types.returned(init)
+
+
+def _coming_back(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Refuses a state that would be something else after a restart, before there is one."""
+
+    def checked(state: Any, other: Any) -> Any:
+        made = function(state, other)
+        strange = strange_at_a_glance(made)
+        if strange:
+            raise TypeError(
+                f"fold: after a restart its state would not be {strange}, but the fields or values "
+                f"of it: say what it is, moldau.fold(…, type={strange})"
+            )
+        return made
+
+    return checked
 
 
 def _itself(value: Any) -> Any:

@@ -199,14 +199,18 @@ class App:
         self.nodes.append(Everywhere(name, (), topic.type, topic.key, topic=topic))
         return GlobalTable(topic)
 
-    def state(self, name: str, default: Callable[[], Any] | None = None) -> KeyedState[Any]:
-        """Values by key that agents keep: `counts = app.state("counts", default=int)`, then
+    def state(
+        self, name: str, type: Any = Any, *, default: Callable[[], Any] | None = None
+    ) -> KeyedState[Any]:
+        """Values by key that agents keep: `counts = app.state("counts", int, default=int)`, then
         `counts[key] += 1` in an agent with `states=[counts]`. In a changelog, so that it moves
-        with its partition. A key's records must be in one partition."""
+        with its partition. A key's records must be in one partition. `type`: what the values are;
+        needed where they are, or hold, structs, dataclasses, models or enumerations."""
         if name in self._states:
             raise DefinitionError(f"two states are named {name!r}")
+        made: KeyedState[Any] = KeyedState(name, default, type)
         self._states.add(name)
-        return KeyedState(name, default)
+        return made
 
     def agent(
         self,

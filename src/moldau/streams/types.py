@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, TypedDict, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Optional, TypedDict, get_args, get_origin, get_type_hints
 
 from moldau.streams import fields
 
@@ -109,3 +109,7 @@ def quotient(type_: Any) -> Any:
 
 def list_of(type_: Any) -> Any:
     return list[type_]
+
+
+def optional(type_: Any) -> Any:
+    return Any if type_ is Any else Optional[type_]  # noqa: UP045

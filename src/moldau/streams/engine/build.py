@@ -141,7 +141,8 @@ class Built:
         return Guard(letters, lambda: self.reading, self.wait)
 
     def results(self, node: Aggregated | TableAggregated) -> Results:
-        return Results(node.label, node.aggregates, self.guard(node, encode))
+        type_ = node.parents[0].type if isinstance(node, Aggregated) else node.member_type
+        return Results(node.label, node.aggregates, self.guard(node, encode), type_)
 
     def _following(self, node: Node) -> list[Operator]:
         cuts = [one for one in self.stage.writes if one.node is node]

@@ -88,7 +88,7 @@ class TableAggregating(Step):
         self._aggregates = list(node.aggregates)
         members = state.table(f"{node.name}-members")
         self._members = Members(state, members, node.member_type, lists=bool(others))
-        self._sums = Cached(state.table(node.name))
+        self._sums = Cached(state.table(node.name), decode=self._added.restored)
 
     def process(self, batch: Batch) -> None:
         self._held.add(batch)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, is_typeddict
 
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.returning import is_made_again, named, strange, strict_reader
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
 from moldau.streams.errors import StreamsError
@@ -31,21 +32,28 @@ class KeyedState(Generic[Value]):
     that is changed in place is not kept: assign it. What is set is kept when the record ends, and
     dropped when the handler fails."""
 
-    def __init__(self, name: str, default: Callable[[], Value] | None) -> None:
+    def __init__(
+        self, name: str, default: Callable[[], Value] | None, type_: type[Value] | Any = Any
+    ) -> None:
         self.name = name
         self._default = default
+        if type_ is Any and isinstance(default, type) and is_made_again(default):
+            type_ = default
+        self._read = strict_reader(type_, f"state {name!r}")
+        is_class = isinstance(type_, type) and not is_typeddict(type_)
+        self._kind = type_ if self._read is not None and is_class else object
 
     def __getitem__(self, key: Any) -> Value:
         data = self._data(key)
         if data is not None:
-            value: Value = decode(data)
-            return value
+            return self._value(data)
         if self._default is None:
             raise KeyError(key)
         return self._default()
 
     def __setitem__(self, key: Any, value: Value) -> None:
         scope, store = self._here()
+        self._check(value)
         scope.changes[store, key] = encode(value)
 
     def __delitem__(self, key: Any) -> None:
@@ -57,7 +65,24 @@ class KeyedState(Generic[Value]):
 
     def get(self, key: Any, otherwise: Any = None) -> Any:
         data = self._data(key)
-        return otherwise if data is None else decode(data)
+        return otherwise if data is None else self._value(data)
+
+    def _value(self, data: bytes) -> Value:
+        value: Value = decode(data)
+        return value if self._read is None else self._read(value)
+
+    def _check(self, value: Any) -> None:
+        """Raises TypeError for what would not come back as it is."""
+        its = strange(value) if self._read is None else ""
+        if its:
+            raise TypeError(
+                f"state {self.name!r}: what would come back is not {its}, but the fields or values "
+                f"of it: say what it keeps, app.state({self.name!r}, {its})"
+            )
+        if not isinstance(value, self._kind):
+            raise TypeError(
+                f"state {self.name!r} keeps {named(self._kind)}, and not {named(type(value))}"
+            )
 
     def _data(self, key: Any) -> bytes | None:
         scope, store = self._here()

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from moldau.streams.engine.coding import decode
+from moldau.streams.engine.kept_states import Restored
 from moldau.streams.engine.loop import Changed, Groups
 from moldau.streams.engine.row_size import RowSize
 from moldau.streams.engine.state import Table
@@ -30,20 +31,22 @@ class OpenWindows:
     """`groups`: what was used since memory was short last. Whoever changes a row fetches it first,
     and puts it into `changed`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, restored: Restored) -> None:
+        """`restored`: states as they were, of what is kept of them."""
         self.groups: Groups = {}
         self.changed: Changed = []
         self._old: Groups = {}
         self._stored: set[int] = set()  # where windows begin of which rows are in the store alone
         self._size = RowSize()
         self._table = table
+        self._restored = restored
         table.encode_key, table.decode_key = of_place, place_in
         table.saver, table.cache = self._save, self
         rows = table.load_if_few()
         if rows is None:
             self._stored.update(self._begins())
         for (start, key), states in rows or ():
-            self.groups.setdefault(start, {})[key] = [*states, -1]
+            self.groups.setdefault(start, {})[key] = [*restored(states), -1]
 
     def _begins(self) -> Iterator[int]:
         """Where the windows begin that are in the store."""
@@ -75,7 +78,7 @@ class OpenWindows:
             elif start in self._stored and key is not None:
                 asked.append(place)
         for (start, key), states in self._table.get_many(asked).items():
-            self.groups.setdefault(start, {})[key] = [*states, -1]
+            self.groups.setdefault(start, {})[key] = [*self._restored(states), -1]
 
     def close(self, start: int) -> Iterator[tuple[Any, list[Any]]]:
         """Takes the window out: (key, states and what is behind them) each, in the order of
@@ -104,7 +107,7 @@ class OpenWindows:
                     break
             else:
                 self._table.drop_names([name])
-                yield place_in(name)[1], [*decode(data), -1]
+                yield place_in(name)[1], [*self._restored(decode(data)), -1]
         while row is not None:
             self._table.drop_names([row[0]])
             yield row[1:]

@@ -10,6 +10,7 @@ from moldau.streams import fields
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.batch import Batch
 from moldau.streams.engine.coding import decode
+from moldau.streams.engine.kept_states import restored_parts, restored_states
 from moldau.streams.engine.loop import safest_first, taker
 
 if TYPE_CHECKING:
@@ -70,10 +71,18 @@ class Results(Made):
     """Rows: the key under its label, the bounds of the window, each aggregate under its name. They
     are made of (key, bounds, states)."""
 
-    def __init__(self, label: str, aggregates: Mapping[str, Aggregate], guard: Guard) -> None:
-        super().__init__(guard, self._row, decode)
+    def __init__(
+        self, label: str, aggregates: Mapping[str, Aggregate], guard: Guard, type_: Any
+    ) -> None:
+        """`type_`: of the records that they are of."""
+        super().__init__(guard, self._row, self._parts)
+        self._restored = restored_states(aggregates.values(), type_)
         self._label = label
         self._aggregates = list(aggregates.items())
+
+    def _parts(self, data: bytes) -> tuple[Any, Bounds, Sequence[Any]]:
+        key, bounds, states = decode(data)
+        return key, bounds, self._restored(states)
 
     def _row(self, parts: tuple[Any, Bounds, Sequence[Any]]) -> dict[str, Any]:
         return row(self._label, self._aggregates, *parts)
@@ -87,6 +96,8 @@ class States:
         self._aggregates = list(aggregates.values())
         self._adding = safest_first(self._aggregates)
         self._takers = [_taker(one, type_) for one in self._aggregates]
+        self.restored = restored_states(self._aggregates, type_)
+        self.restored_parts = restored_parts(self._aggregates, type_)
 
     def new(self) -> list[Any]:
         return [one.init() for one in self._aggregates]

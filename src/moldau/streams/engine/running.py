@@ -29,7 +29,7 @@ class RunningAggregates(Aggregating):
         self._rows = Cached(
             table,
             lambda row: [row[-1], *row[:-1]],
-            lambda saved: [*saved[1:], saved[0]],
+            lambda saved: [*self._states.restored(saved[1:]), saved[0]],
         )
 
     def process(self, batch: Batch) -> None:
@@ -82,7 +82,7 @@ class OrderedAggregates(Step):
         self._states = States(node.aggregates, type_)
         self._guard = guard
         self._results = results
-        self._by_key = Cached(table)
+        self._by_key = Cached(table, decode=self._states.restored)
 
     def process(self, batch: Batch) -> None:
         self._held.add(batch)

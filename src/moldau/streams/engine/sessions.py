@@ -41,12 +41,18 @@ class SessionAggregates(Aggregating, CountsLate):
         assert isinstance(node.window, Session)
         self._gap = node.window.gap
         self._states = States(node.aggregates, parts.type)
-        self._open = Cached(table, _plain, _sessions)
+        self._open = Cached(table, _plain, self._restored)
         self._numbers = count()  # of keys, which may not be ordered
         self._ends = [
             (self._end(_sessions(row)), next(self._numbers), key) for key, row in table.load()
         ]
         heapify(self._ends)
+
+    def _restored(self, saved: list[Any]) -> list[_Open]:
+        sessions = _sessions(saved)
+        for one in sessions:
+            one.states = self._states.restored(one.states)
+        return sessions
 
     def _end(self, sessions: list[_Open]) -> int:
         return min(one.last for one in sessions) + self._gap

@@ -50,7 +50,7 @@ class SlidingAggregates(Aggregating, CountsLate):
         self._states = States(node.aggregates, parts.type)
         self._relieve = parts.relieve
         self._table = table
-        self._kept = Spilled(parts.state, f"{node.name}-kept", encode, _row)
+        self._kept = Spilled(parts.state, f"{node.name}-kept", encode, self._row)
         self._unsaved = Unsaved()
         self._next: dict[Any, int] = {}  # of each key, where its next window ends
         self._numbers = count()  # of keys, which may not be ordered
@@ -63,9 +63,15 @@ class SlidingAggregates(Aggregating, CountsLate):
         for number, ((key, *place), (floor, taken)) in enumerate(self._table.load()):
             self._kept.fetch([key])
             time, partition, offset, same = (*place, 0)[:4]
+            taken = self._states.restored_parts(taken)
             self._add(key, _Kept(time, partition, offset, same, floor, taken))
             if number % LOADED == 0:
                 fit([self._kept])
+
+    def _row(self, _key: Any, data: bytes) -> list[_Kept]:
+        restored = self._states.restored_parts
+        rows = [_Kept(*one) for one in decode(data)]
+        return [one._replace(taken=restored(one.taken)) for one in rows]
 
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
@@ -198,7 +204,3 @@ def _between(row: list[_Kept], first: int, end: int) -> list[_Kept]:
 def _name(key: Any, kept: _Kept) -> tuple[Any, ...]:
     time, partition, offset, number, *_ = kept
     return (key, time, partition, offset, number) if number else (key, time, partition, offset)
-
-
-def _row(_key: Any, data: bytes) -> list[_Kept]:
-    return [_Kept(*one) for one in decode(data)]

@@ -14,6 +14,7 @@ from typing import Any
 from moldau.streams.batch import Batch
 from moldau.streams.clock import highest
 from moldau.streams.engine.aggregating import Aggregating, Parts
+from moldau.streams.engine.kept_states import restored_states
 from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.loop import Changed, FailedAt, compiled, compiled_together
 from moldau.streams.engine.open_windows import OpenWindows
@@ -35,7 +36,8 @@ class WindowedAggregates(Aggregating, CountsLate):
         assert isinstance(node.window, Aligned)
         self._window = node.window
         self._table = table
-        self._open = OpenWindows(table)
+        restored = restored_states(node.aggregates.values(), parts.type)
+        self._open = OpenWindows(table, restored)
         self._relieve = parts.relieve
         self._update = compiled(node.aggregates, parts.type, self._window)
         self._together = compiled_together(node.aggregates, parts.type)

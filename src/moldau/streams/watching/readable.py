@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from moldau.streams.engine import coding
 from moldau.streams.engine.held import rows_format, rows_of, waiting_of
+from moldau.streams.engine.kept_states import restored_states
 from moldau.streams.engine.results import row, utc
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.engine.window_names import place_in
@@ -187,15 +188,17 @@ def _waiting(node: Tabled) -> Callable[[bytes], Iterator[Waits]]:
 def _totals(node: Aggregated) -> Callable[[Any, Versions], Any]:
     label, aggregates = node.label, node.aggregates.items()
     first = 0 if node.is_ordered else 1  # the time of the newest record comes before them
-    return lambda key, versions: row(label, aggregates, key, None, versions[None][first:])
+    restored = restored_states(node.aggregates.values(), node.parents[0].type)
+    return lambda key, versions: row(label, aggregates, key, None, restored(versions[None][first:]))
 
 
 def _windows(node: Aggregated) -> Callable[[Any, Versions], Any]:
     label, aggregates = node.label, node.aggregates.items()
     assert isinstance(node.window, Aligned)
     end = deepcopy(node.window).end  # a calendar learns as it is asked, and the task has its own
+    restored = restored_states(node.aggregates.values(), node.parents[0].type)
     return lambda key, versions: [
-        row(label, aggregates, key, (start, end(start)), versions[start])
+        row(label, aggregates, key, (start, end(start)), restored(versions[start]))
         for start in sorted(versions)
     ]
 
