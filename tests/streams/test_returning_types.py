@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -332,3 +333,42 @@ def test_an_annotated_function_says_what_is_compared() -> None:
     with moldau.testing.run(app) as t:
         t[topic].send(*(Reading("k", Mark(n), Grade(1), Colour.RED, NOON) for n in (1, 3, 2)))
         assert t["out"].values()[-1]["one"]["points"] == 3
+
+
+class Unordered(msgspec.Struct):
+    points: int
+
+
+@dataclass
+class Plain:
+    points: int
+
+
+@functools.total_ordering
+class Own(msgspec.Struct):
+    points: int
+
+    def __lt__(self, other: Any) -> bool:
+        return self.points < int(other.points)
+
+
+@pytest.mark.parametrize("type_", [Unordered, Plain, Customer, Colour, Unordered | None])
+@pytest.mark.parametrize(
+    "aggregate", [moldau.min, moldau.max, lambda field: moldau.top_k(field, 2)]
+)
+def test_what_has_no_order_is_refused(aggregate: Any, type_: Any) -> None:
+    reading = msgspec.defstruct("Reading", [("key", str), ("field", type_)])
+    app = moldau.App("kept")
+    grouped = app.stream(app.topic("readings", reading)).group_by("key")
+    with pytest.raises(
+        DefinitionError, match=r"agg: best: of two \w+ none is the greater: give it"
+    ):
+        grouped.agg(best=aggregate("field"))
+
+
+@pytest.mark.parametrize("type_", [Mark, Grade, Level, Own, Mark | None, Any, list[int], object])
+def test_what_has_an_order_or_is_not_known_is_not(type_: Any) -> None:
+    reading = msgspec.defstruct("Reading", [("key", str), ("field", type_)])
+    app = moldau.App("kept")
+    grouped = app.stream(app.topic("readings", reading)).group_by("key")
+    grouped.agg(least=moldau.min("field"), best=moldau.top_k("field", 2))

@@ -15,15 +15,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from inspect import iscoroutinefunction
 from typing import Any
 
 from moldau.streams import types
+from moldau.streams.comparing import compared_by, refuse_unordered
 from moldau.streams.engine.coding import kept
-from moldau.streams.engine.returning import Read, strange_at_a_glance, strict_reader
+from moldau.streams.engine.returning import Read, strict_reader
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
 from moldau.streams.fields import Field, getter
+from moldau.streams.folding import coming_back, made_by
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _extreme(
 ) -> Aggregate:
     return Aggregate(
         kind,
-        _compared(kind, field),
+        compared_by(kind, field),
         _nothing,
         better,
         better,
@@ -153,24 +154,6 @@ def _extreme(
         type_of=types.same,
         state_of=types.optional,
     )
-
-
-def _compared(kind: str, field: Field) -> Field:
-    """What a function takes of a record must be comparable after a restart too."""
-    if not callable(field) or iscoroutinefunction(field) or types.returned(field) is not Any:
-        return field
-
-    def taken(value: Any) -> Any:
-        made = field(value)
-        strange = strange_at_a_glance(made)
-        if strange:
-            raise TypeError(
-                f"{kind}: after a restart it would have no {strange} to compare with, but the "
-                f"fields or value of one: give it a function that is annotated to return {strange}"
-            )
-        return made
-
-    return taken
 
 
 def _nothing() -> None:
@@ -308,7 +291,7 @@ def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None
     def result(state: list[Any]) -> list[Any]:
         return [shown for _, (_, shown) in best(state)]
 
-    compared = _compared("top_k", field)
+    compared = compared_by("top_k", field)
     taken = (compared, compared if of is None else of)
     return Aggregate(
         f"top_{k}",
@@ -377,35 +360,15 @@ def fold(
     it), `remove(state, row)` takes out a row that a table has no more. It must not depend on the
     order of the records, or be part of what is promised for any order. `type`: of the state, where
     `init` is neither that class nor annotated with it."""
-    type = _made_by(init) if type is None else type
+    type = made_by(init) if type is None else type
     kept = strict_reader(type, "fold")
     known = types.always(type if kept is not None and result is None else Any)
     merge = merge or _no_merge
     if type in (Any, dict, list, tuple):  # it may hold anything
-        add, merge = _coming_back(add), merge if merge is _no_merge else _coming_back(merge)
+        add, merge = coming_back(add), merge if merge is _no_merge else coming_back(merge)
     return Aggregate(
         "fold", _itself, init, add, merge, result or _same, type_of=known, remove=remove, kept=kept
     )
-
-
-def _made_by(init: Callable[[], Any]) -> Any:
-    return init if isinstance(init, type) else types.returned(init)
-
-
-def _coming_back(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Refuses a state that would be something else after a restart, before there is one."""
-
-    def checked(state: Any, other: Any) -> Any:
-        made = function(state, other)
-        strange = strange_at_a_glance(made)
-        if strange:
-            raise TypeError(
-                f"fold: after a restart its state would not be {strange}, but the fields or values "
-                f"of it: say what it is, moldau.fold(…, type={strange})"
-            )
-        return made
-
-    return checked
 
 
 def _itself(value: Any) -> Any:
@@ -434,7 +397,9 @@ def check(
             )
         if merges and one.merge is _no_merge:
             _no_merge(None, None)
-        asked = one.field if isinstance(one.field, tuple) else (one.field,)
-        for field in (*asked, one.by):
+        first, *others = one.field if isinstance(one.field, tuple) else (one.field,)
+        for field in (first, *others, one.by):
             if field is not None:
                 getter(type_, field, "agg")
+        if first is not None and (one.kind in ("min", "max") or one.kind.startswith("top_")):
+            refuse_unordered(name, types.field_type(type_, first))
