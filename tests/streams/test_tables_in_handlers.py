@@ -14,6 +14,7 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import DefinitionError, StreamsError, Trouble
+from moldau.streams.join_nodes import Latest
 from moldau.streams.running.internal_topics import check
 from moldau.streams.stream import Stream
 from moldau.streams.tables import Table
@@ -178,6 +179,23 @@ def test_aggregates_and_tables_made_of_tables_are_looked_into() -> None:
         t.advance("31s")  # what is made of a table comes when the watermark does
         t[program.orders].send(Order("tea", "ann", 2))
         assert t[program.out].values() == [[{"product": "tea", "n": 2}, False, 10]]
+
+
+def test_an_aggregate_that_is_a_table_too_is_looked_into_as_of_the_watermark() -> None:
+    program = Program()
+    bought = program.app.stream(program.orders).group_by("product").agg(n=moldau.sum("count"))
+    bought.stream().to("changes")
+    program.app.stream(program.orders).map(lambda order: bought.get("tea")).to(program.out)
+    with moldau.testing.run(program.app) as t:
+        t[program.orders].send(Order("tea", "ann", 2))
+        t.advance("31s")
+        t[program.orders].send(Order("tea", "ann", 3))  # which tells how late it is
+        t[program.orders].send(Order("tea", "ann", 4))
+        assert t[program.out].values() == [None, None, {"product": "tea", "n": 2}]
+    (stage,) = [
+        one for one in topology("shop", program.app.nodes).stages if one.topics[0] == "orders"
+    ]
+    assert not any(isinstance(node, Latest) for node in stage.nodes)  # its own state is enough
 
 
 def test_own_aggregates_and_punctuations_look_into_a_table() -> None:

@@ -231,7 +231,9 @@ class Table(InHandlers):
     # --- in handlers ------------------------------------------------------------------------
 
     def steps_in(self, nodes: Sequence[Node]) -> Sequence[Node]:
-        return (self.latest(),) if self._node in nodes else ()
+        if self._node not in nodes:
+            return ()
+        return (self._node,) if isinstance(self._node, Aggregated) else (self.latest(),)
 
     def _get(self, here: Here) -> Get:
         get = here.rows.get(self._told_by)

@@ -18,7 +18,7 @@ from moldau.streams.engine.deduplication import Deduplicating, waiting_before
 from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering, waiting_of
-from moldau.streams.engine.here import Here
+from moldau.streams.engine.here import Get, Here
 from moldau.streams.engine.keyed_agents import KeyedAgents
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.keyed_store import KeyedStore
@@ -104,11 +104,12 @@ class Built:
     @property
     def here(self) -> Here:
         """What functions of the user's can look into."""
-        rows = {
-            node.parents[0]: made.rows.get
-            for node, made in self.by_node.items()
-            if isinstance(made, LatestTable)
-        }
+        rows: dict[Node, Get] = {}
+        for node, made in self.by_node.items():
+            if isinstance(made, LatestTable):
+                rows[node.parents[0]] = made.rows.get
+            elif isinstance(made, RunningAggregates | OrderedAggregates):
+                rows[node] = made.look
         place_of, count = PLACES[self.stage.partitioner], self.stage.count(self.partitions)
         encode = Key().encode
         return Here(self.tables, rows, self.own.partition, lambda key: place_of(encode(key), count))

@@ -84,6 +84,10 @@ class Results(Made):
         key, bounds, states = decode(data)
         return key, bounds, self._restored(states)
 
+    def of(self, key: Any, states: Sequence[Any]) -> dict[str, Any]:
+        """Of all time, outside of the batches."""
+        return self._row((key, None, states))
+
     def _row(self, parts: tuple[Any, Bounds, Sequence[Any]]) -> dict[str, Any]:
         return row(self._label, self._aggregates, *parts)
 

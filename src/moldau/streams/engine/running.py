@@ -62,6 +62,11 @@ class RunningAggregates(Aggregating):
     def advance(self, watermark: int) -> None:
         self._watermark = watermark
 
+    def look(self, key: Any) -> dict[str, Any] | None:
+        """What a key has come to by now."""
+        row = self._rows[key]
+        return None if row is None else self._results.of(key, row[:-1])
+
 
 class OrderedAggregates(Step):
     """The same as a table: records count in the order of event time, and a result leaves for each
@@ -115,6 +120,11 @@ class OrderedAggregates(Step):
         self._guard.each(add, batch_of(rows))
         self._by_key.changed.update(touched)
         return touched
+
+    def look(self, key: Any) -> dict[str, Any] | None:
+        """What a key has come to by the watermark."""
+        states = self._by_key[key]
+        return None if states is None else self._results.of(key, states)
 
     def again(self, key: Any, data: bytes, time: int) -> None:
         self._pass(self._results.again(key, data, time, time))
