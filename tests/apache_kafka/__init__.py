@@ -10,6 +10,7 @@ Its jars come from Maven Central into `.cache/` when they are first needed. By h
 from tests.apache_kafka.cluster import ApacheKafka
 from tests.apache_kafka.jars import VERSION, java_missing
 from tests.apache_kafka.jvm import Java
+from tests.apache_kafka.settled import settle, settling, until_in_sync
 from tests.apache_kafka.tools import TOOLS, ToolServer, run_tool, start_tool
 
 __all__ = [
@@ -20,5 +21,8 @@ __all__ = [
     "ToolServer",
     "java_missing",
     "run_tool",
+    "settle",
+    "settling",
     "start_tool",
+    "until_in_sync",
 ]

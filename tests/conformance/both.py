@@ -35,7 +35,7 @@ from tests.conformance.requests import (
 ANSWER_S = 20.0
 # A broker of Apache Kafka learns a little later what its controller decided: what it answers to
 # these is asked for again, for a while, when it is not yet what ours says.
-LEARNED_S = 5.0
+LEARNED_S = ANSWER_S
 LEARNED = frozenset(
     {
         "DescribeClientQuotas",
@@ -265,6 +265,16 @@ class Both:
         """Does nothing come for so long?"""
         return not select.select([self._connection(side).socket], [], [], wait_s)[0]
 
+    def are_silent(self, wait_s: float) -> Pair:
+        """The same of both, in the same time."""
+        deadline = time.monotonic() + wait_s
+        return Pair(
+            *(
+                self.is_silent(side, max(0, deadline - time.monotonic()))
+                for side in ("theirs", "ours")
+            )
+        )
+
     def _forget(self, side: str) -> None:
         self._connections.pop(side).socket.close()
 
@@ -348,7 +358,7 @@ class Waiting:
 
     def is_parked(self, wait_s: float = 0.3) -> Pair:
         """Is there no answer yet?"""
-        return Pair(self.both.is_silent("theirs", wait_s), self.both.is_silent("ours", wait_s))
+        return self.both.are_silent(wait_s)
 
 
 def decoded(data: bytes, asked: type[Message], version: int) -> Any:

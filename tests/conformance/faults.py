@@ -26,6 +26,7 @@ class Populated(Scene):
         self.full = both.group()
         wanted: dict[str, Any] = {
             "group_id": self.full,
+            "session_timeout_ms": 600_000,  # it is there until the last of the faults
             "protocols": [{"name": "range", "metadata": b"m"}],
         }
         self.member: Pair = both.ask("JoinGroup", 3, **wanted).member_id

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.conformance.both import Both, Judge, Pair
 from tests.conformance.brokers import CONFIG
 from tests.conformance.ignored import Ledger
 from tests.conformance.requests import fetch, list_offsets, produce
+from tests.transcripts.actions import until
 
 pytestmark = [pytest.mark.apache, pytest.mark.timeout(240)]
 EAGER = {
@@ -29,16 +31,23 @@ EAGER = {
 MIB = 1 << 20
 
 
+class Eager(NamedTuple):
+    addresses: Pair
+    folders: Pair
+
+
 @pytest.fixture(scope="module")
-def eager() -> Iterator[Pair]:
-    with ApacheKafka(config=EAGER) as kafka, Broker(config=EAGER) as broker:
-        yield Pair(kafka.bootstrap_servers, broker.bootstrap_servers)
+def eager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eager]:
+    data = tmp_path_factory.mktemp("ours")
+    with ApacheKafka(config=EAGER) as kafka, Broker(data=data, config=EAGER) as broker:
+        addresses = Pair(kafka.bootstrap_servers, broker.bootstrap_servers)
+        yield Eager(addresses, Pair(kafka.data_dirs[0], data))
 
 
 @pytest.fixture
-def both(eager: Pair, request: pytest.FixtureRequest) -> Iterator[Both]:
+def both(eager: Eager, request: pytest.FixtureRequest) -> Iterator[Both]:
     judge = Judge(Ledger("test_retention"))
-    client = Both(eager, judge, request.node.name.replace("_", "-"))
+    client = Both(eager.addresses, judge, request.node.name.replace("_", "-"))
     yield client
     client.close()
     assert judge.verdict() == ""
@@ -58,6 +67,13 @@ def starts_at(both: Both, topic: str, offset: int) -> None:
         return bool(answer.topics[0].partitions[0].offset == offset)
 
     both.until(list_offsets(topic, -2), holds)
+
+
+def first_segments(eager: Eager, topic: str) -> set[int]:
+    """Where the first file of its log begins, in Apache Kafka's folder and in ours."""
+    folders: tuple[Path, Path] = (eager.folders.theirs, eager.folders.ours)
+    logs = [(folder / f"{topic}-0").glob("*.log") for folder in folders]
+    return {min(int(path.stem) for path in log) for log in logs}
 
 
 def looked_at(both: Both, topic: str) -> None:
@@ -94,11 +110,12 @@ def test_by_age(both: Both) -> None:
     both.ask(list_offsets(topic, -2))
 
 
-def test_records_that_were_deleted_let_their_segments_go(both: Both) -> None:
+def test_records_that_were_deleted_let_their_segments_go(both: Both, eager: Eager) -> None:
     topic = both.topic(1, segment_bytes=str(MIB))
     for _ in range(4):
         both.ask(produce(topic, batch(bytes(900_000))), 12)
     part = {"partition_index": 0, "offset": 2}
     both.ask("DeleteRecords", topics=[{"name": topic, "partitions": [part]}])
-    time.sleep(2)  # until the segments are gone as well, which no answer tells
+    # No answer tells that the segments are gone as well.
+    until("the segments to go", lambda: first_segments(eager, topic) == {2})
     looked_at(both, topic)
