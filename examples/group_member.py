@@ -17,7 +17,8 @@ from types import FrameType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-# Commits that come in the middle of a rebalance; whoever gets the partition repeats the work.
+# Commits that come in the middle of a rebalance; whoever gets the partition repeats the work, and
+# whoever keeps it commits again.
 REBALANCING = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
@@ -82,24 +83,30 @@ class Member:
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # The last moment at which these are ours: what is committed now is not repeated.
         self._commit([p.partition for p in partitions if p.partition in self._handled])
+        self._forget(partitions)
         self._say(f"revoked {numbers(partitions)}")
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Already somebody else's: too late to commit.
-        for lost in partitions:
-            self._handled.pop(lost.partition, None)
+        self._forget(partitions)
         self._say(f"lost {numbers(partitions)}")
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        for gone in partitions:
+            self._handled.pop(gone.partition, None)
 
     def _commit(self, partitions: list[int]) -> None:
         if not partitions:
             return
-        offsets = [TopicPartition(self._topic, p, self._handled.pop(p)) for p in partitions]
+        offsets = [TopicPartition(self._topic, p, self._handled[p]) for p in partitions]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() not in REBALANCING:
                 raise
-            return
+            return  # of what stays ours it is in the next commit
+        for partition in partitions:
+            del self._handled[partition]
         self._since_commit = 0
         self._say("committed " + " ".join(f"{p.partition}@{p.offset}" for p in offsets))
 

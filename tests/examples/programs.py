@@ -13,6 +13,8 @@ from uuid import uuid4
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.apache_kafka import settle
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECONDS = 60
 
@@ -104,6 +106,8 @@ def create_topic(bootstrap_servers: str, partitions: int = 6) -> str:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     for future in admin.create_topics([NewTopic(name, partitions)]).values():
         future.result(SECONDS)
+    if "," in bootstrap_servers:  # several of Apache Kafka, which do not all know of it at once
+        settle(bootstrap_servers)
     return name
 
 

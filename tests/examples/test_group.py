@@ -1,15 +1,17 @@
 """A group of three on six partitions: shared out, rearranged, nothing lost, and its lag seen."""
 
 import re
+import runpy
 import sys
+from argparse import Namespace
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from tests.examples.programs import Running, committed, create_topic, run, wait_until
+from tests.examples.programs import EXAMPLES, Running, committed, create_topic, run, wait_until
 
 ORDERS = 6_000
 # Where the package was installed, so were its commands.
@@ -72,13 +74,43 @@ def test_one_leaves_and_one_joins_and_nothing_is_lost(
         wait_until(lambda: group.shared("ann", "cat", "dan"))
         moved = group.members["ann"].lines[settled:]
         wait_until(lambda: len(group.handled()) == ORDERS)
-        for name in ("ann", "cat", "dan"):
-            group.members[name].interrupt()
+        # One after the other: who leaves while the others still move cannot commit.
+        group.members["ann"].interrupt()
+        wait_until(lambda: group.shared("cat", "dan"))
+        group.members["cat"].interrupt()
+        wait_until(lambda: group.shared("dan"))
+        group.members["dan"].interrupt()
         assert sum(committed(bootstrap_servers, topic, topic).values()) == ORDERS
         assert sorted(group.handled().values()) == list(range(ORDERS))
         # Whatever was repeated after a rebalance had not been committed before it.
         assert set(times_committed(group).values()) == {1}
         assert largest_revocation(moved) == (3 if assignor == "range" else 1)
+
+
+class Rebalancing:
+    """A consumer whose first commit comes in the middle of a rebalance."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[tuple[int, int]]] = []
+
+    def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        self.commits.append([(place.partition, place.offset) for place in offsets])
+        if len(self.commits) == 1:
+            raise KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))
+
+
+def test_what_a_rebalance_leaves_to_a_member_is_in_its_next_commit() -> None:
+    made = Namespace(
+        name="ann", topic="t", group="g", commit_every=20, assignor="cooperative-sticky"
+    )
+    made.bootstrap_server = "127.0.0.1:1"
+    member = runpy.run_path(str(EXAMPLES / "group_member.py"))["Member"](made)
+    consumer = member._consumer = Rebalancing()
+    member._handled = {0: 5, 1: 7}
+    member._commit([0, 1])
+    member._revoked(consumer, [TopicPartition("t", 1)])
+    member._commit(list(member._handled))
+    assert consumer.commits == [[(0, 5), (1, 7)], [(1, 7)], [(0, 5)]]
 
 
 def times_committed(group: Group) -> Counter[tuple[int, int]]:
