@@ -102,7 +102,7 @@ def start_tool(tool: str, *args: str, cwd: Path | None = None, **options: Any) -
 
 
 def run_tool(
-    tool: str, *args: str, stdin: str = "", timeout: float = 60, **options: Any
+    tool: str, *args: str, stdin: str = "", timeout: float = 120, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Runs a tool to its end. log4j's lines (WARN and worse) are in `stderr`, as with Apache's
     own scripts. `options` are Popen's (cwd, env …). Raises TimeoutExpired (seconds)."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.apache_kafka import ToolServer, run_tool
+from tests.apache_kafka import ToolServer, run_tool, settling
 from tests.transcripts import story
 
 TIMEOUT_S = 100
@@ -25,11 +25,11 @@ class Ran(NamedTuple):
     stderr: str
 
 
-def differences(java: ToolServer, lines: Iterable[Sequence[str]]) -> list[str]:
+def differences(java: ToolServer, lines: Iterable[Sequence[str]], servers: str) -> list[str]:
     """Of stdout and exit codes, as lines to read. Both run in the folder of this process; a line
     that changes something is run twice, so it should change nothing the second time."""
     found = []
-    for words in lines:
+    for words in settling(lines, lambda line: line, servers):
         theirs, ours = _by_apache(java, words), _by_us(words)
         if ours[:2] != theirs[:2]:
             found += _shown(shlex.join(words), theirs, ours)
@@ -40,30 +40,25 @@ def differences_in_story(
     java: ToolServer, text: str, fill: Callable[[str], str], servers: str
 ) -> list[str]:
     """The same for a story (tests.transcripts.story) without results: what differs from run to run
-    counts for nothing, and both have topics and groups of their own where `{who}` is in a name."""
+    counts for nothing, and both have topics and groups of their own where `{who}` is in a name: so
+    they run at the same time."""
     found = []
-    for step in story.parse(text.strip().split("\n"), "story"):
+
+    def told(step: story.Step, who: str) -> Ran:
+        words = shlex.split(fill(step.text.replace("{who}", who)))
         stdin = None if step.stdin is None else "".join(f"{line}\n" for line in step.stdin)
-        both = []
-        for who, run in (("java", lambda w, i: _by_apache(java, w, i)), ("ours", _by_us)):
-            words = shlex.split(fill(step.text.replace("{who}", who)))
-            ran = run(words, stdin)
-            said = story.normalised(ran.stdout, servers, Path.cwd(), step.notes)
-            lines = [_fields_in_alphabet(line) for line in story.shown(said)]
-            lines = [line.replace(f"-{who}", "-{who}") for line in lines]
-            both.append(Ran(ran.code, "\n".join(_in_order(step, lines)), ran.stderr))
-        if both[0][:2] != both[1][:2]:
-            found += _shown(step.text, *both)
+        ran = _by_us(words, stdin) if who == "ours" else _by_apache(java, words, stdin)
+        said = story.normalised(ran.stdout, servers, Path.cwd(), step.notes)
+        lines = story.shown(story.fields_in_alphabet(said).replace(f"-{who}", "-{who}"))
+        return Ran(ran.code, "\n".join(_in_order(step, lines)), ran.stderr)
+
+    steps = story.parse(text.strip().split("\n"), "story")
+    with ThreadPoolExecutor() as pool:
+        for step in settling(steps, lambda one: one.text.split(), servers):
+            theirs, ours = pool.map(partial(told, step), ("java", "ours"))
+            if theirs[:2] != ours[:2]:
+                found += _shown(step.text, theirs, ours)
     return found
-
-
-def _fields_in_alphabet(line: str) -> str:
-    """Jackson writes an object's fields as Java's reflection gives them, in an order of each
-    process's own: tests/transcripts has the usual one."""
-    if not line.startswith('| {"'):
-        return line
-    quoted = re.sub(r":(<\w+>)", r':"\1"', line[2:])
-    return "| " + json.dumps(json.loads(quoted), sort_keys=True)
 
 
 def _in_order(step: story.Step, lines: list[str]) -> list[str]:

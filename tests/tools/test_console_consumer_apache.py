@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.apache_kafka import ApacheKafka
+from tests.apache_kafka import ApacheKafka, settle
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow]
 TOOL = Path(sys.executable).with_name("kafka-console-consumer")
@@ -30,6 +30,7 @@ def test_a_topic_that_is_deleted_behind_it_stays_deleted(apache_kafka: ApacheKaf
         assert producer.flush(30) == 0
         assert consumed(servers, topic, "--max-messages", "1") == "shown\n"
         admin.delete_topics([topic])[topic].result(30)
+    settle(servers)
     time.sleep(2 * FETCH_WAIT_S)
     assert not set(topics) & set(admin.list_topics(timeout=30).topics)
 

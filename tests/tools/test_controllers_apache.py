@@ -37,6 +37,7 @@ LINES = (
     "kafka-configs --alter --client c --delete-config producer_byte_rate",
     "kafka-configs --alter --topic none --add-config retention.ms=5",
     "kafka-configs --alter --group g --add-config consumer.session.timeout.ms=50000",
+    "kafka-configs --alter --group g --delete-config consumer.session.timeout.ms",
 )
 
 
@@ -61,7 +62,7 @@ def test_the_controller_is_asked_as_apaches_tools_ask(
         words = [*where, first, *rest] if tool == "kafka-features" else [first, *where, *rest]
         lines.append([tool, *words])
     with ToolServer() as java:
-        found = differences(java, lines)
+        found = differences(java, lines, apache_kafka.bootstrap_servers)
     assert not found, "\n".join(found)
 
 
@@ -82,5 +83,5 @@ def test_a_node_of_the_other_kind_is_refused(
         ("kafka-consumer-groups", "--list", *controller, *config),
     ]  # fmt: skip
     with ToolServer() as java:
-        found = differences(java, lines)
+        found = differences(java, lines, apache_kafka.bootstrap_servers)
     assert not found, "\n".join(found)

@@ -103,14 +103,14 @@ def transact(kafka: ApacheKafka) -> None:
     """Some that are committed, some that are not, and one that stays open."""
     config = {"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": "t"}
     producer = Producer(config)
-    producer.init_transactions(30)
+    producer.init_transactions(120)
     for end in (producer.commit_transaction, producer.abort_transaction) * 3:
         producer.begin_transaction()
         for number in range(30):
             producer.produce("plain", str(number), str(number))
             producer.produce("rolled", bytes(20_000))
         producer.flush(60)
-        end(30)
+        end(120)
     producer.begin_transaction()
     producer.produce("rolled", b"open")
     assert producer.flush(60) == 0

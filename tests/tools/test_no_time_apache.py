@@ -83,5 +83,5 @@ def test_no_time_at_all(
     lines += [f"{line} {where} --timeout 0" for line in BY_OPTION.strip().splitlines()]
     lines += [f"kafka-features {where} {config} {line}" for line in FEATURES]
     with ToolServer() as java:
-        found = differences(java, map(shlex.split, lines))
+        found = differences(java, map(shlex.split, lines), apache_kafka.bootstrap_servers)
     assert not found, "\n".join(found)

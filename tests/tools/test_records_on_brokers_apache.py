@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache_kafka import ApacheKafka, ToolServer
+from tests.apache_kafka import ApacheKafka, ToolServer, until_in_sync
 from tests.tools.beside_apache import differences_in_story
 from tests.transcripts.actions import until
 
@@ -208,6 +208,7 @@ def test_without_one_of_the_brokers(
             )
         finally:
             apache_cluster.start_again(2)
+            until_in_sync(servers)
     assert not found, "\n".join(found)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache_kafka import ApacheKafka, ToolServer
+from tests.apache_kafka import ApacheKafka, ToolServer, settle, until_in_sync
 from tests.tools.beside_apache import differences
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -67,5 +67,8 @@ def test_three_brokers(
         for line in MADE.strip().splitlines():
             tool, *rest = words(line)
             assert java.run(tool, *rest)[0] == 0, line
-        found = differences(java, [words(line) for line in LINES.strip().splitlines()])
+        settle(servers)
+        until_in_sync(servers)
+        lines = [words(line) for line in LINES.strip().splitlines()]
+        found = differences(java, lines, servers)
     assert not found, "\n".join(found)

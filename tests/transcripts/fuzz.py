@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shlex
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.apache_kafka import ApacheKafka, ToolServer, run_tool
+from tests.apache_kafka import ApacheKafka, ToolServer, run_tool, settle
 from tests.transcripts import story
 from tests.transcripts.actions import Actions
 from tests.transcripts.fuzz_words import TOOLS, Grammar
@@ -105,6 +104,7 @@ class Scene:
                 ["kafka-configs", "--bootstrap-server", self.servers, "--alter", *entity,
                  "--add-config", "producer_byte_rate=1024,consumer_byte_rate=2048"], None,
             )  # fmt: skip
+        settle(self.servers)
 
     def java(self, words: list[str], stdin: str | None) -> Ran:
         if words[0] in _ALONE:
@@ -136,8 +136,7 @@ class Scene:
     def shown(self, grammar: Grammar, ran: Ran) -> Ran:
         text = story.normalised(ran.stdout, self.servers, self._folder, [*grammar.notes])
         if "events" in grammar.notes:
-            # Java takes the order of the fields from reflection: another in each JVM.
-            text = re.sub(r"(?<=\{).*(?=\})", lambda m: ",".join(sorted(m[0].split(","))), text)
+            text = story.fields_in_alphabet(text)
         return Ran(text, ran.code)
 
 
