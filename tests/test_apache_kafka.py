@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache_kafka import TOOLS, ApacheKafka, jars, run_tool, start_tool
+from tests.apache_kafka import TOOLS, ApacheKafka, jars, run_tool, settle, start_tool
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,6 +52,7 @@ def test_three_brokers() -> None:
     with ApacheKafka(brokers=3, config={"num.partitions": 5}) as kafka:
         server = ("--bootstrap-server", kafka.bootstrap_servers)
         run_tool("kafka-topics", *server, "--create", "--topic", "t", "--replication-factor", "3")
+        settle(kafka.bootstrap_servers)
         described = run_tool("kafka-topics", *server, "--describe", "--topic", "t")
         assert "PartitionCount: 5\tReplicationFactor: 3" in described.stdout
     assert all(process.poll() is not None for process in kafka.processes)

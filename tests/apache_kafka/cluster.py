@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.apache_kafka import jvm
 from tests.apache_kafka.jars import home, made
+from tests.apache_kafka.settled import settle
 from tests.apache_kafka.tools import run_tool
 
 START_LIMIT_S = 90
@@ -60,12 +61,15 @@ class ApacheKafka:
         self.processes: list[jvm.Java] = []
 
     def __enter__(self) -> ApacheKafka:
+        has_data = (self.data_dirs[0] / "meta.properties").exists()
         with ExitStack() as stack:
             stack.push(self)
             with prepared(self) as properties:
                 for path, log in zip(properties, self.logs, strict=True):
                     self.processes.append(self._start(path, log))
                 wait_until_ready(self, self.processes)
+            if has_data:  # it is to lead what is there, and to have loaded its groups
+                settle(self.bootstrap_servers)
             stack.pop_all()
         return self
 
@@ -130,7 +134,7 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
             _format(data, node, cluster_id)
     kafka.logs[0].parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        sockets = [held.enter_context(_bound()) for _ in range(2 * kafka.brokers)]
+        sockets = [held.enter_context(bound()) for _ in range(2 * kafka.brokers)]
         ports = [s.getsockname()[1] for s in sockets]
         if sys.platform != "linux":
             held.close()
@@ -141,7 +145,7 @@ def prepared(kafka: ApacheKafka) -> Iterator[list[Path]]:
         yield paths
 
 
-def _bound() -> socket.socket:
+def bound() -> socket.socket:
     """A port that is ours: bound but not listening, with SO_REUSEADDR as Java's sockets have it,
     so that the broker may bind it too (on Linux; elsewhere the port is let go at once)."""
     s = socket.socket()

@@ -31,6 +31,7 @@ from moldau.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
 )
+from moldau.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 from moldau.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from moldau.protocol.messages.produce import (
     PartitionProduceData,
@@ -212,6 +213,13 @@ def committed(servers: str, group: str) -> dict[tuple[str, int], int]:
     client = admin(servers)
     (future,) = client.list_consumer_group_offsets(asked).values()
     return {(p.topic, p.partition): p.offset for p in future.result().topic_partitions}
+
+
+def groups(servers: str) -> set[str]:
+    """Of all protocols."""
+    with connection(servers) as opened:
+        answer = opened.ask(ListGroupsRequest(), ListGroupsResponse)
+    return {group.group_id for group in answer.groups}
 
 
 class Topics(NamedTuple):

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from moldau.protocol.errors import ErrorCode
 from moldau.server.embedded import Broker, BrokerError
-from tests.apache_kafka import ApacheKafka, run_tool
+from tests.apache_kafka import ApacheKafka, run_tool, settle, start_tool
 from tests.broker.folder_life import (
     CODECS,
     SMALL_FOLDER,
@@ -26,6 +26,7 @@ from tests.broker.folder_life import (
     create,
     create_many,
     delete,
+    groups,
     limit,
     limits,
     new_producer_id,
@@ -36,6 +37,7 @@ from tests.broker.folder_life import (
     topics,
     transactions,
 )
+from tests.transcripts.actions import until
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -272,6 +274,7 @@ def test_a_folder_with_dynamic_voters(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     with ApacheKafka(folder=theirs, dynamic=True, config=SMALL_FOLDER) as kafka:
         create(kafka.bootstrap_servers, "t", 2)
+        settle(kafka.bootstrap_servers)
         before = topics(kafka.bootstrap_servers)
     shutil.copytree(theirs / "data-1", tmp_path / "ours")
     report = check(tmp_path / "ours")
@@ -372,10 +375,12 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
         while consumer.poll(1) is None:
             pass
         consumer.close()
-        share = run_tool(
-            "kafka-console-share-consumer", *servers, "--topic", "t", "--group", "sharing",
-            "--timeout-ms", "3000",
-        )  # fmt: skip
+        with start_tool(
+            "kafka-console-share-consumer", *servers, "--topic", "t", "--group", "sharing"
+        ) as tool:
+            until("a group that shares", lambda: "sharing" in groups(kafka.bootstrap_servers))
+            tool.terminate()
+            tool.communicate(timeout=60)
         rule = run_tool(
             "kafka-acls", *servers, "--add", "--allow-principal", "User:alice", "--operation",
             "Read", "--topic", "t",
@@ -385,7 +390,7 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
             "SCRAM-SHA-256=[iterations=4096,password=secret]", "--entity-type", "users",
             "--entity-name", "bob",
         )  # fmt: skip
-        assert (rule.returncode, user.returncode) == (0, 0), (rule, user, share)
+        assert (rule.returncode, user.returncode) == (0, 0), (rule, user)
         producer = Producer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
@@ -396,7 +401,7 @@ def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
         retried(lambda: producer.init_transactions(60))
         producer.begin_transaction()
         producer.produce("t", "never committed")
-        producer.flush(10)
+        assert producer.flush(60) == 0
         producer.send_offsets_to_transaction(
             [TopicPartition("t", 0, 2)], consumer_metadata(kafka.bootstrap_servers), 30
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from moldau.server.embedded import Broker
 from tests.apache_kafka import ApacheKafka
+from tests.apache_kafka.cluster import bound
 from tests.conformance.ignored import entries
 from tests.conformance.kafka_python import CONFIG, LEFT_OUT, run
 
@@ -28,12 +27,11 @@ def test_on_apache_kafka() -> None:
 
 def test_on_moldau() -> None:
     """What fails is what differences.toml says, to the test."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    advertised = f"PLAINTEXT://127.0.0.1:{port}"
-    config = {**CONFIG, "node.id": 0, "advertised.listeners": advertised}
     expected = {name for entry in entries() for name in entry.kafka_python}
-    with Broker(port=port, config=config) as broker:
-        assert (
-            failed(run(broker.bootstrap_servers, f"{LEFT_OUT} and not transactional")) == expected
-        )
+    with bound() as held:
+        port = held.getsockname()[1]
+        advertised = f"PLAINTEXT://127.0.0.1:{port}"
+        config = {**CONFIG, "node.id": 0, "advertised.listeners": advertised}
+        with Broker(port=port, config=config) as broker:
+            found = failed(run(broker.bootstrap_servers, f"{LEFT_OUT} and not transactional"))
+    assert found == expected

@@ -44,7 +44,7 @@ def make_topics(address: str, counts: dict[str, int]) -> None:
     admin = AdminClient({"bootstrap.servers": address})
     made = admin.create_topics([NewTopic(name, count, 1) for name, count in counts.items()])
     for one in made.values():
-        one.result(10)
+        one.result(60)
 
 
 def fill(address: str) -> None:

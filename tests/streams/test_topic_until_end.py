@@ -113,14 +113,14 @@ def _restarted(address: str, **settings: Any) -> None:
     topics = [NewTopic(one, 2, 1) for one in ("history", "live")]
     topics += [NewTopic(one, 1, 1, config=KEPT) for one in ("history-counts", "live-counts")]
     for made in admin.create_topics(topics).values():
-        made.result(10)
+        made.result(60)
     producer = Producer({"bootstrap.servers": address})
 
     def sell(topic: str, *seconds: float) -> None:
         for partition in range(2):
             for second in seconds:
                 producer.produce(topic, msgspec.json.encode(sale(second)), partition=partition)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     def app(until: Any = "end", of_live: Any = None) -> moldau.App:
         made = moldau.App("ending", address, checkpoint="50ms", **settings)
