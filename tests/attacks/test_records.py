@@ -237,6 +237,7 @@ def test_a_bomb_for_a_topic_that_opens_batches(
 
 
 @pytest.mark.parametrize("config", ["compression.type=gzip", "cleanup.policy=compact"])
+@pytest.mark.slow
 def test_a_batch_of_very_many_records_is_no_stall(config: str, raw: Raw, broker: Broker) -> None:
     name, _, value = config.partition("=")
     topic = f"crumbs-{value}"
