@@ -295,6 +295,34 @@ def test_promise_06_aggregates_of_structs_and_own_states_are_the_same_after_a_cr
         assert results(crashes) == expected
 
 
+def test_promise_06_what_is_taken_out_of_a_group_is_the_same_after_a_crash() -> None:
+    def taken_out(totals: Totals, reading: Reading) -> Totals:
+        return Totals(totals.count - reading.mark.points, reading.key)
+
+    def results(crashes: int) -> Any:
+        app = moldau.App("kept")
+        topic = app.topic("readings", Reading, event_time="time", lateness="10h", key="key")
+        groups = app.table(topic).group_by(lambda one: one.colour.name)
+        made = groups.agg(
+            own=moldau.fold(first_totals, added, remove=taken_out), most=moldau.max("grade")
+        )
+        made.stream().filter(bool).map(
+            lambda row: [row["key"], row["own"].count, row["most"].span.days]
+        ).to("results")
+        world = World(app, 1, Random(crashes), exactly_once=True)
+        for number in range(12):
+            mark, grade = Mark(number), Grade(number)
+            at, key = NOON + timedelta(minutes=number), str(number % 3)
+            world.send("readings", Reading(key, mark, grade, list(Colour)[number % 2], at), key)
+        world.run(crashes)
+        return world.results("results")
+
+    expected = results(0)
+    assert len(expected) > 10
+    for crashes in (3, 6, 9):
+        assert results(crashes) == expected
+
+
 def test_fold_takes_the_class_that_begins_it_for_its_type() -> None:
     assert moldau.fold(Totals, added).kept is not None
     assert moldau.fold(int, lambda a, b: a).kept is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -237,6 +238,45 @@ def test_records_with_another_key_are_brought_to_where_the_rows_are() -> None:
         t[prices].send(*(Price(name, number) for number, name in enumerate(products)))
         t[orders].send(*(Order(name, f"customer {name}") for name in products))
         assert sorted(t[out].values()) == sorted([name, n] for n, name in enumerate(products))
+
+
+def test_a_record_that_found_no_row_finds_it_when_its_dead_letter_comes_back() -> None:
+    app = moldau.App("shop")
+    orders = app.topic("orders", Order, key="customer")
+    prices = app.topic("prices", Price, key="product")
+    table, out = app.table(prices), app.topic("out")
+    by_product = app.stream(orders).key_by("product")
+    by_product.map(lambda order: table[order.product].cents).to(out)
+
+    with moldau.testing.run(app, partitions=2) as t:
+        t[orders].send(Order("tea", "ann"))
+        t[prices].send(Price("tea", 5))
+        assert t[out].values() == []
+        assert t.redrive() == 1
+        assert t[out].values() == [5]
+
+
+@functools.cache
+def cached(prices: Table, product: str) -> int:
+    return int(prices[product].cents)
+
+
+def test_decorated_functions_and_defaults_are_seen() -> None:
+    program = Program()
+    prices, tables = program.prices, {"prices": program.prices}
+
+    @functools.wraps(cents_in)
+    def wrapped(order: Order) -> int:
+        return cents_in(tables["prices"], order)
+
+    def by_default(order: Order, known: Table = prices) -> int:
+        return int(known[order.product].cents)
+
+    stream = program.app.stream(program.orders)
+    stream.map(wrapped).to(program.out)
+    stream.map(by_default).to(program.out)
+    stream.map(lambda order: cached(prices, order.product)).to(program.out)
+    assert program.results() == [5, 5, 5]
 
 
 def test_a_row_of_another_partition_is_not_found_and_that_is_said() -> None:

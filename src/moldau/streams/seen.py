@@ -52,7 +52,7 @@ def _within(one: Any) -> Iterable[Any]:
     call = getattr(type(one), "__call__", None)  # noqa: B004
     if isinstance(call, types.FunctionType) and not isinstance(one, type):
         return _of_function(call, one)
-    wrapped = getattr(one, "__wrapped__", None) if callable(one) else None
+    wrapped = inspect.getattr_static(one, "__wrapped__", None)
     return [] if wrapped is None else [wrapped]
 
 
