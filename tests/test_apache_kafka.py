@@ -219,6 +219,7 @@ def test_by_hand_wrong_words_are_told_without_a_trace(words: list[str], says: st
 
 
 @pytest.mark.parametrize(("ci", "code", "says"), [("true", 1, "may not be skipped"), ("", 0, "")])
+@pytest.mark.slow
 def test_where_there_is_java_ci_skips_nothing(
     tmp_path: Path, ci: str, code: int, says: str
 ) -> None:

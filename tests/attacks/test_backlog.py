@@ -99,6 +99,7 @@ def test_many_readers_of_a_backlog_that_read_slowly(broker: Broker) -> None:
             reader.socket.close()
 
 
+@pytest.mark.slow
 def test_a_topic_that_is_deleted_while_it_is_read_is_read_to_the_end(
     broker: Broker, raw: Raw
 ) -> None:

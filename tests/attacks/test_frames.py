@@ -288,6 +288,7 @@ def test_a_long_preface_to_each_produce_is_not_remembered(broker: Broker, raw: R
 HEADER_OF_RAW = 13  # of a request up to its tagged fields, with "raw" as the client id
 
 
+@pytest.mark.slow
 def test_nothing_is_held_for_a_client_that_goes_away_while_it_is_answered(
     broker: Broker, raw: Raw
 ) -> None:

@@ -79,7 +79,10 @@ def test_a_sync_that_fails_during_the_stop_makes_it_no_clean_one(
     assert not (data / CLEAN).exists()
 
 
-@pytest.mark.parametrize("name", DURABLE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=() if one == "acks=all" else pytest.mark.slow) for one in DURABLE],
+)
 def test_no_promise_is_given_when_the_sync_fails(name: str, disk: Disk, tmp_path: Path) -> None:
     with Up(tmp_path / "data", environment=disk.environment) as up:
         prepare(up.serves().address)
@@ -146,6 +149,7 @@ def test_a_torn_write_to_the_metadata_log_loses_no_other_topic(disk: Disk, tmp_p
 # --- no room ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_full_disk_refuses_writes_and_serves_reads(disk: Disk, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with Up(data, environment=disk.environment) as up, Raw(up.serves().address) as client:
@@ -177,6 +181,7 @@ NEEDS_NO_ROOM = {"InitProducerId"}
 
 
 @pytest.mark.parametrize("end", [Up.stop, Up.kill])
+@pytest.mark.slow
 def test_a_folder_on_a_disk_that_is_full_since_then_is_one_sentence(
     end: Callable[[Up], object], disk: Disk, tmp_path: Path
 ) -> None:

@@ -228,7 +228,10 @@ CHECKPOINTS = [
 ]
 
 
-@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
+@pytest.mark.parametrize(
+    "clean",
+    [pytest.param(True, id="stopped", marks=pytest.mark.slow), pytest.param(False, id="killed")],
+)
 @pytest.mark.parametrize("name", CHECKPOINTS)
 @pytest.mark.parametrize(
     "content",

@@ -181,6 +181,7 @@ def committed(client: Raw) -> int:
             return answer.topics[0].partitions[0].committed_offset
 
 
+@pytest.mark.slow
 def test_a_topic_made_anew_is_not_cut_by_what_is_known_of_the_old_one(broker: Broker) -> None:
     """Its start offset is in a checkpoint until the next one is written, a minute later."""
     with Raw(broker.bootstrap_servers) as client:
@@ -200,6 +201,7 @@ def test_a_topic_made_anew_is_not_cut_by_what_is_known_of_the_old_one(broker: Br
         assert client.values("again") == new
 
 
+@pytest.mark.slow
 def test_the_end_of_an_epoch_without_records_is_known_after_the_next_kill(broker: Broker) -> None:
     """A consumer that waited at the end of the log has the epoch of a leader that wrote nothing.
     Told that nobody knows where that epoch ended, it would go back to the beginning."""

@@ -20,6 +20,7 @@ def test_a_failing_message_is_not_committed_and_comes_again(bootstrap_servers: s
     assert committed(bootstrap_servers, topic, topic, partitions=1) == {0: 10}
 
 
+@pytest.mark.slow
 def test_after_a_crash_the_failing_message_comes_first(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers, partitions=1)
     append(bootstrap_servers, topic, 0, *(json.dumps({"order": n}) for n in range(10)))

@@ -16,6 +16,7 @@ def sale(number: int, second: float, cents: int, category: str = "tea") -> str:
     return json.dumps({"order": number, "category": category, "cents": cents, "time": time})
 
 
+@pytest.mark.slow
 def test_a_minute_closes_when_event_time_says_so(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers, partitions=2)
     append(bootstrap_servers, topic, 0, sale(1, 10, 1_00), sale(2, 70, 2_00))

@@ -165,6 +165,7 @@ def test_a_topic_without_its_directory(folder: Path) -> None:
     assert [one["has_directory"] for one in orders["partitions"]] == [True, False]
 
 
+@pytest.mark.slow
 def test_damaged_metadata(folder: Path) -> None:
     log = folder / "__cluster_metadata-0" / f"{0:020d}.log"
     content = bytearray(log.read_bytes())
@@ -198,6 +199,7 @@ def test_damaged_files_beside_them(folder: Path, name: str, content: str, said: 
     assert said in report["moldau"]["reasons"][0]["advice"]
 
 
+@pytest.mark.slow
 def test_folders_of_nobody(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     report = found(tmp_path / "empty", 1)

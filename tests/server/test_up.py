@@ -184,6 +184,7 @@ def test_it_serves_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
     assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_who_lets_others_in_is_warned_and_who_is_refused_only_hears_why(tmp_path: Path) -> None:
     options = ("--data", str(tmp_path), "--host", "0.0.0.0", "--port")
     with up(*options, "0") as process:
@@ -277,6 +278,7 @@ def test_a_taken_port(tmp_path: Path) -> None:
     assert "--port" in said
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
     with up("--data", str(tmp_path), "--port", "0") as process:
         address(process)

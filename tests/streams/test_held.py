@@ -133,7 +133,9 @@ JOINS: dict[str, tuple[Joins, tuple[int, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("join", [pytest.param("table", marks=pytest.mark.slow), *list(JOINS)[1:]])
+@pytest.mark.parametrize(
+    "join", [pytest.param(one, marks=() if one == "asof" else pytest.mark.slow) for one in JOINS]
+)
 @pytest.mark.parametrize("first", ["orders", "prices"])
 def test_what_waits_is_bounded_and_every_result_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, join: str, first: str

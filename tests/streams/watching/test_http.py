@@ -147,6 +147,7 @@ def test_who_asks_first_whether_a_body_is_wanted_is_told_to_go_on(server: HttpSe
         assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"abcbody")
 
 
+@pytest.mark.slow
 def test_whom_nobody_has_heard_of_for_longest_makes_room(server: HttpServer) -> None:
     """More connections of nothing than there may be: who asks is answered all the same."""
     with ExitStack() as left:

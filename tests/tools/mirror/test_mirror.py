@@ -53,6 +53,7 @@ def test_again_copies_what_is_new_and_nothing_twice(source: Cluster, target: Clu
     assert "0 records in this run" in mirror(source, target, "--topics", topic).stdout
 
 
+@pytest.mark.slow
 def test_configs_go_along_and_are_held_while_records_come(source: Cluster, target: Cluster) -> None:
     """Records of 1970 in a topic that keeps a day: at the source they are still there."""
     own = {
@@ -202,6 +203,7 @@ def test_somebody_else_s_records_in_the_copy_are_noticed(source: Cluster, target
     assert [record.value for record in target.read(topic)] == [b"v", b"not ours"]
 
 
+@pytest.mark.slow
 def test_a_changed_record_is_found_by_the_check(source: Cluster, target: Cluster) -> None:
     """The journal says that the copy is complete; the check reads the records."""
     topic = source.create(unique())
@@ -273,6 +275,7 @@ def consume(cluster: Cluster, group: str, topic: str, count: int) -> list[tuple[
     return found
 
 
+@pytest.mark.slow
 def test_a_group_with_members_and_one_that_moved_are_left_alone(
     source: Cluster, target: Cluster
 ) -> None:
@@ -394,6 +397,7 @@ def test_configs_that_are_changed_at_the_source_go_along(
     assert target.configs(topic) == {**source.configs(topic), "index.interval.bytes": "5000"}
 
 
+@pytest.mark.slow
 def test_a_second_mirror_is_refused_while_the_first_works(
     source: Cluster, target: Cluster, start: Start
 ) -> None:
