@@ -50,7 +50,7 @@ def _run(words: list[str]) -> int:
     if words and words[0] == "folder":
         from moldau.server.folder import check
 
-        return check.main(words[1:])
+        return check.main(words[1:], _folder_parser())
     if words and words[0] == "completion":
         return completion(words[1:])
     if words and words[0] in ("--version", "version"):
@@ -114,12 +114,13 @@ def up(argv: Sequence[str]) -> int:
 
 
 def _up_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    from moldau.client.command_line import Parser
+
+    parser = Parser(
         "moldau up",
         description="Starts one broker.",
         epilog="Exit code: 0 when it was told to stop, 1 when it could not start or its disk "
         "failed, 2 when the options make no sense. --detach returns when the broker serves.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--host", help="the address to listen on (default: localhost, this machine only)")
@@ -176,22 +177,27 @@ def demo(argv: Sequence[str]) -> int:
 
 
 def _demo_parser() -> argparse.ArgumentParser:
+    from moldau.client.command_line import Parser
     from moldau.tools.demo.options import add_arguments
 
-    parser = argparse.ArgumentParser(
-        "moldau demo",
-        description="The main job on a broker of its own, or on any Kafka.",
-        allow_abbrev=False,
+    parser = Parser(
+        "moldau demo", description="The main job on a broker of its own, or on any Kafka."
     )
     add_arguments(parser)
     return parser
 
 
 def completion(argv: list[str]) -> int:
-    from moldau.server.folder import options
     from moldau.tools import completion as tool
 
-    return tool.main(argv, {"up": _up_parser, "demo": _demo_parser, "folder": options.parser})
+    return tool.main(argv, {"up": _up_parser, "demo": _demo_parser, "folder": _folder_parser})
+
+
+def _folder_parser() -> argparse.ArgumentParser:
+    from moldau.client.command_line import Parser
+    from moldau.server.folder import options
+
+    return options.parser(Parser)
 
 
 if __name__ == "__main__":

@@ -234,6 +234,7 @@ def test_a_record_that_is_no_dead_letter_is_not_redriven() -> None:
     [
         ({"part": None}, "headers moldau-dlq-… are missing"),
         ({"offset": b"x"}, "offset is no number"),
+        ({"offset": b"9" * 5000}, "offset is no number"),
     ],
 )
 def test_a_letter_that_would_stop_its_task_is_not_sent_back(

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from moldau.__main__ import _demo_parser, _up_parser
+from moldau.__main__ import _demo_parser, _up_parser, main
 from moldau.server.folder import options as folder_options
 from moldau.tools import completion
 from moldau.tools.cli import SUBCOMMANDS
@@ -72,6 +72,12 @@ def test_a_group_is_reset_shown_and_deleted(moldau: Moldau, topic: str) -> None:
         ("topics create {}", "already exists. Choose another name"),
         ("topics create x -r 3", "There is 1 broker"),
         ("topics create x -c retention", "write it as NAME=VALUE"),
+        (
+            "topics create x -c retention.mss=7d",
+            "config 'retention.mss'; did you mean 'retention.ms",
+        ),
+        ("configs set topic {} retention.mss=7d", "did you mean 'retention.ms'?"),
+        ("configs set group g consumer.sesion.timeout.ms=1", "mean 'consumer.session.timeout.ms'?"),
         ("topics describe {}x", "did you mean '{}'?"),
         ("topics grow {} 1", "never removed"),
         ("topics delete nothing-like-it", "`moldau topics` shows what is there"),
@@ -134,15 +140,34 @@ def test_a_mistyped_command_or_action_is_told(moldau: Moldau) -> None:
         ("dlq list shop-dlq --jsno", "no option --jsno; did you mean --json?"),
         ("faust -A shop --work-dir / worker", "no option --work-dir; did you mean --workdir?"),
         ("produce topic --compresion lz4", "no option --compresion; did you mean --compression?"),
+        ("mirror --from a --to b --folow", "no option --folow; did you mean --follow?"),
+        ("up --prt=1", "no option --prt; did you mean --port?"),
+        ("demo --rte 3", "no option --rte; did you mean --rate?"),
+        ("status --jsn", "no option --jsn; did you mean --json?"),
+        ("down --prot 1", "no option --prot; did you mean --port?"),
+        ("folder chek", "'chek'; did you mean 'check'?"),
+        ("folder check --jsn .", "no option --jsn; did you mean --json?"),
     ],
 )
 def test_of_a_mistyped_action_or_option_the_nearest_is_told(
     capsys: pytest.CaptureFixture[str], words: str, said: str
 ) -> None:
-    command, *rest = words.split()
     with pytest.raises(SystemExit, match="2"):
-        SUBCOMMANDS[command][1](rest)
+        main(words.split())
     assert capsys.readouterr().err.endswith(f"{said}\n")
+
+
+def test_a_name_that_is_passed_over_is_told_with_the_nearest(moldau: Moldau, topic: str) -> None:
+    ran = moldau("configs", "set", "broker", "default", "num.partitons=3")
+    assert "no broker config 'num.partitons'; did you mean 'num.partitions'?" in ran.stderr
+    assert ran.returncode == 0
+    assert moldau("configs", "unset", "broker", "default", "num.partitons").returncode == 0
+    ran = moldau("configs", "unset", "topic", topic, "retention.mss")
+    assert "no topic config 'retention.mss'; did you mean 'retention.ms'?" in ran.stderr
+    ran = moldau("produce", topic, "-X", "acs=1")
+    assert (
+        "acs is no config of a Kafka producer: it is passed over; did you mean acks?" in ran.stderr
+    )
 
 
 @pytest.mark.parametrize("name", sorted({**completion.PARSERS, **OTHERS}))

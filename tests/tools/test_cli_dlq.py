@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
 from moldau.streams.upkeep import dlq
 from moldau.tools import cli_dlq
@@ -130,6 +131,8 @@ def test_a_kafka_that_wants_a_password_is_asked_with_it(
         (["list", "nowhere-dlq"], "there is no topic 'nowhere-dlq'"),
         (["list", "shop-dql"], "did you mean 'shop-dlq'?"),
         (["show", "shop-dlq", "0:999"], "has no record at 0:999"),
+        (["show", "shop-dlq", "7:0"], "has no record at 7:0"),
+        (["show", "shop-dlq", f"0:{10**20}"], "has no record at 0:1000"),
         (["show", "shop-dlq", "first"], "write PARTITION:OFFSET"),
         (["redrive", "orders"], "it is no dead letter of a program"),
     ],
@@ -140,3 +143,70 @@ def test_what_is_not_there_is_said(
 ) -> None:
     assert cli_dlq.main([*argv, "-b", servers]) == 1
     assert said in capsys.readouterr().err
+
+
+def letters(servers: str, topic: str, count: int, **told: str) -> None:
+    """In a new topic, of a program that has one task."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    any_time = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    for name in (topic, "odd-source-1-redrive"):
+        if name not in admin.list_topics(timeout=10).topics:
+            admin.create_topics([NewTopic(name, 1, 1, config=any_time)])[name].result(10)
+    told = {"app": "odd", "stage": "source-1", "step": "ship", "message": "no street"} | told
+    told = dict.fromkeys(("task", "partition", "part", "redrives", "offset"), "0") | told
+    told |= {"topic": "orders", "form": "record"}
+    producer = Producer({"bootstrap.servers": servers})
+    headers = [(f"moldau-dlq-{name}", text) for name, text in told.items()]
+    for n in range(count):
+        producer.produce(topic, str(n), headers=headers, timestamp=3 * 10**14)
+    assert producer.flush(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"task": "7"}, "it is of task 7, and odd-source-1-redrive has 1 partitions"),
+        ({"task": "9" * 12}, "it is no dead letter of a program: its header moldau-dlq-task is"),
+        ({"stage": "gone"}, "there is no topic 'odd-gone-redrive' by which it would go back"),
+    ],
+)
+@pytest.mark.slow
+def test_a_letter_that_nobody_would_read_is_not_sent(
+    servers: str, capsys: pytest.CaptureFixture[str], told: dict[str, str], said: str
+) -> None:
+    topic = f"of-{sorted(told)[0]}-{len(said)}-dlq"
+    letters(servers, topic, 1, **told)
+    assert cli_dlq.main(["redrive", topic, "-b", servers]) == 1
+    assert f"{topic} 0:0: {said}" in capsys.readouterr().err
+    assert (
+        "odd-gone-redrive" not in AdminClient({"bootstrap.servers": servers}).list_topics().topics
+    )
+
+
+@pytest.mark.slow
+def test_of_two_redrives_at_once_one_stops(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlq, "BATCH", 1)
+    letters(servers, "twice-dlq", 3)
+    one, other = (dlq.DeadLetterTopic(servers, "twice-dlq") for _ in range(2))
+    try:
+        first, second = one.redrive(), other.redrive()
+        assert next(first) == 1
+        assert list(second) == [1, 2]
+        with pytest.raises(StreamsError, match="another `moldau dlq redrive`"):
+            next(first)
+        assert list(other.redrive()) == []
+    finally:
+        one.close()
+        other.close()
+
+
+@pytest.mark.slow
+def test_what_a_terminal_obeys_and_no_calendar_has_is_shown(
+    servers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters(servers, "odd-dlq", 1, message="\x1b[31mno street\r")
+    assert cli_dlq.main(["list", "odd-dlq", "-b", servers]) == 0
+    assert cli_dlq.main(["show", "odd-dlq", "0:0", "-b", servers]) == 0
+    assert capsys.readouterr().out.count(r"\x1b[31mno street\x0d") == 2
+    (row,) = asked(capsys, servers, "list", "odd-dlq")
+    assert (row["time"], row["message"]) == (None, "\x1b[31mno street\r")

@@ -120,6 +120,7 @@ SHOPS = {
     "stalls/fruit.py": "import moldau\napp = moldau.App('x')\n",
     "stalls/broken.py": "def price():\n    return 1 / 0\n\nprice()\n",
     "stalls/needs.py": "import no_such_library\n",
+    "stalls/prices.py": "price = int('1,10')\n",
 }
 
 
@@ -130,6 +131,8 @@ SHOPS = {
         ("stals.fruit:app", "no module 'stals' in .*did you mean stalls"),
         ("stalls/fruit.py:app", "is a file, and a module is wanted: stalls.fruit"),
         (":app", "no name of a module"),
+        (".stalls:app", "no name of a module"),
+        ("stalls.prices:app", "(?s)fails when it is imported.*prices.py.*ValueError: invalid lit"),
         ("one_shop:shpo", "no App called 'shpo'; did you mean shop"),
         ("one_shop:number", "number of one_shop is no App, but a int"),
         (

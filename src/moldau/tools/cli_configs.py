@@ -7,9 +7,11 @@ import argparse
 from moldau.client.admin import Admin
 from moldau.client.cluster import describe_cluster
 from moldau.client.configs import Kind, Source, alter_configs, describe_configs
-from moldau.client.errors import KafkaError
+from moldau.client.errors import KafkaError, Refused
 from moldau.client.quotas import CLIENT_ID, IP, USER, Entity, Wanted, alter_quotas, describe_quotas
 from moldau.client.topics import list_topics
+from moldau.tools import config_names
+from moldau.tools.cli_client import note
 from moldau.tools.cli_frame import (
     Failure,
     add_common,
@@ -68,7 +70,11 @@ def _run(arguments: argparse.Namespace) -> int:
     actions = {"show": _show, "set": _set, "unset": _unset}
     with admin(arguments.bootstrap_server) as connection:
         _check_name(connection, arguments.what, arguments.name)
-        return actions[arguments.action](connection, arguments)
+        try:
+            return actions[arguments.action](connection, arguments)
+        except Refused as error:
+            told = config_names.refused(error.message)
+            raise (Failure(told) if told else error) from None
 
 
 def _check_name(connection: Admin, what: str, name: str) -> None:
@@ -147,6 +153,9 @@ def _unset(connection: Admin, arguments: argparse.Namespace) -> int:
 
 
 def _done(arguments: argparse.Namespace) -> int:
+    names = [word.partition("=")[0] for word in arguments.config]
+    for text in config_names.doubtful(arguments.what, names):
+        note("configs")(text)
     if arguments.json:
         print_json(
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("place", "time", "step", "error", "message", "from")
 _MOST_MESSAGE = 80
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def main(argv: list[str]) -> int:
@@ -71,12 +73,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _list(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
-    show([_row(letter) for letter in topic.letters()], _COLUMNS, arguments.json)
+    shown = str if arguments.json else _shown
+    show([_row(letter, shown) for letter in topic.letters()], _COLUMNS, arguments.json)
     return 0
 
 
-def _row(letter: Letter) -> dict[str, object]:
-    told = letter.told
+def _row(letter: Letter, shown: Callable[[str], str]) -> dict[str, object]:
+    told = {name: shown(text) for name, text in letter.told.items() if name != "trace"}
     message = told.get("message", "").split("\n")[0]
     source = f"{told.get('topic', '')} {told.get('partition')}:{told.get('offset')}"
     return {
@@ -89,8 +92,13 @@ def _row(letter: Letter) -> dict[str, object]:
     }
 
 
-def _time(letter: Letter) -> str:
-    return datetime.fromtimestamp(letter.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
+def _time(letter: Letter) -> str | None:
+    """None for one that no calendar has, or that says none."""
+    try:
+        time = datetime.fromtimestamp(letter.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return time.isoformat(timespec="milliseconds") if letter.timestamp >= 0 else None
 
 
 def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
@@ -116,9 +124,14 @@ def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
         return 0
     trace = whole.pop("trace", "")
     for name, value in whole.items():
-        print(f"{name:<10} {value}")
-    print(trace, end="")
+        print(f"{name:<10} {_shown(str(value))}")
+    print(_shown(trace), end="")
     return 0
+
+
+def _shown(text: str) -> str:
+    """For a terminal, which obeys what a record may hold."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _text(data: bytes | None) -> str | None:

@@ -12,6 +12,7 @@ from moldau.client.errors import KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import to_text
 from moldau.tools import cli_topics_describe as described
+from moldau.tools import config_names
 from moldau.tools.cli_frame import (
     Failure,
     add_action,
@@ -163,7 +164,8 @@ def _explained(connection: Admin, error: Refused) -> KafkaError:
         ErrorCode.INVALID_TOPIC_EXCEPTION: "Use up to 249 of a-z A-Z 0-9 . _ -",
         ErrorCode.INVALID_PARTITIONS: "Partitions can be added, never removed.",
     }
-    return KafkaError(error.message, advice.get(error.code, ""))
+    message = config_names.refused(error.message) or error.message
+    return KafkaError(message, advice.get(error.code, ""))
 
 
 def _are(count: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from os.path import realpath
 
+from moldau.client.command_line import Parser
 from moldau.protocol.instance import Instance, read_all
 from moldau.tools.kafka_server_stop import stop
 
@@ -15,9 +16,7 @@ NONE_RUNS = "No broker of yours runs here; `moldau up` starts one."
 
 
 def status_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "moldau status", description="The brokers that run here.", allow_abbrev=False
-    )
+    parser = Parser("moldau status", description="The brokers that run here.")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 
@@ -41,9 +40,7 @@ def status(argv: Sequence[str]) -> int:
 
 
 def down_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "moldau down", description="Stops brokers that run here.", allow_abbrev=False
-    )
+    parser = Parser("moldau down", description="Stops brokers that run here.")
     parser.add_argument("--all", action="store_true", help="all of them")
     parser.add_argument("--data", metavar="DIR", help="the one on this folder")
     parser.add_argument("--port", metavar="PORT", help="the one that listens on this port")

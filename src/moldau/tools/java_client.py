@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from moldau.client.errors import BadSettings, KafkaError
+from moldau.client.near_names import nearest
 from moldau.client.settings import find_bootstrap
 
 # Beneath the tools' own defaults. When librdkafka knows the brokers it goes on from the bootstrap
@@ -36,7 +37,9 @@ def librdkafka_config(
     known = PRODUCER if client == "producer" else CONSUMER
     for name in typed:
         if name not in known:
-            say(f"{name} is no config of a Kafka {client}: it is passed over.")
+            near = nearest(name, known)
+            hint = f"; did you mean {near}?" if near else "."
+            say(f"{name} is no config of a Kafka {client}: it is passed over{hint}")
     chosen = {**_HASTE, **defaults, **{name: typed[name] for name in typed if name in known}}
     _check_together(chosen, typed)
     with warnings.catch_warnings(record=True) as caught:

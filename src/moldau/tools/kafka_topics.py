@@ -14,6 +14,7 @@ from moldau.client.errors import BadSettings, KafkaError, Refused
 from moldau.client.near_names import nearest
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.uuids import ZERO, to_text
+from moldau.tools import config_names
 from moldau.tools.frame import Stop, Tool, admin_properties, notice_of, run
 from moldau.tools.java_maps import described_order, string_hash
 from moldau.tools.java_text import split
@@ -472,13 +473,10 @@ def _missing(admin: Admin, topic: str) -> str:
 
 
 def _bad_config(message: str) -> str:
-    from moldau.protocol.config.topic import TOPIC
-
-    unknown = message.removeprefix("Unknown topic config name: ")
-    near = nearest(unknown, TOPIC) if unknown != message else None
+    near = config_names.refused(message)
     if near:
-        return f"There is no topic config {unknown!r}; did you mean {near!r}?"
-    if unknown != message:
+        return near
+    if message.startswith("Unknown topic config name: "):
         return f"{message}; https://kafka.apache.org/documentation/#topicconfigs has them all."
     return f"{message}."
 

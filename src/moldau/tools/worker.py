@@ -98,6 +98,8 @@ class NoModule(StreamsError):
 def module_at(where: str, name: str, advice: str = "") -> ModuleType:
     """The module that `-A where` names, looked for in the current folder too. Raises StreamsError
     when there is none (NoModule), or when it fails; the text has its own traceback then."""
+    if not name or name.startswith("."):
+        raise NoModule(f"-A {where}: {name!r} is no name of a module; {advice}")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -107,8 +109,6 @@ def module_at(where: str, name: str, advice: str = "") -> ModuleType:
             said = f"-A {where}: {_not_found(name, error.name)}"
             raise NoModule("; ".join([said, advice] if advice else [said])) from None
         raise StreamsError(_failed(where, name, error)) from None
-    except (ValueError, TypeError):  # no name, or one that begins with a dot
-        raise NoModule(f"-A {where}: {name!r} is no name of a module; {advice}") from None
     except Exception as error:
         raise StreamsError(_failed(where, name, error)) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,9 +46,9 @@ class Findings(NamedTuple):
         return not (self.moldau or self.apache)
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], options: ArgumentParser | None = None) -> int:
     """Exit code 0: both can go on with the folder."""
-    arguments = parser().parse_args(argv)
+    arguments = (options or parser()).parse_args(argv)
     folder = arguments.folder.rstrip("/") or "/"
     try:
         findings = examine(folder)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(
+    made: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    """`made`: of which kind it is, and that of its actions."""
+    parser = made(
         "moldau folder",
         description="Looks at a data folder; nothing is changed there.",
         allow_abbrev=False,

@@ -23,8 +23,9 @@ from moldau.streams.errors import BadRecord, StreamsError
 from moldau.streams.program import Node, Source
 from moldau.streams.topology import redrive_topic
 
-# Headers that a task reads as numbers: one that is none would stop it at every start.
-_NUMBERS = ("task", "partition", "offset", "part", "redrives")
+# Headers that a task reads as numbers, and how many digits they may have: one that is none would
+# stop it at every start.
+_NUMBERS = {"task": 9, "partition": 9, "offset": 18, "part": 9, "redrives": 9}
 
 
 class _Letters(Reading):
@@ -67,8 +68,9 @@ def _checked(headers: Sequence[Header]) -> dict[str, str]:
     told = told_by(headers)
     if not told.keys() >= {*_NUMBERS, "app", "stage", "step", "topic", "form"}:
         raise BadRecord("it is no dead letter of a program: the headers moldau-dlq-… are missing")
-    for name in _NUMBERS:
-        if not told[name].removeprefix("-").isdecimal():
+    for name, most in _NUMBERS.items():
+        digits = told[name].removeprefix("-")
+        if not digits.isdecimal() or len(digits) > most:
             raise BadRecord(
                 f"it is no dead letter of a program: its header {PREFIX}{name} is no number"
             )

@@ -25,6 +25,7 @@ from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, Ends
 from moldau.streams.running.gaps import Gaps
 from moldau.streams.running.global_tables import GlobalTables
+from moldau.streams.running.group_errors import GroupErrors
 from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.inbox import Inbox
@@ -103,6 +104,7 @@ class Worker:
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
+        self._group_errors = GroupErrors(app, say)
         self._strangers = Strangers(app, self._leads, admin, say)
         self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
         self._inbox = Inbox({one.name for one in self._topology.repartitions})
@@ -236,7 +238,8 @@ class Worker:
     def _feed(self, place: Place, messages: list[Message]) -> None:
         task = self._by_place.get(place)
         if task is None:
-            return  # revoked meanwhile
+            self._of_none(place, messages)
+            return
         if self._has_ended(place):
             return  # it came before it was paused
         messages, end = without_ends(messages)
@@ -252,6 +255,11 @@ class Worker:
             task.passed(place[0], end)  # control records too
         if place in self._at_end and (self._app.until == "end" or place[0] in self._bounded):
             self._end(place)
+
+    def _of_none(self, place: Place, messages: list[Message]) -> None:
+        """A partition that was revoked meanwhile; or none at all."""
+        if place[0] is None or place[1] < 0:
+            self._group_errors.look(messages)
 
     def _go_on_behind(self, place: Place) -> None:
         """A gap."""

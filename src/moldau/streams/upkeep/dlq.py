@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from moldau.client.near_names import nearest
-from moldau.streams.engine.outputs import Header
+from moldau.protocol.config.definition import MAX_LONG
+from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.redriving import back, told_by
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.first_contact import ask
+from moldau.streams.running.internal_topics import MOST_BYTES
 
 BATCH = 500  # redriven, then noted
 POLL_S = 1.0
@@ -48,6 +51,9 @@ class DeadLetterTopic:
             hint = f"; did you mean {near!r}?" if near else ""
             raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}{hint}")
         self.topic = topic
+        self._known = known
+        self._name = uuid4().hex  # tells its notes from those of another
+        self._noted: dict[int, tuple[int, str]] = {}
         self._settings = {"log_level": 3, **settings}
         self._consumer = Consumer(
             {
@@ -70,18 +76,23 @@ class DeadLetterTopic:
 
     def letter(self, partition: int, offset: int) -> Letter:
         """The one there. Raises StreamsError."""
-        for one in self._read([TopicPartition(self.topic, partition, offset)]):
-            if one.offset == offset:
-                return one
-            break
+        if partition < len(self._places) and offset <= MAX_LONG:
+            for one in self._read([TopicPartition(self.topic, partition, offset)]):
+                if one.offset == offset:
+                    return one
+                break
         raise StreamsError(f"{self.topic} has no record at {partition}:{offset}")
 
     def redrive(self) -> Iterator[int]:
         """Sends those back that were not yet, and yields how many so far. What was sent is noted
-        every BATCH letters: begun again, it goes on there. Raises StreamsError."""
-        producer = Producer({**self._settings, "enable.idempotence": True})
+        every BATCH letters: begun again, it goes on there. Of two at once one stops, when it finds
+        what the other has noted. Raises StreamsError."""
+        producer = Producer(
+            {"message.max.bytes": MOST_BYTES, **self._settings, "enable.idempotence": True}
+        )
         count = 0
         begin = self._consumer.committed(self._places, TIMEOUT_S)
+        self._noted = _told(begin)
         batch: list[Letter] = []
         for letter in self._read(begin):
             batch.append(letter)
@@ -96,6 +107,7 @@ class DeadLetterTopic:
 
     def _send(self, producer: Producer, letters: list[Letter]) -> None:
         failures: list[str] = []
+        self._refuse_another()
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -103,25 +115,54 @@ class DeadLetterTopic:
 
         for one in letters:
             try:
-                output = back(one.key, one.value, one.timestamp, one.headers)
-            except StreamsError as error:
-                raise StreamsError(f"{self.topic} {one.partition}:{one.offset}: {error}") from None
-            producer.produce(
-                output.topic,
-                output.value,
-                output.key,
-                output.partition or 0,
-                on_delivery=delivered,
-                timestamp=output.timestamp or 0,
-                headers=output.headers,
-            )
+                output = self._back(one)
+                producer.produce(
+                    output.topic,
+                    output.value,
+                    output.key,
+                    output.partition or 0,
+                    on_delivery=delivered,
+                    timestamp=max(0, output.timestamp or 0),
+                    headers=output.headers,
+                )
+            except (StreamsError, KafkaException) as error:
+                said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+                raise StreamsError(f"{self.topic} {one.partition}:{one.offset}: {said}") from None
         left = producer.flush(TIMEOUT_S)
         if left or failures:
             why = failures[0] if failures else f"no answer in {TIMEOUT_S:.0f} s"
-            raise StreamsError(f"{left + len(failures)} letters were not sent: {why}")
-        ends = {one.partition: one.offset + 1 for one in letters}
-        places = [TopicPartition(self.topic, *place) for place in ends.items()]
+            count = left + len(failures)
+            raise StreamsError(f"{count} letter{'s' * (count > 1)} not sent: {why}")
+        self._refuse_another()
+        ends = {one.partition: (one.offset + 1, self._name) for one in letters}
+        places = [TopicPartition(self.topic, number, *end) for number, end in ends.items()]
         self._consumer.commit(offsets=places, asynchronous=False)
+        self._noted |= ends
+
+    def _refuse_another(self) -> None:
+        """Raises StreamsError."""
+        if _told(self._consumer.committed(self._places, TIMEOUT_S)) != self._noted:
+            raise StreamsError(
+                f"{self.topic} is being sent back by another `moldau dlq redrive` as well: this "
+                f"one stops, and leaves the rest to it; at most {BATCH} letters went twice"
+            )
+
+    def _back(self, letter: Letter) -> Output:
+        """Raises StreamsError for one that no program would read there: a broker may make a topic
+        that is missing."""
+        output = back(letter.key, letter.value, letter.timestamp, letter.headers)
+        task, tasks = output.partition or 0, self._known.get(output.topic)
+        if tasks is None:
+            raise StreamsError(
+                f"there is no topic {output.topic!r} by which it would go back to step "
+                f"{letter.told['step']!r}: was a step renamed, or the program reset? Start it once"
+            )
+        if not 0 <= task < tasks:
+            raise StreamsError(
+                f"it is of task {task}, and {output.topic} has {tasks} partitions: was the program "
+                f"reset for a topic with fewer?"
+            )
+        return output
 
     def _read(self, begin: list[TopicPartition]) -> Iterator[Letter]:
         self._consumer.assign(begin)
@@ -135,6 +176,11 @@ class DeadLetterTopic:
                     left.discard(message.partition() or 0)
                 else:
                     raise KafkaException(error)
+
+
+def _told(places: Iterable[TopicPartition]) -> dict[int, tuple[int, str]]:
+    """How far a redrive has come, and which."""
+    return {one.partition: (one.offset, one.metadata or "") for one in places}
 
 
 def _letter(message: Any) -> Letter:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
+from moldau.client.command_line import Parser
+
 
 class MirrorOptions(NamedTuple):
     source: str
@@ -18,11 +20,10 @@ class MirrorOptions(NamedTuple):
 
 
 def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "moldau mirror",
         description="Copies topics, records and the offsets of groups from one Kafka to another. "
         "Stopped or killed at any moment and started again, it goes on where the target says.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--from", dest="source", required=True, metavar="HOST:PORT", help="the Kafka to copy")
