@@ -137,5 +137,6 @@ def check(stage: Stage, known: Mapping[str, int]) -> None:
             continue
         raise StreamsError(
             f"step {stage.name!r}: {one.name} and {two.name} are read together, and {why}: give "
-            f"both the same, or join by a field (on=) that one of the two is not keyed by"
+            f"both the same, or bring one to the other by a field that it is not keyed by (on= of "
+            f"a join; key_by before a function that looks into a table)"
         )
