@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from moldau.protocol.uuids import to_text
 
 EPOCH_MS = 1_700_000_000_000  # 2023-11-14T22:13:20Z
-_PATIENCE_S = 30
+_PATIENCE_S = 90
 _TRANSACTION_CONFIG = {
     "compression.type": "uncompressed",
     "min.insync.replicas": "1",

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     config = {name: str(value).lower() for name, value in CONFIG.items()}
     changed = 0
     with ApacheKafka(config=config) as kafka:
-        stage = Stage(kafka.bootstrap_servers, _apache_tool)
+        stage = Stage(kafka.bootstrap_servers, _apache_tool, is_apache=True)
         for name in names:
             changed += _record(stage, story.STORIES / f"{name}.txt", check)
     print(f"{changed} of {len(names)} stories {'would change' if check else 'changed'}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tests.apache_kafka import settling
 from tests.transcripts import story
 from tests.transcripts.actions import Actions
 
@@ -22,7 +23,7 @@ CONFIG = {
     "auto.create.topics.enable": True,
     "num.partitions": 1,
 }
-COMMAND_TIMEOUT_S = 60
+COMMAND_TIMEOUT_S = 120
 _SCRIPTS = Path(sys.executable).parent
 _ENVIRONMENT = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "COLUMNS": "80"}
 
@@ -44,10 +45,14 @@ def our_tool(words: list[str], stdin: str | None, folder: Path) -> subprocess.Co
 
 
 class Stage:
-    """A broker at `bootstrap_servers`, and the tools that are run against it."""
+    """A broker at `bootstrap_servers`, and the tools that are run against it. One of Apache Kafka
+    (`is_apache`) is waited for where it is to know what has been changed."""
 
-    def __init__(self, bootstrap_servers: str, run: Run = our_tool) -> None:
+    def __init__(
+        self, bootstrap_servers: str, run: Run = our_tool, *, is_apache: bool = False
+    ) -> None:
         self._run = run
+        self._is_apache = is_apache
         port = bootstrap_servers.rpartition(":")[2]
         self.bootstrap = f"127.0.0.1:{port}"
         self.actions = Actions(self.bootstrap)
@@ -74,7 +79,7 @@ class Stage:
         needs_broker = any(step.needs_broker for step in steps)
         if needs_broker:
             self.actions.clean()
-        for step in steps:
+        for step in self._settling(steps) if needs_broker else steps:
             if step.kind == "!":
                 self._act(step, folder)
             else:
@@ -82,6 +87,11 @@ class Stage:
                 yield step, self._run(words, _lines(step), folder)
         if needs_broker:
             self.actions.clean()
+
+    def _settling(self, steps: Iterable[story.Step]) -> Iterable[story.Step]:
+        if not self._is_apache:
+            return steps
+        return settling(steps, lambda step: step.text.split(), self.bootstrap)
 
     def shown(self, step: story.Step, stdout: str, folder: Path) -> list[str]:
         """What a command printed, as the story has it."""

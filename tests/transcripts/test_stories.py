@@ -31,7 +31,7 @@ def ours() -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def apache() -> Iterator[Stage]:
     with ApacheKafka(config={name: str(value).lower() for name, value in CONFIG.items()}) as kafka:
-        yield Stage(kafka.bootstrap_servers)
+        yield Stage(kafka.bootstrap_servers, is_apache=True)
 
 
 @pytest.mark.apache
@@ -81,3 +81,16 @@ def test_a_command_that_is_not_ours_yet_is_in_its_story(name: str, end: str) -> 
 def test_without_a_broker(name: str, tmp_path: Path) -> None:
     differences = Stage("127.0.0.1:1").tell(name, tmp_path)
     assert not differences, "\n".join(differences)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"b":1,"a":"x"}', '{"a":"x","b":1}'),
+        ('{"rate":<N>E-<N>,"a":-<N>}', '{"a":-<N>,"rate":<N>E-<N>}'),
+        ('text\n{"b":<TIME>,"a":[1]}\n', 'text\n{"a":[1],"b":<TIME>}\n'),
+    ],
+)
+def test_the_order_of_fields_is_put_aside(one: str, other: str) -> None:
+    assert story.fields_in_alphabet(one) == story.fields_in_alphabet(other)
+    assert story.fields_in_alphabet('{"no": json}') == '{"no": json}'
