@@ -40,8 +40,11 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "punctuate": (lambda app, s: app.punctuate("sales", "1m")(print), "app.topic('sales', Order)"),
     "to": (lambda app, s: app.stream(s).to(5), "to: a int is no topic"),
     "table.to": (lambda app, s: app.table(s).to(None), "to: a NoneType is no topic"),
-    "table.to, every": (lambda app, s: app.table(s).to("x", every="5s"), "each change"),
-    "table.to, emit": (lambda app, s: app.table(s).to("x", emit="updates"), "are for the results"),
+    "table.to, every": (lambda app, s: app.table(s).to("x", every=5), "as in '500ms'"),
+    "table.to, final": (lambda app, s: app.table(s).to("x", emit="final"), "write every='5s'"),
+    "table.to, emit": (lambda app, s: app.table(s).to("x", emit="each"), "nor 'updates'"),
+    "table.to twice": (lambda app, s: app.table(s).to("x").to("x"), "goes to 'x' already"),
+    "to, every": (lambda app, s: app.stream(s).to("x", every="5s"), "write .to(...) there"),
     "join of a topic": (lambda app, s: app.stream(s).join(s, within="1m"), "app.stream(topic)"),
     "join_asof of a table": (
         lambda app, s: app.stream(s).join_asof(app.table(s), tolerance="1m"),

@@ -65,7 +65,7 @@ class Shop:
 
     def run(self, topic: str = "out", spread_ms: int = LATENESS_MS) -> list[Any]:
         exactly_once = self.chance.random() < 0.5
-        world = World(self.app, self.partitions, self.chance, exactly_once)
+        world = self.world = World(self.app, self.partitions, self.chance, exactly_once)
         self._made.sort(key=lambda one: ms(one[1].time) + self.chance.uniform(0, spread_ms))
         for to, value in self._made:
             place = None

@@ -200,7 +200,7 @@ def test_memory_is_bounded_and_every_result_is_there_once_and_in_order(
     """For each user, windows of so many days stay open: many times what there may be in memory.
     The program is started anew in the middle."""
     monkeypatch.setattr(build, "MOST_OUTPUTS", 300)
-    monkeypatch.setattr(windowed, "CLOSED", 100)
+    monkeypatch.setattr(windowed, "AT_ONCE", 100)
     app = moldau.App("visits")
     visits = app.topic("visits", Visit, key="user", event_time="at", unit="ms", lateness="20d")
     windows = app.stream(visits).group_by("user").hopping(f"{size}d", "1d")

@@ -134,7 +134,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHUNK", 100)
         monkeypatch.setattr(module, "CHUNKS", 4)
     monkeypatch.setattr(earlier, "AT_ONCE", 4)
-    monkeypatch.setattr(sliding, "CLOSED", 100)
+    monkeypatch.setattr(sliding, "AT_ONCE", 100)
     monkeypatch.setattr(sliding, "LOADED", 100)
     monkeypatch.setattr(history, "LOADED", 100)
     monkeypatch.setattr(history, "PURGED", 100)

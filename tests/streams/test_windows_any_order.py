@@ -1,9 +1,12 @@
 """Promises 2, 6 and 8 for windows: records in any order, also later than the lateness allows, any
 split into partitions and batches, and crashes at any point give what a plain computation gives that
-judges each record by the records before it in its own partition."""
+judges each record by the records before it in its own partition. What is told of windows before
+they close comes to the same: who puts down what is told last, and takes out what is taken back, has
+the results."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -56,15 +59,17 @@ def run(drawn: Any, seed: int, window: Callable[[Grouped], Windowed]) -> tuple[W
         "readings", Reading, event_time="time", lateness="3s", key="key" if is_keyed else None
     )
     grouped = app.stream(topic).group_by("key")
-    window(grouped).agg(every=moldau.collect("number", by="number")).to("out")
+    made = window(grouped).agg(every=moldau.collect("number", by="number"))
+    told: Any = chance.choice(({"emit": "updates"}, {"every": "1s"}, {"every": "4s"}))
+    made.to("out").to("told", **told)
     world = World(app, partitions, chance, chance.random() < 0.5)
-    made = [Reading(key, at(second), number) for number, (key, second) in enumerate(drawn)]
+    sent = [Reading(key, at(second), number) for number, (key, second) in enumerate(drawn)]
     # Half of the time within the lateness, else far behind.
     spread = chance.choice((LATENESS_MS, 12_000))
-    made.sort(key=lambda one: ms(one.time) + chance.uniform(0, spread))
+    sent.sort(key=lambda one: ms(one.time) + chance.uniform(0, spread))
     highest: dict[int, int] = {}
     arrived = []
-    for one in made:
+    for one in sent:
         place = None if is_keyed else chance.randrange(partitions)
         partition, _ = world.send("readings", one, one.key, place)
         floor = highest.get(partition, -(1 << 62)) - LATENESS_MS
@@ -77,7 +82,25 @@ def run(drawn: Any, seed: int, window: Callable[[Grouped], Windowed]) -> tuple[W
         assert (row["key"], time) == (key, end - 1)
         assert (key, start, end) not in found, "a window came out twice"
         found[key, start, end] = row["every"]
+    assert told_last(world) == found
     return found, arrived
+
+
+def told_last(world: World) -> Windows:
+    """Of each window that was not taken back."""
+    last: Windows = {}
+    for log in world.logs["told"]:
+        for one in log:
+            row = None if one.value is None else json.loads(one.value)
+            bounds = row or {name: (text or b"").decode() for name, text in one.headers or ()}
+            start, end = (
+                ms(datetime.fromisoformat(bounds[f"window_{n}"])) for n in ("start", "end")
+            )
+            place = ((one.key or b"").decode(), start, end)
+            last.pop(place, None)
+            if row is not None:
+                last[place] = row["every"]
+    return last
 
 
 def aligned(arrived: Iterable[Arrived], size: int, step: int) -> Windows:

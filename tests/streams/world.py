@@ -44,6 +44,7 @@ class World:
         self._changelogs: dict[Place, list[tuple[bytes, bytes | None]]] = {}
         self._unseen: list[Output] = []
         self._tasks: dict[Place, Task] = {}
+        self._now_ms = 0
         for stage in self.topology.stages:
             for partition in range(partitions):
                 self._changelogs[stage.name, partition] = []
@@ -81,7 +82,7 @@ class World:
         place = output.partition
         if place is None:
             place = 0 if output.key is None else partition_of(output.key, len(log))
-        log[place].append(Sent(output.key, output.value, output.timestamp or 0))
+        log[place].append(Sent(output.key, output.value, output.timestamp or 0, output.headers))
         return place, len(log[place]) - 1
 
     def run(self, crashes: int) -> None:
@@ -113,6 +114,9 @@ class World:
 
     def _feed(self, task: Task) -> None:
         task.go_on()
+        if task.asks_the_clock:
+            self._now_ms += self._chance.choice((0, 1000, 6000))
+            task.clock_at(self._now_ms)
         topic = self._chance.choice(task.stage.topics)
         log = self.logs[topic][task.partition]
         at = task.positions.get(topic, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
 from moldau.streams.program import Topic
 
@@ -74,11 +75,20 @@ def no_stream(given: Any, verb: str) -> DefinitionError:
     return DefinitionError(f"{verb}: {_shown(given)} is no stream, as app.stream(topic) is")
 
 
-def not_by_window(otherwise: str = "") -> DefinitionError:
+def how_often(emit: Any, every: Duration | None) -> int | None:
+    """Updates go out every so many ms; 0: each; None: none does. Raises DefinitionError."""
+    if emit not in ("final", "updates"):
+        raise DefinitionError(f"to: emit={emit!r} is neither 'final' nor 'updates'")
+    if every is not None:
+        return milliseconds(every, "every")
+    return 0 if emit == "updates" else None
+
+
+def no_updates() -> DefinitionError:
     """What is wrong with `emit` and `every` elsewhere."""
     return DefinitionError(
-        "to: emit= and every= are for the results of tumbling, hopping and calendar windows, just "
-        f"behind agg(...){otherwise}"
+        "to: emit= and every= are for the results of windows, just behind agg(...), and for "
+        "tables: write .to(...) there"
     )
 
 

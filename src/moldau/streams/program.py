@@ -207,3 +207,5 @@ class Sink(Node):
     takes: Literal["results", "late"] = field(kw_only=True, default="results")
     # Also of windows that are still open: every so many ms of event time; 0: at each change.
     every: int | None = field(kw_only=True, default=None)
+    # Of a table: its rows wait so many ms of the wall clock for more changes; 0: none does.
+    pause: int | None = field(kw_only=True, default=None)

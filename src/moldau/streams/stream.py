@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate, check
-from moldau.streams.arguments import no_stream, not_by_window, topic_of
+from moldau.streams.arguments import how_often, no_stream, no_updates, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
@@ -226,19 +226,14 @@ class Stream(Joins):
     ) -> Stream:
         """Sends each record to a topic, under its key. Of windows, emit="updates" sends a result
         also at each change, and every="5s" at most so often in event time; the last is the final
-        one."""
+        one. A session that has become part of another is taken back: by a record without a value,
+        with `window_start` and `window_end` in its headers."""
         if isinstance(topic, str):
             topic = self._app.topic(topic)
         topic_of(topic, "to")
-        often = 0 if emit == "updates" else None
-        often = often if every is None else milliseconds(every, "every")
-        if emit not in ("final", "updates"):
-            raise DefinitionError(f"to: emit={emit!r} is neither 'final' nor 'updates'")
-        node = self._node
-        if often is not None and not (
-            isinstance(node, Aggregated) and isinstance(node.window, windows.Aligned)
-        ):
-            raise not_by_window()
+        often, node = how_often(emit, every), self._node
+        if often is not None and (not isinstance(node, Aggregated) or node.window is None):
+            raise no_updates()
         self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often), on_error)
         return self
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types
 from moldau.streams.aggregates import Aggregate, check
-from moldau.streams.arguments import not_by_window, topic_of
+from moldau.streams.arguments import how_often, topic_of
+from moldau.streams.durations import Duration
 from moldau.streams.engine.here import Get, Here
 from moldau.streams.errors import DefinitionError, StreamsError, Trouble
 from moldau.streams.in_handlers import InHandlers
@@ -184,18 +185,26 @@ class Table(InHandlers):
         self,
         topic: str | Topic,
         *,
-        emit: None = None,
-        every: None = None,
+        emit: Literal["updates"] = "updates",
+        every: Duration | None = None,
         on_error: Policy | Then | None = None,
     ) -> Table:
         """Each change, under its key; a row that goes becomes a record without a value. The topic
-        may be compacted. There is no `emit` or `every`: those are of windows."""
-        if emit is not None or every is not None:
-            raise not_by_window("; a table sends each change")
+        may be compacted. With every="5s" rows that have changed go out at most so often by the
+        wall clock, as they are then."""
+        pause = how_often(emit, every)
+        if pause is None:
+            raise DefinitionError(
+                "to: no row of a table is final, as each may change again: leave emit= away for "
+                "each change, write every='5s' for fewer, or give its agg(...) a window"
+            )
         if isinstance(topic, str):
             topic = self._app.topic(topic)
-        topic_of(topic, "to")
-        self._app.add(Sink(self._app.name_for("to"), (self._node,), topic=topic), on_error)
+        name = topic_of(topic, "to").name
+        if any(isinstance(one, Sink) and one.topic.name == name for one in self._node.children):
+            raise DefinitionError(f"to: this table goes to {name!r} already: send it there once")
+        sink = Sink(self._app.name_for("to"), (self._node,), topic=topic, pause=pause)
+        self._app.add(sink, on_error)
         return self
 
     # --- for the joins ----------------------------------------------------------------------

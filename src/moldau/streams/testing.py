@@ -181,6 +181,7 @@ class Driver:
             moved = self._deliver_all(self._chores.drain())
             for task in self._tasks:
                 moved |= self._step(task)
+            moved = moved or any(self._checkpoint(task) for task in self._tasks)
         if self._said:
             raise AssertionError(self._said.pop())
 
@@ -204,10 +205,18 @@ class Driver:
                     self.now_ms,
                 )
                 moved = True
+        task.clock_at(self.now_ms)
         self._host.work([task])
         task.announce()
         outputs, task.outputs[:] = list(task.outputs), []
         return self._deliver_all(outputs) or moved
+
+    def _checkpoint(self, task: Task | PacedTask) -> bool:
+        """Where something comes of it. True: there was something to be kept."""
+        changes = task.checkpoint() if task.acts_on_commit else []
+        if changes:
+            task.committed(changes, 0)
+        return bool(changes)
 
     def _deliver_all(self, outputs: Iterable[Output]) -> bool:
         """True: there were some."""

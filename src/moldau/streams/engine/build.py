@@ -8,9 +8,10 @@ from typing import Any
 
 from moldau.streams.engine import operators
 from moldau.streams.engine.agents import Agents
-from moldau.streams.engine.aggregating import Aggregating, Parts
+from moldau.streams.engine.aggregating import Aggregating, Parts, Windowing
 from moldau.streams.engine.branches import Branching
 from moldau.streams.engine.build_joins import MAKERS, is_ordered
+from moldau.streams.engine.coalescing import Coalescing
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import Counts, StepCount, counted
 from moldau.streams.engine.dead_letters import DeadLetters
@@ -23,7 +24,6 @@ from moldau.streams.engine.keyed_agents import KeyedAgents
 from moldau.streams.engine.keyed_state import Store
 from moldau.streams.engine.keyed_store import KeyedStore
 from moldau.streams.engine.lanes import Host
-from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.lookups import LatestTable
 from moldau.streams.engine.operators import Operator, Origin, Repartitioning
 from moldau.streams.engine.outputs import Output
@@ -217,12 +217,13 @@ def _aggregates(node: Aggregated, following: list[Operator], built: Built) -> Op
         return OrderedAggregates(node, type_, held, table, following, guard, results)
     kind = kinds.get(type(node.window), WindowedAggregates)
     made = kind(Parts(node, type_, built.state, table, following, guard, results, built.relieve))
-    if isinstance(made, CountsLate):
+    if isinstance(made, Windowing):
         made.late_to = built.late(node)
-    if isinstance(made, WindowedAggregates):
         for child in node.children:
             if isinstance(child, Sink) and child.every is not None:
-                made.updates.tell(built.by_node[child], child.every)
+                sink = built.by_node[child]
+                assert isinstance(sink, operators.Sending)
+                made.tell(sink, child.every)
     return made
 
 
@@ -246,6 +247,17 @@ def _keyed_agent(node: KeyedAgent, following: list[Operator], built: Built) -> O
     stores = [one for one in following if isinstance(one, KeyedStore)]
     assert built.host is not None
     return KeyedAgents(node, stores, built.host, lambda: built.reading, letters, built.outputs)
+
+
+def _sink(node: Sink, following: list[Operator], built: Built) -> Operator:
+    sending = operators.Sending(built.guard(node), node.topic, built.outputs)
+    if node.pause is None:
+        return sending
+    (table,) = node.parents
+    left = built.state.table(f"{table.name}-to-{node.topic.name}")
+    if not node.pause and next(left.scan(), None) is None:
+        return sending
+    return Coalescing(node.pause, left, table.type, [sending], built.relieve)
 
 
 def _deduplicated(node: Deduplicated, following: list[Operator], built: Built) -> Operator:
@@ -286,8 +298,6 @@ _MAKERS: dict[type[Node], Maker] = {
     Kept: lambda node, following, built: KeyedStore(
         node, built.state.table(node.name), built.outputs
     ),
-    Sink: lambda node, following, built: operators.Sending(
-        built.guard(node), node.topic, built.outputs
-    ),
+    Sink: _sink,
     Aggregated: _aggregates,
 }

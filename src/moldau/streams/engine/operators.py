@@ -14,8 +14,9 @@ from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.counts import StepCount
 from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
-from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.placing import PLACES
+from moldau.streams.engine.results import utc
 from moldau.streams.formats.basic import Format
 from moldau.streams.program import Partitioner, Topic
 
@@ -132,13 +133,32 @@ class Sending(Step):
     def __init__(self, guard: Guard, topic: Topic, outputs: list[Output]) -> None:
         super().__init__(())
         self._guard = guard
-        self._name = topic.name
+        self.topic = topic.name
         self._encode = topic.format.encode
         self._key = topic.key_format.encode
         self._outputs = outputs
 
     def process(self, batch: Batch) -> None:
-        name, encode, encode_key = self._name, self._encode, self._key
+        self._send(batch, [None] * len(batch))
+
+    def take_back(self, key: Any, windows: Sequence[tuple[int, int]], watermark: int) -> None:
+        """Of windows that it was told of, beginning and end each: a record without a value. Which
+        window it is stand in its headers, for its key is that of all windows of the key."""
+        times = [end - 1 for _, end in windows]
+        nothing = [None] * len(windows)
+        floors = [watermark] * len(windows)
+        self.count.records += len(windows)
+        self._send(
+            Batch([key] * len(windows), nothing, times, floors, ()),
+            [
+                [("window_start", _text(first)), ("window_end", _text(end))]
+                for first, end in windows
+            ],
+        )
+
+    def _send(self, batch: Batch, headers: Sequence[list[Header] | None]) -> None:
+        name, encode, encode_key = self.topic, self._encode, self._key
+        columns = zip(batch.keys, batch.values, batch.times, headers, strict=True)
         before = len(self._outputs)
         try:
             self._outputs.extend(
@@ -148,14 +168,15 @@ class Sending(Step):
                     None if key is None else encode_key(key),
                     None if value is None else encode(value),
                     time,
+                    of_record,
                 )
-                for key, value, time in zip(batch.keys, batch.values, batch.times, strict=True)
+                for key, value, time, of_record in columns
             )
         except Exception:  # one of them cannot be written
             del self._outputs[before:]
-            self._writable(batch)
+            self._send_writable(batch, headers)
 
-    def _writable(self, batch: Batch) -> None:
+    def _send_writable(self, batch: Batch, headers: Sequence[list[Header] | None]) -> None:
         def write(place: int) -> None:
             key, value = batch.keys[place], batch.values[place]
             if key is not None:
@@ -163,9 +184,14 @@ class Sending(Step):
             if value is not None:
                 self._encode(value)
 
-        batch = batch.where(self._guard.each(write, batch))
-        if len(batch):
-            self.process(batch)
+        good = self._guard.each(write, batch)
+        if any(good):
+            self._send(batch.where(good), list(compress(headers, good)))
+
+
+def _text(time: int) -> bytes:
+    """As JSON has it."""
+    return utc(time).isoformat().replace("+00:00", "Z").encode()
 
 
 class Origin:

@@ -62,6 +62,10 @@ class PacedTask:
     def tick(self, topic: str, now_ms: int) -> None:
         self._then[topic, "tick"] = partial(self._inner.tick, topic, now_ms)
 
+    def clock_at(self, now_ms: int) -> None:
+        if self._inner.asks_the_clock:
+            self._then["", "clock"] = partial(self._inner.clock_at, now_ms)
+
     def was_deaf(self, ms: int) -> None:
         self._inner.was_deaf(ms)
 
@@ -149,6 +153,10 @@ class PacedTask:
 
     def committed(self, changes: Iterable[Output], end: int) -> None:
         self._inner.committed(changes, end)
+
+    @property
+    def acts_on_commit(self) -> bool:
+        return self._inner.acts_on_commit
 
     def _prepare(self) -> None:
         """What the changelog gets, of this moment; of a key only its latest, the marker last."""

@@ -2,38 +2,46 @@
 
 Whether a record is late must not depend on which sessions happen to be open, so it goes by the
 record alone: late is what lies before its own source partition's watermark.
+
+A session grows and takes in others, so one that was told of before it closed may be none any more:
+then it is taken back, as in Kafka Streams. Which were told of is in the state, and none is told of
+before that is committed: what is done again after a crash may make other sessions on its way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from itertools import count
-from typing import Any
+from itertools import chain, count
+from typing import Any, NamedTuple
 
 from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
-from moldau.streams.engine.aggregating import Aggregating, Parts
+from moldau.streams.engine.aggregating import Parts, Windowing
 from moldau.streams.engine.cached import Cached
-from moldau.streams.engine.late import CountsLate
+from moldau.streams.engine.operators import Sending
 from moldau.streams.engine.results import States
+from moldau.streams.engine.window_names import Place
 from moldau.streams.windows import Session
 
 
 class _Open:
-    """A session under way: its first and last time, and the states of its aggregates."""
+    """A session under way: its first and last time, and the states of its aggregates. `told`: what
+    of it was told of, and not taken back."""
 
-    __slots__ = ("first", "last", "states")
+    __slots__ = ("first", "last", "states", "told")
 
-    def __init__(self, first: int, last: int, states: list[Any]) -> None:
+    def __init__(self, first: int, last: int, states: list[Any], told: Iterable[_Told]) -> None:
         self.first = first
         self.last = last
         self.states = states
+        self.told = frozenset(told)
 
 
-class SessionAggregates(Aggregating, CountsLate):
+class SessionAggregates(Windowing):
     """A row of the table holds the open sessions of a key. In memory is when a key is to be looked
-    at again: when its first session would be over, if nothing more came."""
+    at again: when its first session would be over, if nothing more came. A place is a time within
+    a session."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -41,18 +49,26 @@ class SessionAggregates(Aggregating, CountsLate):
         assert isinstance(node.window, Session)
         self._gap = node.window.gap
         self._states = States(node.aggregates, parts.type)
-        self._open = Cached(table, _plain, self._restored)
+        self._count = len(node.aggregates)
+        self._open = Cached(table, _plain, self._sessions)
+        self._saved, table.saver = table.saver, self._save
+        self._state = parts.state
+        self._untold: dict[
+            Sending, dict[Place, None]
+        ] = {}  # to be told of behind the next checkpoint
+        self._promised: list[_Promised] = []
         self._numbers = count()  # of keys, which may not be ordered
         self._ends = [
-            (self._end(_sessions(row)), next(self._numbers), key) for key, row in table.load()
+            (self._end(self._sessions(row)), next(self._numbers), key) for key, row in table.load()
         ]
         heapify(self._ends)
 
-    def _restored(self, saved: list[Any]) -> list[_Open]:
-        sessions = _sessions(saved)
-        for one in sessions:
-            one.states = self._states.restored(one.states)
-        return sessions
+    def _sessions(self, saved: list[Any]) -> list[_Open]:
+        made = []
+        for first, last, *states in saved:
+            told = map(_told, states[self._count] if len(states) > self._count else ())
+            made.append(_Open(first, last, self._states.restored(states[: self._count]), told))
+        return made
 
     def _end(self, sessions: list[_Open]) -> int:
         return min(one.last for one in sessions) + self._gap
@@ -60,6 +76,7 @@ class SessionAggregates(Aggregating, CountsLate):
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         late = set()
+        changed: list[Place] = []
         self._open.fetch(batch.keys)
 
         def add(number: int) -> None:
@@ -68,12 +85,15 @@ class SessionAggregates(Aggregating, CountsLate):
                 late.add(number)
             elif key is not None:
                 place = (time, batch.partition, offsets[number])
-                self._add(key, time, self._states.taken(batch.values[number], place))
+                made = self._add(key, time, self._states.taken(batch.values[number], place))
+                changed.append((made.first, key))
 
         self._guard.each(add, batch)
         self._too_late(batch, late)
+        if self._updates.are_wanted:
+            self._updates.changed(changed)
 
-    def _add(self, key: Any, time: int, taken: list[Any]) -> None:
+    def _add(self, key: Any, time: int, taken: list[Any]) -> _Open:
         """Into the sessions that it touches, which become one by it. Nothing changes where a
         function of the user's fails."""
         gap = self._gap
@@ -82,10 +102,12 @@ class SessionAggregates(Aggregating, CountsLate):
         states = self._states.sum([one.states for one in touched])
         self._states.add(states, taken)
         first = min([time, *(one.first for one in touched)])
-        made = _Open(first, max([time, *(one.last for one in touched)]), states)
+        last = max([time, *(one.last for one in touched)])
+        made = _Open(first, last, states, chain.from_iterable(one.told for one in touched))
         if not touched:
             heappush(self._ends, (time + gap, next(self._numbers), key))
         self._open.put(key, [one for one in sessions if one not in touched] + [made])
+        return made
 
     def advance(self, watermark: int) -> None:
         over = [
@@ -98,6 +120,8 @@ class SessionAggregates(Aggregating, CountsLate):
         for end, key, one in sorted(over, key=lambda each: (each[0], rank[each[1]])):
             self._close(end, key, one)
         self._watermark = watermark
+        if self._updates.are_wanted:
+            self._tell(watermark)
 
     def _due(self, watermark: int) -> Iterator[tuple[Any, list[_Open]]]:
         """Those that have a session that may be over."""
@@ -116,13 +140,99 @@ class SessionAggregates(Aggregating, CountsLate):
         sessions = self._open[key]
         sessions.remove(one)
         self._open.put(key, sessions or None)
+        for to in self._updates.told:
+            self._take_back(to, key, one, (one.first, end))
+        self._pass(self._row(key, one))
+
+    def _row(self, key: Any, one: _Open) -> Batch:
+        end = one.last + self._gap
         parts = (key, (one.first, end), one.states)
-        self._pass(self._results.batch(Batch([key], [parts], [end - 1], [self._watermark], ())))
+        return self._results.batch(Batch([key], [parts], [end - 1], [self._watermark], ()))
+
+    # --- updates ----------------------------------------------------------------------------
+
+    def tell(self, to: Sending, every: int) -> None:
+        super().tell(to, every)
+        if self._keep_promises not in self._state.on_commit:
+            self._state.on_commit.append(self._keep_promises)
+
+    def _tell(self, watermark: int | None = None) -> None:
+        """Not yet."""
+        for to, places in self._updates.due(watermark):
+            self._untold.setdefault(to, {}).update(dict.fromkeys(places))
+
+    def _save(self) -> list[tuple[Any, Any]]:
+        self._tell()
+        due, self._untold = self._untold, {}
+        for to, places in due.items():
+            self._open.fetch(key for _, key in places)
+            there = {
+                id(one): (key, one)
+                for time, key in places
+                for one in self._open[key] or ()
+                if one.first <= time <= one.last
+            }
+            for key, one in there.values():
+                self._promise(to, key, one)
+        return self._saved()
+
+    def _promise(self, to: Sending, key: Any, one: _Open) -> None:
+        row = self._row(key, one)
+        if len(row):
+            told = _Told(to.topic, one.first, one.last + self._gap)
+            one.told |= {told}
+            self._open.changed[key] = None
+            self._promised.append(_Promised(to, key, told, row))
+
+    def _keep_promises(self) -> None:
+        """Of sessions that are not closed meanwhile."""
+        promised, self._promised = self._promised, []
+        self._open.fetch(one.key for one in promised)
+        for to, key, told, row in promised:
+            for one in self._open[key] or ():
+                if told in one.told:
+                    self._take_back(to, key, one, (told.first, told.end))
+                    to.process(row)
+        self._relieve()
+
+    def _take_back(self, to: Sending, key: Any, one: _Open, now: tuple[int, int]) -> None:
+        """What was told of it and is a part now of what is told next."""
+        first, end = now
+        parts = sorted(
+            told
+            for told in one.told
+            if told.topic == to.topic
+            and first <= told.first
+            and told.end <= end
+            and told[1:] != now
+        )
+        if parts:
+            to.take_back(key, [told[1:] for told in parts], self._watermark)
+            one.told -= set(parts)
+            self._open.changed[key] = None
+
+
+class _Told(NamedTuple):
+    """A session as it was told of to a topic."""
+
+    topic: str
+    first: int
+    end: int
+
+
+class _Promised(NamedTuple):
+    to: Sending
+    key: Any
+    told: _Told
+    row: Batch
+
+
+def _told(saved: Sequence[Any]) -> _Told:
+    return _Told(*saved)
 
 
 def _plain(sessions: list[_Open]) -> list[Any]:
-    return [[one.first, one.last, *one.states] for one in sessions]
-
-
-def _sessions(saved: list[Any]) -> list[_Open]:
-    return [_Open(first, last, states) for first, last, *states in saved]
+    return [
+        [one.first, one.last, *one.states, *([sorted(map(list, one.told))] if one.told else [])]
+        for one in sessions
+    ]

@@ -8,21 +8,19 @@ added up when it closes.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
-from moldau.streams.engine.aggregating import Aggregating, Parts
+from moldau.streams.engine.aggregating import AT_ONCE, Parts, Windowing
 from moldau.streams.engine.coding import decode, encode
-from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.results import States
 from moldau.streams.engine.spilled import Spilled, Unsaved, fit
-from moldau.streams.engine.window_names import in_order
+from moldau.streams.engine.window_names import Place, in_order
 from moldau.streams.windows import Sliding
 
-CLOSED = 5000  # windows that leave at a time
 LOADED = 1000  # records, behind which memory is looked at
 
 
@@ -38,9 +36,9 @@ class _Kept(NamedTuple):
     taken: list[Any]
 
 
-class SlidingAggregates(Aggregating, CountsLate):
+class SlidingAggregates(Windowing):
     """The records of a key lie together, in the order of event time. In memory is always when a
-    key is to be looked at again: when its next window is over."""
+    key is to be looked at again: when its next window is over. A place is where a window ends."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -48,7 +46,6 @@ class SlidingAggregates(Aggregating, CountsLate):
         assert isinstance(node.window, Sliding)
         self._size = node.window.size
         self._states = States(node.aggregates, parts.type)
-        self._relieve = parts.relieve
         self._table = table
         self._kept = Spilled(parts.state, f"{node.name}-kept", encode, self._row)
         self._unsaved = Unsaved()
@@ -76,6 +73,7 @@ class SlidingAggregates(Aggregating, CountsLate):
     def process(self, batch: Batch) -> None:
         offsets = batch.offsets or range(len(batch))
         late = set()
+        times: dict[Any, set[int]] = {}  # of what is kept, by key
         self._kept.fetch(batch.keys)
 
         def keep(number: int) -> None:
@@ -89,9 +87,13 @@ class SlidingAggregates(Aggregating, CountsLate):
                 kept = _Kept(*place, self._same(key, place), floor, taken)
                 self._add(key, kept)
                 self._unsaved[_name(key, kept)] = (floor, taken)
+                times.setdefault(key, set()).add(time)
 
         self._guard.each(keep, batch)
         self._too_late(batch, late)
+        if self._updates.are_wanted:
+            self._updates.changed(self._changed(times))
+            self._tell()
 
     def _same(self, key: Any, place: tuple[int, int, int]) -> int:
         """How many there are already of that record."""
@@ -117,7 +119,7 @@ class SlidingAggregates(Aggregating, CountsLate):
 
     def stop(self, watermark: int) -> int:
         """Not all keys at once, where they are on disk."""
-        if self._kept.is_whole or len(self._ends) <= CLOSED:
+        if self._kept.is_whole or len(self._ends) <= AT_ONCE:
             return watermark
         return min(watermark, max(self._watermark, self._ends[0][0]) + self._size // 64 + 1)
 
@@ -127,15 +129,17 @@ class SlidingAggregates(Aggregating, CountsLate):
         closing = [
             (end, number, key)
             for number, key in enumerate(keys)
-            for end in self._over(self._kept[key], watermark)
+            for end in self._windows(self._kept[key], self._watermark, watermark)
         ]
         closing.sort(key=lambda each: each[:2])
-        for first in range(0, len(closing), CLOSED):
-            self._close([(key, end) for end, _, key in closing[first : first + CLOSED]])
+        for first in range(0, len(closing), AT_ONCE):
+            self._pass(self._rows([(end, key) for end, _, key in closing[first : first + AT_ONCE]]))
             self._relieve()
         for key in keys:
             self._purge(key, watermark)
         self._watermark = watermark
+        if self._updates.are_wanted:
+            self._tell(watermark)
 
     def _due(self, watermark: int) -> Iterator[Any]:
         """The keys of which a window is over."""
@@ -145,24 +149,37 @@ class SlidingAggregates(Aggregating, CountsLate):
                 del self._next[key]
                 yield key
 
-    def _over(self, row: list[_Kept], watermark: int) -> set[int]:
-        """Where the windows of a key end that are over then, and were not before."""
+    def _windows(self, row: list[_Kept], first: int, last: int) -> set[int]:
+        """Where the windows of a key end that end from `first` on and before `last`."""
         behind = self._size + 1
-        first, last = self._watermark, watermark
         ends = {one.time for one in _between(row, first, last) if one.time >= one.floor}
         return ends | {one.time + behind for one in _between(row, first - behind, last - behind)}
 
-    def _close(self, windows: list[tuple[Any, int]]) -> None:
-        """Of (key, end) each."""
+    def _changed(self, times: dict[Any, set[int]]) -> Iterator[Place]:
+        """The windows that are open of records of these times: all that such a record lies in, and
+        the one that begins behind it."""
+        for key, of_key in times.items():
+            row, first = self._kept[key], self._watermark
+            for time in sorted(of_key):
+                last = time + self._size + 2
+                for end in self._windows(row, max(time, first), last):
+                    yield end, key
+                first = max(first, last)
+
+    def _now(self, places: Sequence[Place]) -> Batch:
+        self._kept.fetch(key for _, key in places)
+        return self._rows([one for one in places if one[0] >= self._watermark])
+
+    def _rows(self, windows: Sequence[Place]) -> Batch:
         parts: list[Any] = []
-        for key, end in windows:
+        for end, key in windows:
             start = end - self._size
             within = [one for one in _between(self._kept[key], start, end + 1) if end >= one.floor]
             if within:
                 parts.append((key, (start, end + 1), self._sum(key, within)))
         keys, ends = [key for key, _, _ in parts], [bounds[1] - 1 for _, bounds, _ in parts]
         floors = [self._watermark] * len(parts)
-        self._pass(self._results.batch(Batch(keys, parts, ends, floors, ())))
+        return self._results.batch(Batch(keys, parts, ends, floors, ()))
 
     def _sum(self, key: Any, within: list[_Kept]) -> list[Any]:
         states, size = self._states.new(), len(within)

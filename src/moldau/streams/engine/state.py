@@ -138,6 +138,8 @@ class State:
         # made it anew.
         self.is_whole = True
         self._has_begun = False
+        # Of steps that do something more when what they have saved is true.
+        self.on_commit: list[Callable[[], None]] = []
 
     def table(self, name: str) -> Table:
         table = self._tables.get(name)
@@ -208,6 +210,8 @@ class State:
         marker = there.pop(MARKER)
         self.is_committed = True
         self.store.write(there, Stamp(end, marker or b""))
+        for act in self.on_commit:
+            act()
 
     def stop(self, watermark: int) -> int:
         """How far time may go at once on its way there."""

@@ -13,6 +13,7 @@ from typing import Any
 from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.build import Built, no_wait
+from moldau.streams.engine.coalescing import Coalescing
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.guard import Wait
@@ -72,6 +73,7 @@ class Task:
         self._here = self._built.here
         self._repartitionings = self._built.repartitionings
         self._in_order = self._built.in_order
+        self._coalescing = [one for one in self._in_order if isinstance(one, Coalescing)]
         self.outputs = self._built.outputs
         self._shapes = shapes(stage)
         self._count = stage.count(partitions)
@@ -142,6 +144,15 @@ class Task:
         others back (promise 4)."""
         self._inputs[topic].tick(now_ms)
         self._advance()
+
+    def clock_at(self, now_ms: int) -> None:
+        """So late it is by the wall clock: rows of tables go out that do so every so often."""
+        for one in self._coalescing:
+            one.clock_at(now_ms)
+
+    @property
+    def asks_the_clock(self) -> bool:
+        return bool(self._coalescing)
 
     def was_deaf(self, ms: int) -> None:
         """So much of what has passed by the clock was no silence of its sources."""
@@ -216,8 +227,13 @@ class Task:
 
     def committed(self, changes: Iterable[Output], end: int) -> None:
         """What `checkpoint` gave is true now. `end`: an offset of the changelog, not behind them,
-        before which there is nothing that the state does not have."""
+        before which there is nothing that the state does not have. There may be outputs then."""
         self._state.committed(((one.key or b"", one.value) for one in changes), end)
+
+    @property
+    def acts_on_commit(self) -> bool:
+        """Is more made when a checkpoint is true?"""
+        return bool(self._state.on_commit)
 
     def _now(self) -> bytes:
         return encode(

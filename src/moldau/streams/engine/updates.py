@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
-from moldau.streams.engine.operators import Operator
+from moldau.streams.engine.operators import Sending
 from moldau.streams.engine.window_names import Place
 
 
 class Updates:
     def __init__(self) -> None:
-        self._wanted: list[tuple[Operator, int]] = []
+        self._wanted: list[tuple[Sending, int]] = []
         self._changed: list[dict[Place, None]] = []
         self._told: list[int | None] = []
         self._numbers = count(1)
@@ -21,7 +21,12 @@ class Updates:
     def are_wanted(self) -> bool:
         return bool(self._wanted)
 
-    def tell(self, to: Operator, every: int) -> None:
+    @property
+    def told(self) -> list[Sending]:
+        """Who is."""
+        return [to for to, _ in self._wanted]
+
+    def tell(self, to: Sending, every: int) -> None:
         """`every` ms; 0: at each batch."""
         self._wanted.append((to, every))
         self._changed.append({})
@@ -36,7 +41,7 @@ class Updates:
         for one in self._changed:
             one.update(places)
 
-    def due(self, watermark: int | None = None) -> list[tuple[Operator, list[Place]]]:
+    def due(self, watermark: int | None = None) -> list[tuple[Sending, list[Place]]]:
         """Who is to be told now of which; `watermark`: that has just been reached."""
         due = []
         for number, (to, every) in enumerate(self._wanted):

@@ -13,23 +13,19 @@ from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import highest
-from moldau.streams.engine.aggregating import Aggregating, Parts
+from moldau.streams.engine.aggregating import AT_ONCE, Parts, Windowing
 from moldau.streams.engine.kept_states import restored_states
-from moldau.streams.engine.late import CountsLate
 from moldau.streams.engine.loop import Changed, FailedAt, compiled, compiled_together
 from moldau.streams.engine.open_windows import OpenWindows
-from moldau.streams.engine.operators import Operator
-from moldau.streams.engine.updates import Updates
 from moldau.streams.engine.window_names import Place
 from moldau.streams.windows import Aligned, Calendar, Hopping
 
-CLOSED = 5000  # rows that leave a window at a time
 MANY = 4  # records of a key and window in a batch: from so many on they are taken in together
 
 _Parts = Mapping[int, Mapping[Any, list[Any]]]
 
 
-class WindowedAggregates(Aggregating, CountsLate):
+class WindowedAggregates(Windowing):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         node, table = parts.node, parts.table
@@ -38,10 +34,8 @@ class WindowedAggregates(Aggregating, CountsLate):
         self._table = table
         restored = restored_states(node.aggregates.values(), parts.type)
         self._open = OpenWindows(table, restored)
-        self._relieve = parts.relieve
         self._update = compiled(node.aggregates, parts.type, self._window)
         self._together = compiled_together(node.aggregates, parts.type)
-        self.updates = Updates()
 
     def process(self, batch: Batch) -> None:
         window = self._window
@@ -69,8 +63,8 @@ class WindowedAggregates(Aggregating, CountsLate):
         not given up."""
         self._open.fetch(zip(starts, batch.keys, strict=True))
         changed, number = self._open.changed, self._table.checkpoint
-        if self.updates.are_wanted:
-            changed, number = [], self.updates.number()
+        if self._updates.are_wanted:
+            changed, number = [], self._updates.number()
         good = [True] * len(batch)
         if not self._all_together(batch, starts, changed, number):
             offsets = batch.offsets or range(len(batch))
@@ -79,10 +73,10 @@ class WindowedAggregates(Aggregating, CountsLate):
                 self._update(self._open.groups, changed, late, number, batch.partition, *columns)
             except FailedAt as failed:
                 good = self._one_by_one(batch, columns, late, changed, number, failed)
-        if self.updates.are_wanted:
+        if self._updates.are_wanted:
             self._open.changed += changed
-            self.updates.changed((start, key) for start, key, _ in changed)
-            self._tell(self.updates.due())
+            self._updates.changed((start, key) for start, key, _ in changed)
+            self._tell()
         return good
 
     def _all_together(self, batch: Batch, starts: list[int], changed: Changed, number: int) -> bool:
@@ -149,14 +143,11 @@ class WindowedAggregates(Aggregating, CountsLate):
             max(map(sub, batch.floors, starts)) >= self._window.size
         )
 
-    def _tell(self, due: list[tuple[Operator, list[Place]]]) -> None:
-        """How windows that are open are now."""
-        for to, places in due:
-            self._open.fetch(places)
-            groups = self._open.groups
-            there = [(s, key) for s, key in places if key in groups.get(s, ())]
-            if there:
-                to.process(self._rows([(key, s, groups[s][key]) for s, key in there]))
+    def _now(self, places: Sequence[Place]) -> Batch:
+        self._open.fetch(places)
+        groups = self._open.groups
+        there = [(s, key) for s, key in places if key in groups.get(s, ())]
+        return self._rows([(key, s, groups[s][key]) for s, key in there])
 
     def _rows(self, windows: Sequence[tuple[Any, int, list[Any]]]) -> Batch:
         """Of (key, start, states and what is behind them) each."""
@@ -173,12 +164,12 @@ class WindowedAggregates(Aggregating, CountsLate):
         for start in sorted(start for start in self._open if end(start) <= watermark):
             self._close(start)
         self._watermark = watermark
-        if self.updates.are_wanted:
-            self._tell(self.updates.due(watermark))
+        if self._updates.are_wanted:
+            self._tell(watermark)
 
     def _close(self, start: int) -> None:
         """Their order does not depend on that of the records: by the end of the window, by key."""
         rows = self._open.close(start)
-        while some := [(key, start, states) for key, states in islice(rows, CLOSED)]:
+        while some := [(key, start, states) for key, states in islice(rows, AT_ONCE)]:
             self._pass(self._rows(some))
             self._relieve()

@@ -302,6 +302,8 @@ class Worker:
             return
         self._next_tick = time.monotonic() + TICK_S
         sources, now = self._topology.source_topics, now_ms()
+        for task in self._tasks.values():
+            task.clock_at(now)
         for place in self._at_end.keys() & self._by_place.keys():
             if place[0] in sources and not self._has_more(place):
                 self._by_place[place].tick(place[0], now)
