@@ -52,15 +52,20 @@ class SessionAggregates(Windowing):
         self._count = len(node.aggregates)
         self._open = Cached(table, _plain, self._sessions)
         self._saved, table.saver = table.saver, self._save
-        self._state = parts.state
-        self._untold: dict[
-            Sending, dict[Place, None]
-        ] = {}  # to be told of behind the next checkpoint
+        self._table, self._state = table, parts.state
+        # To be told of behind the next checkpoint.
+        self._untold: dict[Sending, dict[Place, None]] = {}
         self._promised: list[_Promised] = []
+        self._promised_before: list[Place] = []  # it may have ended before it was told of
         self._numbers = count()  # of keys, which may not be ordered
-        self._ends = [
-            (self._end(self._sessions(row)), next(self._numbers), key) for key, row in table.load()
-        ]
+        self._ends: list[tuple[int, int, Any]] = []  # a heap
+        self._load()
+
+    def _load(self) -> None:
+        for key, row in self._table.load():
+            sessions = self._sessions(row)
+            self._ends.append((self._end(sessions), next(self._numbers), key))
+            self._promised_before += [(one.first, key) for one in sessions if one.told]
         heapify(self._ends)
 
     def _sessions(self, saved: list[Any]) -> list[_Open]:
@@ -153,6 +158,7 @@ class SessionAggregates(Windowing):
 
     def tell(self, to: Sending, every: int) -> None:
         super().tell(to, every)
+        self._updates.changed(self._promised_before)
         if self._keep_promises not in self._state.on_commit:
             self._state.on_commit.append(self._keep_promises)
 
@@ -193,7 +199,6 @@ class SessionAggregates(Windowing):
                 if told in one.told:
                     self._take_back(to, key, one, (told.first, told.end))
                     to.process(row)
-        self._relieve()
 
     def _take_back(self, to: Sending, key: Any, one: _Open, now: tuple[int, int]) -> None:
         """What was told of it and is a part now of what is told next."""
@@ -201,10 +206,8 @@ class SessionAggregates(Windowing):
         parts = sorted(
             told
             for told in one.told
-            if told.topic == to.topic
-            and first <= told.first
-            and told.end <= end
-            and told[1:] != now
+            if told.topic == to.topic and told[1:] != now
+            if first <= told.first and told.end <= end
         )
         if parts:
             to.take_back(key, [told[1:] for told in parts], self._watermark)
