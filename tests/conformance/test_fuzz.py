@@ -40,6 +40,8 @@ def test_random_sequences(addresses: Pair) -> None:
         seed = int(SEED or DICE.randrange(1 << 30))
         _, found = tell(addresses, seed, fuzz.sequence(seed))
         if found:
+            # Said before it is told again and again, which may fail by itself.
+            print(f"MOLDAU_SEED={seed}", *found, sep="\n")
             pytest.fail(shortest(addresses, seed, found), pytrace=False)
         count += 1
     print(f"{count} sequences of {fuzz.STEPS} requests, no difference")
