@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -230,6 +231,33 @@ def test_promise_06_a_row_that_goes_is_told_of_too() -> None:
             (b"toys", True),
             (b"books", True),
         ]
+
+
+def test_promise_06_updates_wait_for_the_handlers_beside_them() -> None:
+    app, stream = program()
+    seen = []
+
+    @app.agent(app.topics["sales"])
+    async def see(one: Sale) -> None:
+        await asyncio.sleep(3)
+        seen.append(one.category)
+
+    grouped = stream.group_by("category")
+    grouped.session("4s").agg(orders=moldau.count()).to("out", emit="updates")
+    grouped.agg(orders=moldau.count()).to("rows", every="5s")
+    with moldau.testing.run(app) as t:
+        t["sales"].send(sale(0))
+        assert told(t) == []
+        t.advance("3s")
+        assert (told(t), seen) == ([("00", "04", 1)], ["books"])
+        t["sales"].send(sale(2))
+        t.advance("4s")
+        assert told(t, 1) == [("00", "04", None), ("00", "06", 2)]
+        assert totals(t, "rows") == []
+        t.advance("5s")
+        assert totals(t, "rows") == [("books", 2)]
+        t.advance("1m")
+        assert (len(told(t)), len(totals(t, "rows"))) == (3, 1)
 
 
 class Restarted:

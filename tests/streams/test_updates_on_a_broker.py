@@ -95,6 +95,9 @@ def told_and_killed(servers: str, name: str, guarantee: str, folder: Path) -> No
     for topic, windows in WINDOWS.items():
         expected = {(of, *one): n for of in times for one, n in windows(sorted(times[of])).items()}
         assert found[topic] == expected
+    told = records(servers, f"{name}-sessions")
+    assert any(value is None for _, value, _ in told)
+    assert len(told) > len(found["sessions"])
 
 
 def sessions(times: list[int]) -> Counter[Any]:
