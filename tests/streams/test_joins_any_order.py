@@ -354,3 +354,19 @@ def run_with(shop: Shop, more: list[tuple[Topic, Any]], key: Callable[[Any], str
         (shop.of_prices if of_prices else sent).append((value, ms(value.time), where))
     world.run(crashes=chance.choice((0, 1, 4)))
     return Run(sent, world.results("out"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(drawn, seeds)
+def test_promise_03_a_stream_that_is_joined_to_itself_meets_itself(orders: Any, seed: int) -> None:
+    """It comes by two ways, of which one is read before the other, also to its end."""
+    shop = Shop(orders, [], seed, is_keyed=False)
+    stream = shop.app.stream(shop.orders)
+    stream.join(stream, on="product", within="3s").to("out")
+    found = sorted((row["number"], row["number_right"]) for _, row, _ in shop.run())
+    assert found == sorted(
+        (one.number, other.number)
+        for one, when, _ in shop.of_orders
+        for other, then, _ in shop.of_orders
+        if one.product == other.product and abs(when - then) <= 3000
+    )

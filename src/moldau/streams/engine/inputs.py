@@ -180,7 +180,10 @@ class FrameInput:
         self._decode = FrameFormat(repartition.type).decode
         self._target = target
         self._task_clock = clock
-        self._clocks = {one: clock.source(one, 0, one[0] in aside) for one in upstream}
+        # The same source may speak in another topic too, which is read as far as that has come.
+        self._clocks = {
+            one: clock.source((repartition.name, one), 0, one[0] in aside) for one in upstream
+        }
         self._seen: dict[tuple[str, int], int] = {}
         self.origins: list[Origin] = []
 
