@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 import moldau
 from moldau.streams.engine.cached import Cached
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.state_memory import shrink
 from moldau.streams.errors import DefinitionError
 from tests.drawn import share
+from tests.streams.awkward_keys import AWKWARD
 from tests.streams.stored import Stored
 
-keys = st.sampled_from(["a", "b", 1, ("c", 2)])
+keys = st.sampled_from([typed(one) for one in ("a", "b", ("c", 2), *AWKWARD[:14])])
 steps = st.lists(
     st.tuples(st.just("put"), keys, st.integers(0, 9) | st.none())
     | st.tuples(st.just("get") | st.just("fetch") | st.just("all"), keys, st.none())

@@ -356,7 +356,7 @@ def run_with(shop: Shop, more: list[tuple[Topic, Any]], key: Callable[[Any], str
     return Run(sent, world.results("out"))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=share(60))
 @given(drawn, seeds)
 def test_promise_03_a_stream_that_is_joined_to_itself_meets_itself(orders: Any, seed: int) -> None:
     """It comes by two ways, of which one is read before the other, also to its end."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 import moldau
 from moldau.streams.engine import build, state, windowed
 from moldau.streams.engine.coding import encode
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.open_windows import OpenWindows
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
@@ -28,10 +28,11 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import topology
 from tests.drawn import share
+from tests.streams.awkward_keys import AWKWARD
 from tests.streams.stored import Stored
 
 STARTS = [-(1 << 40), -1, 0, 255, 1 << 40]  # names of windows end in each byte
-KEYS = ["", "a", "ab", "b", "é", -7, 300, 1 << 70, b"x", 2.5, ("a", 1), True, Decimal("1.0")]
+KEYS = [typed(one) for one in ("", "a", "é", -7, 300, 1 << 70, b"x", 2.5, ("a", 1), *AWKWARD)]
 places = st.tuples(st.sampled_from(STARTS), st.sampled_from(KEYS))
 steps = st.lists(
     st.tuples(st.just("put"), st.lists(places, max_size=6))

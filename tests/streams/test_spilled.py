@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import moldau
 from moldau.streams.engine import earlier, held, history, line, sliding, spilled
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.line import Line
 from moldau.streams.engine.spilled import Spilled
 from moldau.streams.engine.state import State
@@ -26,10 +27,11 @@ from moldau.streams.running import scratch
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.running.scratch import ScratchFile
 from tests.drawn import share
+from tests.streams.awkward_keys import AWKWARD
 from tests.streams.test_held import Row, Run
 from tests.streams.world import World
 
-keys = st.sampled_from(["a", "b", 1, -7, b"x", ("c", 2), 2.5])
+keys = st.sampled_from([typed(one) for one in ("a", "b", -7, b"x", ("c", 2), *AWKWARD[:14])])
 steps = st.lists(
     st.tuples(st.sampled_from(["add", "add", "take"]), keys) | st.tuples(st.just("shrink")),
     max_size=40,

@@ -17,9 +17,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from moldau.streams import types
+from moldau.streams import different, types
 from moldau.streams.comparing import compared_by, refuse_unordered
-from moldau.streams.engine.coding import kept
 from moldau.streams.engine.returning import Read, strict_reader
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
@@ -309,10 +308,17 @@ def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None
 
 
 def distinct(field: Field) -> Aggregate:
-    """The different values, in order."""
+    """The different values, in order; of equal ones, as 1 and 1.0, always the same one."""
 
     return Aggregate(
-        "distinct", field, dict, _noted, _united, in_order, type_of=types.list_of, in_place=True
+        "distinct",
+        field,
+        dict,
+        different.noted,
+        different.united,
+        lambda state: in_order(different.forms(state)),
+        type_of=types.list_of,
+        in_place=True,
     )
 
 
@@ -322,8 +328,8 @@ def count_distinct(field: Field) -> Aggregate:
         "count_distinct",
         field,
         dict,
-        _noted,
-        _united,
+        different.noted,
+        different.united,
         len,
         type_of=types.always(int),
         in_place=True,
@@ -331,21 +337,15 @@ def count_distinct(field: Field) -> Aggregate:
 
 
 def in_order(values: Iterable[Any]) -> list[Any]:
-    """An order that does not depend on that of the records."""
+    """An order that does not depend on that of the records. NaN, which is in none, comes last."""
     values = list(values)
+    numbers = [value for value in values if value == value]
+    if len(numbers) < len(values):
+        return in_order(numbers) + [value for value in values if value != value]
     try:
         return sorted(values)
     except TypeError:  # of several types
         return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
-
-
-def _noted(state: dict[Any, None], value: Any) -> dict[Any, None]:
-    state[kept(value)] = None
-    return state
-
-
-def _united(state: dict[Any, None], other: dict[Any, None]) -> dict[Any, None]:
-    return {**state, **other}
 
 
 def fold(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from moldau.streams.engine.global_store import known
 from moldau.streams.engine.here import HERE, Here
 from moldau.streams.errors import StreamsError
 
@@ -20,17 +21,17 @@ class InHandlers:
         """Of a handler's task, the row of that key as it is now. Raises KeyError where there is
         none, and StreamsError outside of a handler."""
         here = self._here()
-        row = self._get(here)(key)
+        row = self._get(here)(known(key))
         if row is None:
             raise KeyError(self._missing(here, key))
         return row
 
     def get(self, key: Any, otherwise: Any = None) -> Any:
-        row = self._get(self._here())(key)
+        row = self._get(self._here())(known(key))
         return otherwise if row is None else row
 
     def __contains__(self, key: object) -> bool:
-        return self._get(self._here())(key) is not None
+        return self._get(self._here())(known(key)) is not None
 
     def steps_in(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """What of that program holds its rows, in the stage of whoever looks into it."""

@@ -115,7 +115,8 @@ class TableMap(Node):
 
 @dataclass(eq=False)
 class Regrouped(Keyed):
-    """A table's rows as members of groups: (row's key, value or None), keyed by the group."""
+    """A table's rows as members of groups: (the name of the row's key, value or None), keyed by
+    the group."""
 
     group: Getter = field(kw_only=True)
 
@@ -132,7 +133,7 @@ class TableAggregated(Keyed):
 @dataclass(eq=False)
 class ForeignJoin(Joined):
     """Members (of a `Regrouped`) with the row of the table that they name; what leaves is keyed by
-    the member again: (what it named, row or None)."""
+    the member again: (the name of what it named, row or None)."""
 
 
 @dataclass(eq=False)

@@ -338,5 +338,5 @@ class GlobalTable(InHandlers):
 
 
 def _with(type_: Any) -> Any:
-    """Of a key and a value, or None."""
-    return Any if type_ in (Any, dict, list) else tuple[Any, type_ | None]
+    """Of the name of a key, and a value or None."""
+    return Any if type_ in (Any, dict, list) else tuple[bytes, type_ | None]

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.line import Line
 from moldau.streams.engine.operators import Operator
 from moldau.streams.engine.results import Made
@@ -57,7 +58,7 @@ class AsOfJoining(StreamJoining):
         formats = _Formats(*(side.type for side in node.parents))
         # By key: (its time, value).
         self._latest = Spilled(state, f"{node.name}-latest", formats.latest, formats.latest_in)
-        self._ages = Line(state, f"{node.name}-ages", itemgetter(0), encode, decode)
+        self._ages = Line(state, f"{node.name}-ages", itemgetter(0), encode, _ages_in)
         self._waiting = Spilled(state, f"{node.name}-waiting", formats.waiting, formats.waiting_in)
         self._limits: list[tuple[int, int, Any]] = []  # a heap
         self._number = 0
@@ -150,6 +151,10 @@ class AsOfJoining(StreamJoining):
             latest = self._latest.get(key)
             if latest is not None and self._is_old(latest[0], watermark):
                 del self._latest[key]
+
+
+def _ages_in(data: bytes) -> list[tuple[int, Any]]:
+    return [(time, typed(key)) for time, key in decode(data)]
 
 
 class _Formats:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from moldau.streams.engine.as_of import AsOfJoining
 from moldau.streams.engine.foreign import ForeignJoining, ForeignResulting
+from moldau.streams.engine.global_store import known
 from moldau.streams.engine.groups import Regrouping, TableAggregating
 from moldau.streams.engine.history import History, Tabling
 from moldau.streams.engine.intervals import IntervalJoining
+from moldau.streams.engine.keys import parts_in
 from moldau.streams.engine.lookups import LatestTable, NowLooking, TableLooking
 from moldau.streams.engine.members import Listed
 from moldau.streams.engine.operators import Mapping, Operator, Step
@@ -93,7 +95,8 @@ def _lookup(node: TableLookup, following: Following, built: Built) -> Operator:
 
 def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
     made = NowLooking(node, built.guard(node), node.key, following)
-    made.get = built.tables[node.topic.name].get
+    values = built.tables[node.topic.name]
+    made.get = lambda key: values.get(known(key))
     return made
 
 
@@ -114,7 +117,7 @@ def _merged(node: Joined, built: Built, sides: Sequence[Node], *, is_named: bool
     format_ = ValueFormat(Any)
     if left not in UNDECLARED and right not in UNDECLARED:
         pair = tuple[left | None, right | None] | None
-        format_ = ValueFormat(tuple[Any, pair] if is_named else pair)
+        format_ = ValueFormat(tuple[bytes, pair] if is_named else pair)
     merge = node.merge
 
     def merged(pair: tuple[Any, Any] | None) -> Any:
@@ -142,6 +145,7 @@ def _table_join(node: TableJoin, following: Following, built: Built) -> Operator
 def _foreign(node: ForeignJoin, following: Following, built: Built) -> Operator:
     left, right = node.parents
     row = left.parents[0].parents[0]
+    built.state.table(f"{node.name}-members").decode_key = parts_in
     members = _rows(node, built, "members", row.type)
     others = _rows(node, built, "others", right.type)
     merged = _merged(node, built, (row, right), is_named=True)

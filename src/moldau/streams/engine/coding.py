@@ -6,6 +6,7 @@ a struct or an enumeration, the fields or the value are kept: `kept` says what c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,18 +16,19 @@ from uuid import UUID
 
 import msgspec
 
+from moldau.streams.engine.typed_keys import TypedKey
 from moldau.streams.exact_float import ExactFloat
 from moldau.streams.formats.models import encode_hook
 
 _DECIMAL, _EXACT, _TUPLE, _DATETIME, _LONG = 1, 2, 3, 4, 5
-_SET, _FROZEN_SET, _MAP, _DATE, _TIME, _SPAN, _UUID = 6, 7, 8, 9, 10, 11, 12
+_SET, _FROZEN_SET, _MAP, _DATE, _TIME, _SPAN, _UUID, _NAN = 6, 7, 8, 9, 10, 11, 12, 13
 _US = timedelta(microseconds=1)
 
 # What comes back as it was, and holds nothing else.
 KEPT = frozenset(
     {str, int, float, bool, bytes, type(None), Decimal, datetime, date, time, timedelta, UUID}
 )
-_AS_IT_IS = frozenset({str, float, bool, bytes, type(None)})
+_AS_IT_IS = frozenset({str, bool, bytes, type(None)})
 
 
 def _plain(value: Any) -> Any:
@@ -53,6 +55,12 @@ def _integer(value: int) -> Any:
     return value if short else msgspec.msgpack.Ext(_LONG, str(value).encode())
 
 
+def _float(value: float) -> Any:
+    """NaN is one value, whatever its bits are, and comes back as one object: so it is found again
+    by who looks for what is the same or equal."""
+    return value if value == value else msgspec.msgpack.Ext(_NAN, b"")
+
+
 def _list(value: list[Any]) -> list[Any]:
     return [_plain(one) for one in value]
 
@@ -76,6 +84,7 @@ def _iso(value: Any) -> bytes:
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     Enum: lambda value: _plain(value.value),
     int: _integer,
+    float: _float,
     list: _list,
     dict: _dict,
     tuple: _extension(_TUPLE, lambda value: encode(list(value))),
@@ -88,6 +97,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     time: _extension(_TIME, _iso),
     timedelta: _extension(_SPAN, lambda value: str(value // _US).encode()),
     UUID: _extension(_UUID, lambda value: bytes(value.bytes)),
+    TypedKey: lambda key: msgspec.Raw(key.name),
 }
 
 _RICH: dict[int, Callable[[bytes], Any]] = {
@@ -103,6 +113,7 @@ _RICH: dict[int, Callable[[bytes], Any]] = {
     _TIME: lambda raw: time.fromisoformat(raw.decode()),
     _SPAN: lambda raw: int(raw) * _US,
     _UUID: lambda raw: UUID(bytes=raw),
+    _NAN: lambda _: math.nan,
 }
 
 
@@ -128,4 +139,6 @@ def decode(data: bytes) -> Any:
 
 def kept(value: Any) -> Any:
     """What comes back of it, after a restart or in another task."""
-    return value if type(value) in KEPT else decode(encode(value))
+    if type(value) in KEPT and value == value:
+        return value
+    return decode(encode(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from moldau.streams.engine.coding import kept
+from moldau.streams.engine.keys import typed
 from moldau.streams.errors import BadRecord
 from moldau.streams.formats.basic import Format
 
@@ -34,12 +34,11 @@ class Keys(dict[bytes | None, Any]):
         if len(self) > _MOST_KEYS:
             self.clear()
             self[None] = None
-        key = kept(self._decode(data))
+        key = self._decode(data)
         try:
-            hash(key)
+            self[data] = typed(key)
         except TypeError:
             raise BadRecord(
                 f"its key {key!r} can be no key: give one that is not changed"
             ) from None
-        self[data] = key
-        return key
+        return self[data]

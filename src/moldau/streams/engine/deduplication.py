@@ -14,6 +14,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import Held
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
 from moldau.streams.engine.values import ValueFormat
@@ -92,7 +93,7 @@ def waiting_before(table: Table, type_: Any) -> Iterator[Batch]:
     decode = ValueFormat(type_).decode
     for (time, partition, offset, number), (key, _, value) in sorted(table.load(), key=_place):
         table.drop([(time, partition, offset, number)])
-        yield Batch([key], [decode(value)], [time], [time], [offset], partition)
+        yield Batch([typed(key)], [decode(value)], [time], [time], [offset], partition)
 
 
 def _place(row: tuple[Any, Any]) -> Any:
@@ -127,7 +128,8 @@ class Forgetting:
                 del self._tails[name[0]]
             heappop(self._pieces)
             self._table.drop([name])
-            yield from piece
+            for time, key in piece:
+                yield time, typed(key)
 
     def _save(self) -> list[tuple[Any, Any]]:
         new, self._new = self._new, {}

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams.batch import Batch
+from moldau.streams.engine.coding import encode
 from moldau.streams.engine.held import Held
+from moldau.streams.engine.keys import typed_in
 from moldau.streams.engine.members import Listed
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Made
@@ -49,10 +51,11 @@ class ForeignJoining(Merging):
                 changed = self._naming.of(named)
                 self._members.fetch((named, one) for one in changed)
             else:
-                member, value = row[5]
+                member, value = typed_in(row[5][0]), row[5][1]
                 self._put(named, member, value)
                 changed = [member]
-            made += [(one, (named, self._sides(named, one)), time) for one in changed]
+            told = encode(named)
+            made += [(one, (told, self._sides(named, one)), time) for one in changed]
         self._emit_merged(made)
 
     def _put(self, named: Any, member: Any, value: Any) -> None:
@@ -72,7 +75,7 @@ class ForeignJoining(Merging):
 
 
 class ForeignResulting(Step):
-    """`named`: by the row's key, [what the row that counts was made with]."""
+    """`named`: by the row's key, [the name of what the row that counts was made with]."""
 
     def __init__(self, held: Held, named: Rows, following: Sequence[Operator]) -> None:
         super().__init__(following)

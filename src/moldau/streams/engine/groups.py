@@ -8,9 +8,10 @@ from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
-from moldau.streams.engine.coding import kept
+from moldau.streams.engine.coding import encode
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import Held, batch_of, since_of
+from moldau.streams.engine.keys import typed, typed_in
 from moldau.streams.engine.members import Member, Members
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.results import Results, States
@@ -20,8 +21,8 @@ from moldau.streams.join_nodes import Regrouped, TableAggregated
 
 
 class Regrouping(Step):
-    """Each row, as a member of its group. Of changes of one key at one time the last counts, so
-    that a group is told of a member at most once for each time."""
+    """Each row, as a member of its group: (the name of its key, row or None). Of changes of one key
+    at one time the last counts, so that a group is told of a member at most once for each time."""
 
     def __init__(
         self, node: Regrouped, groups: Table, following: Sequence[Operator], guard: Guard
@@ -40,11 +41,13 @@ class Regrouping(Step):
         made: list[tuple[Any, Any, int]] = []
         columns = zip(batch.keys, batch.values, batch.times, groups, strict=True)
         for key, value, time, now in columns:
-            before = self._groups.get(key)
+            before, member = self._groups.get(key), encode(key)
+            if before is not None:
+                before = list(map(typed, before))
             if before is not None and before != now:
-                made.append((before[0], (key, None), time))
+                made.append((before[0], (member, None), time))
             if now is not None:
-                made.append((now[0], (key, value), time))
+                made.append((now[0], (member, value), time))
             self._groups.put(key, now)
         made.sort(key=_time)
         self._emit(made)
@@ -52,9 +55,7 @@ class Regrouping(Step):
     def _named(self, row: Any) -> list[Any] | None:
         if row is None:
             return None
-        group = kept(self._group(row))
-        hash(group)  # raises for what can be no key
-        return [group]
+        return [typed(self._group(row))]
 
 
 def _time(one: tuple[Any, Any, int]) -> int:
@@ -96,7 +97,7 @@ class TableAggregating(Step):
     def advance(self, watermark: int) -> None:
         made: list[tuple[Any, Any, int]] = []
         released = self._held.release(watermark)
-        self._members.fetch((row[4], row[5][0]) for row in released if row[4] is not None)
+        self._members.fetch((row[4], typed_in(row[5][0])) for row in released if row[4] is not None)
         self._sums.fetch(row[4] for row in released)
         for time, rows in groupby(released, key=since_of):
             touched = self._touched([row for row in rows if row[4] is not None])
@@ -114,7 +115,7 @@ class TableAggregating(Step):
 
         def change(number: int) -> None:
             time, _, _, _, group, (member, value), _, _ = rows[number]
-            self._change(group, member, value, time)
+            self._change(group, typed_in(member), value, time)
             touched[group] = None
 
         self._guard.each(change, batch_of(rows))

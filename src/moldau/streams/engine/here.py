@@ -12,7 +12,7 @@ from typing import Any
 from moldau.streams.program import Node
 
 Get = Callable[[Any], Any]
-"""What a key holds now; None: nothing."""
+"""What a key (`keys.py`) holds now; None: nothing."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.held import Held
+from moldau.streams.engine.keys import parts_in
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.spilled import Spilled, Unsaved, fit
 from moldau.streams.engine.state import State
@@ -45,6 +46,7 @@ class History:
         self._next: dict[Any, int] = {}  # of keys: when a version may be one too many
         self._numbers = count()  # of keys, which may not be ordered
         self._purges: list[tuple[int, int, Any]] = []  # a heap
+        table.decode_key = parts_in
         table.saver, table.cache = self._save, self._unsaved
         state.spilled.append(self._by_key)
         self._load()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from moldau.streams import fields
+from moldau.streams.engine.keys import typed
 from moldau.streams.errors import BadRecord
 from moldau.streams.program import Topic
 
@@ -30,7 +31,7 @@ class KeyedBy:
             pass
         for key, raw, value in zip(keys, data, values, strict=True):
             found = self._field_of(value)
-            if value is not None and key != found and raw != self._encoded(found):
+            if value is not None and raw != self._encoded(found) and key != typed(found):
                 raise BadRecord(self._said(raw, found))
 
     def _field_of(self, value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, is_typeddict
 
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.returning import is_made_again, named, strange, strict_reader
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
@@ -54,11 +55,11 @@ class KeyedState(Generic[Value]):
     def __setitem__(self, key: Any, value: Value) -> None:
         scope, store = self._here()
         self._check(value)
-        scope.changes[store, key] = encode(value)
+        scope.changes[store, typed(key)] = encode(value)
 
     def __delitem__(self, key: Any) -> None:
         scope, store = self._here()
-        scope.changes[store, key] = None
+        scope.changes[store, typed(key)] = None
 
     def __contains__(self, key: Any) -> bool:
         return self._data(key) is not None
@@ -86,8 +87,8 @@ class KeyedState(Generic[Value]):
 
     def _data(self, key: Any) -> bytes | None:
         scope, store = self._here()
-        place = (store, key)
-        return scope.changes[place] if place in scope.changes else store.get(key)
+        place = (store, typed(key))
+        return scope.changes[place] if place in scope.changes else store.get(place[1])
 
     def _here(self) -> tuple[Scope, Store]:
         scope = SCOPE.get(None)

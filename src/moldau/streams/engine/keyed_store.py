@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from moldau.streams.engine.keyed_state import Store
+from moldau.streams.engine.keys import parts_in
 from moldau.streams.engine.operators import Step
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.program import Kept
 
 Place = tuple[int | None, Any]
-"""The beginning of a window, in ms since 1970, and a key; None where there are no windows."""
+"""The beginning of a window, in ms since 1970, and a key (`keys.py`); None where there are no
+windows."""
 
 
 class KeyedStore(Store, Step):
@@ -21,6 +24,7 @@ class KeyedStore(Store, Step):
 
     def __init__(self, node: Kept, table: Table, outputs: list[Output]) -> None:
         Step.__init__(self, ())
+        table.decode_key = parts_in
         Store.__init__(self, table)
         self.name = node.name
         self.users = 0
@@ -76,7 +80,7 @@ class KeyedStore(Store, Step):
         scope.time = start + self._keeps - 1
         token = SCOPE.set(scope)
         try:
-            self._on_close(key, start, value)
+            self._on_close(plain(key), start, value)
         finally:
             SCOPE.reset(token)
         self._outputs.extend(scope.end())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from moldau.streams.aggregates import in_order
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import parts_in, typed
 from moldau.streams.engine.spilled import Spilled, fit
 from moldau.streams.engine.state import State, Table
 from moldau.streams.engine.values import ValueFormat
@@ -37,7 +38,7 @@ class Listed:
         return encode(list(row))
 
     def _row_in(self, _group: Any, data: bytes) -> Any:
-        return dict.fromkeys(decode(data))
+        return dict.fromkeys(map(typed, decode(data)))
 
     def add(self, group: Any, member: Any) -> None:
         """One that is not there."""
@@ -93,6 +94,7 @@ class Members:
     def __init__(self, state: State, table: Table, type_: Any, *, lists: bool) -> None:
         """`lists`: is it asked which a group has?"""
         self._format = ValueFormat(type_)
+        table.decode_key = parts_in
         self._rows = Cached(table, self._plain, self._member)
         self.get = self._rows.__getitem__
         kind = Listed if lists else Counted

@@ -14,9 +14,11 @@ from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.counts import StepCount
 from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
+from moldau.streams.engine.keys import all_typed, typed
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.engine.results import utc
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.formats.basic import Format
 from moldau.streams.program import Partitioner, Topic
 
@@ -165,7 +167,7 @@ class Sending(Step):
                 Output(
                     name,
                     None,
-                    None if key is None else encode_key(key),
+                    None if key is None else encode_key(plain(key)),
                     None if value is None else encode(value),
                     time,
                     of_record,
@@ -180,7 +182,7 @@ class Sending(Step):
         def write(place: int) -> None:
             key, value = batch.keys[place], batch.values[place]
             if key is not None:
-                self._key(key)
+                self._key(plain(key))
             if value is not None:
                 self._encode(value)
 
@@ -270,7 +272,8 @@ class Repartitioning(Step):
             self._send_all(batch.where(good), list(compress(offsets, good)), origin)
 
     def _send_all(self, batch: Batch, offsets: Sequence[int], origin: Origin) -> None:
-        batch = Batch(batch.keys, batch.values, batch.times, batch.floors, offsets)
+        keys = all_typed(batch.keys)
+        batch = Batch(keys, batch.values, batch.times, batch.floors, offsets)
         for place, part in batch.split(list(map(self._places.__getitem__, batch.keys))):
             if place != NOWHERE:
                 self._send(place, origin, origin.watermark, part)
@@ -278,7 +281,7 @@ class Repartitioning(Step):
     def _write(self, batch: Batch, place: int) -> None:
         """Raises what writing that record does."""
         key, value = batch.keys[place], batch.values[place]
-        self._places[key]
+        self._places[typed(key)]
         self._frames.encode(Frame("", 0, 0, False, [key], [value], [0], [0], [0]))
 
     def announce(self, origin: Origin) -> None:
@@ -335,7 +338,7 @@ def _middle(offsets: Sequence[int]) -> int:
 
 
 class Places(dict[Any, int]):
-    """Where keys lie, by key: most come again and again."""
+    """Where keys (`keys.py`) lie: most come again and again."""
 
     def __init__(self, place_of: Callable[[bytes, int], int], key: Format, partitions: int) -> None:
         super().__init__()
@@ -348,5 +351,5 @@ class Places(dict[Any, int]):
             none = self[None]
             self.clear()
             self[None] = none
-        place = self[key] = self._place_of(self._encode(key), self._partitions)
+        place = self[key] = self._place_of(self._encode(plain(key)), self._partitions)
         return place

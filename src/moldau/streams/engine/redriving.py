@@ -12,9 +12,10 @@ from typing import Any
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.build import Built, leading_to
-from moldau.streams.engine.coding import decode
+from moldau.streams.engine.columns import Keys
 from moldau.streams.engine.dead_letters import PREFIX
 from moldau.streams.engine.keyed_by import KeyedBy
+from moldau.streams.engine.keys import typed_in
 from moldau.streams.engine.operators import Operator, Origin, Step
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original, Reading, Records
@@ -130,7 +131,7 @@ class RedriveInput:
             return
         node = self._node(step)
         if was.form == "parts" and node is not None:
-            key = None if was.key is None else decode(was.key)
+            key = None if was.key is None else typed_in(was.key)
             self._built.by_node[node].again(key, was.value or b"", was.timestamp)
             return
         if was.form == "text":
@@ -144,10 +145,10 @@ class RedriveInput:
         if was.form == "value":
             assert node is not None
             value = ValueFormat(node.parents[0].type).decode(was.value or b"")
-            return value, was.timestamp, None if was.key is None else decode(was.key)
+            return value, was.timestamp, None if was.key is None else typed_in(was.key)
         topic = self._source(was.topic).topic
         value = topic.format.decode(was.value)  # type: ignore[arg-type]
-        key = None if was.key is None else topic.key_format.decode(was.key)
+        key = Keys(topic.key_format)[was.key]
         if topic.key is not None:
             KeyedBy(topic).check([key], [was.key], [value])
         when = topic.event_time

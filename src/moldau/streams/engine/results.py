@@ -12,6 +12,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine.coding import decode
 from moldau.streams.engine.kept_states import restored_parts, restored_states
 from moldau.streams.engine.loop import safest_first, taker
+from moldau.streams.engine.typed_keys import plain
 
 if TYPE_CHECKING:
     from moldau.streams.engine.guard import Guard
@@ -59,7 +60,7 @@ def row(
     states: Sequence[Any],
 ) -> dict[str, Any]:
     """What aggregates have come to."""
-    made = {label: key}
+    made = {label: plain(key)}
     if bounds is not None:
         made["window_start"], made["window_end"] = map(utc, bounds)
     for (name, aggregate), state in zip(aggregates, states, strict=False):

@@ -12,6 +12,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Reading
 from moldau.streams.engine.results import utc
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.errors import StreamsError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def current_of(taken: Taken, index: int) -> Current:
     """The record at that place of the batch."""
     batch, reading = taken
     offset = batch.offsets[index] if len(batch.offsets) else None
-    key, time = batch.keys[index], utc(batch.times[index])
+    key, time = plain(batch.keys[index]), utc(batch.times[index])
     if reading is None or offset is None:
         return Current(None, batch.partition, None, key, time, [])
     was = reading.original(offset)

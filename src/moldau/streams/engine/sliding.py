@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from moldau.streams.batch import Batch
 from moldau.streams.engine.aggregating import AT_ONCE, Parts, Windowing
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import parts_in
 from moldau.streams.engine.results import States
 from moldau.streams.engine.spilled import Spilled, Unsaved, fit
 from moldau.streams.engine.window_names import Place, in_order
@@ -52,6 +53,7 @@ class SlidingAggregates(Windowing):
         self._next: dict[Any, int] = {}  # of each key, where its next window ends
         self._numbers = count()  # of keys, which may not be ordered
         self._ends: list[tuple[int, int, Any]] = []  # a heap
+        table.decode_key = parts_in
         table.saver, table.cache, table.pace = self._save, self._unsaved, self
         parts.state.spilled.append(self._kept)
         self._load()

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.keys import typed_in
 from moldau.streams.engine.state_store import InMemory, Scratch, Stamp, StateStore
 
 MARKER = b"\0checkpoint"
@@ -57,7 +58,7 @@ class Table:
 
     # What a row is called by its key, and back.
     encode_key: Callable[[Any], bytes] = staticmethod(encode)
-    decode_key: Callable[[bytes], Any] = staticmethod(decode)
+    decode_key: Callable[[bytes], Any] = staticmethod(typed_in)
 
     def __init__(self, name: str, store: StateStore | None = None) -> None:
         self.name = name

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from moldau.streams.engine import coding
+from moldau.streams.engine.keys import all_typed
 from moldau.streams.formats.models import decode_hook, encode_hook
 
 UNDECLARED = (Any, dict, list)
-_PLAIN = {str, int, bytes, bool, float, type(None)}
+_PLAIN = frozenset({str, int, bytes, type(None)})
 
 
 class ValueFormat:
@@ -40,10 +41,10 @@ class ColumnsFormat:
         self._decode: Callable[[bytes], tuple[Any, ...]] = decoder.decode
 
     def encode(self, keys: Sequence[Any], values: Sequence[Any], *beside: Any) -> bytes:
-        plain = set(map(type, keys)) <= _PLAIN
+        plain = _PLAIN.issuperset(map(type, keys))
         return self._encode(
             (
-                keys if plain else _encoded(keys),
+                keys if plain else coding.encode(list(all_typed(keys))),
                 values if self._is_declared else coding.encode(list(values)),
                 *beside,
             )
@@ -55,10 +56,4 @@ class ColumnsFormat:
             keys = coding.decode(keys)
         if type(values) is bytes:
             values = coding.decode(values)
-        return (keys, values, *beside)
-
-
-def _encoded(keys: Sequence[Any]) -> bytes:
-    """Raises TypeError for what can be no key where it is read."""
-    hash(tuple(map(coding.kept, keys)))
-    return coding.encode(list(keys))
+        return (all_typed(keys), values, *beside)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moldau.streams.engine.coding import decode, encode
+from moldau.streams.engine.coding import encode
+from moldau.streams.engine.keys import typed_in
 from moldau.streams.errors import StreamsError
 
 Place = tuple[int, Any]
@@ -65,7 +66,7 @@ _READERS: dict[bytes, Callable[[bytes], Any]] = {
     _TEXT: bytes.decode,
     _NUMBER: start_in,
     _BYTES: bytes,
-    _OTHER: decode,
+    _OTHER: typed_in,
 }
 
 

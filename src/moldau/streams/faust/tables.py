@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from moldau.streams.engine.keyed_store import KeyedStore, Place
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.scope import SCOPE, Scope
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.errors import StreamsError
 from moldau.streams.faust.keeping import FIXED, GONE, InHand, pack, shown, unpack
 from moldau.streams.faust.records import Record
@@ -81,7 +83,7 @@ class Table(MutableMapping[Any, Any]):
         return self._found(None, key)[0] is not GONE
 
     def __iter__(self) -> Iterator[Any]:
-        return (key for start, key in self.places() if start is None)
+        return self.keys_at(None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -95,7 +97,7 @@ class Table(MutableMapping[Any, Any]):
             raise KeyError(key)
         value = self.default()
         if held is not None and not isinstance(value, FIXED):
-            held[0].changes[held[1], (start, key)] = InHand(value, pack(value))
+            held[0].changes[held[1], (start, typed(key))] = InHand(value, pack(value))
         return value
 
     def write(self, start: int | None, key: Any, value: Any) -> None:
@@ -105,7 +107,7 @@ class Table(MutableMapping[Any, Any]):
             return
         if value is not GONE and not isinstance(value, FIXED):
             pack(value)  # refuse it here, where it is written
-        place = (start, key)
+        place = (start, typed(key))
         held = scope.changes.get((store, place))
         if isinstance(held, InHand):
             held.value, held.default = value, None
@@ -114,7 +116,7 @@ class Table(MutableMapping[Any, Any]):
 
     def _found(self, start: int | None, key: Any) -> tuple[Any, tuple[Scope, KeyedStore] | None]:
         """The value, or GONE; and where a handler asks, where it is."""
-        place = (start, key)
+        place = (start, typed(key))
         if not _in_agent():
             found = [data for one in self._live if (data := one.get(place)) is not None]
             return (self._value(found[0]) if found else GONE), None
@@ -136,6 +138,10 @@ class Table(MutableMapping[Any, Any]):
         if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Record):
             return kind.from_data(value)
         return value
+
+    def keys_at(self, start: int | None) -> Iterator[Any]:
+        """Of a window; None: of a table without windows."""
+        return (plain(key) for at, key in self.places() if at == start)
 
     def places(self) -> Iterator[Place]:
         """In an agent: of this partition, with what the handler has changed. Elsewhere: of all
@@ -177,7 +183,7 @@ class Table(MutableMapping[Any, Any]):
                 f"table {self.name!r} is written by agents only: send to one (agent.cast), which "
                 f"writes where the key's partition is"
             )
-        self._warnings.other_key(key, scope.taken.batch.keys[scope.index])
+        self._warnings.other_key(key, plain(scope.taken.batch.keys[scope.index]))
         return self._store(scope), scope
 
     # --- windows ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from moldau.streams.engine.keys import typed
 from moldau.streams.engine.scope import SCOPE
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.faust.events import VALUE, Event
@@ -100,12 +101,12 @@ class WindowWrapper:
                 self.table.write(start, key, value)
 
     def __contains__(self, key: Any) -> bool:
-        return key in set(self.keys())
+        return typed(key) in set(map(typed, self.keys()))
 
     def keys(self) -> Iterator[Any]:
         """Those that have a value in the latest window."""
         start = self.starts(self._now())[-1]
-        return (key for at, key in self.table.places() if at == start)
+        return self.table.keys_at(start)
 
     __iter__ = keys
 

@@ -14,6 +14,7 @@ from moldau.streams.engine import coding
 from moldau.streams.engine.held import rows_format, rows_of, waiting_of
 from moldau.streams.engine.kept_states import restored_states
 from moldau.streams.engine.results import row, utc
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.engine.window_names import place_in
 from moldau.streams.join_nodes import (
@@ -151,7 +152,7 @@ def _turned(name: bytes) -> tuple[Any, Any]:
 
 def _of_window(name: bytes) -> tuple[Any, Any]:
     start, key = place_in(name)
-    return key, start
+    return plain(key), start
 
 
 # --- values -------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def _waiting(node: Tabled) -> Callable[[bytes], Iterator[Waits]]:
         for one in rows_of(rows, coding.decode(data)):
             if one.key is not None:
                 value = None if one.value is None else encode(one.value)
-                yield Waits(one.key, one.since, (one.order, value))
+                yield Waits(plain(one.key), one.since, (one.order, value))
 
     return changes
 

@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode
+from moldau.streams.engine.global_store import known
+from moldau.streams.engine.typed_keys import plain
 from moldau.streams.formats.basic import Key
 from moldau.streams.program import Topic
 from moldau.streams.watching.committed import Committed
@@ -182,12 +184,14 @@ class GlobalRows:
                 key = self._topic.key_format.decode(name)
             except Exception:  # no such key can be in it
                 continue
-            if key in self._values:
-                return Row(name, key, self._values[key])
+            place = known(key)
+            if place in self._values:
+                return Row(name, key, self._values[place])
         return None
 
     def behind(self, after: bytes | None, limit: int) -> list[Row]:
         encode = self._topic.key_format.encode
-        rows = (Row(encode(key), key, value) for key, value in dict(self._values).items())
+        there = ((plain(place), value) for place, value in dict(self._values).items())
+        rows = (Row(encode(key), key, value) for key, value in there)
         chosen = (row for row in rows if after is None or row.name > after)
         return nsmallest(limit, chosen, key=lambda row: row.name)

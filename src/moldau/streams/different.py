@@ -1,0 +1,45 @@
+"""Values that differ, as Python sees it: 1 and 1.0 are one. In which of its forms such a value
+leaves a step depends on which were there, not on which came first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from moldau.streams.engine.coding import encode, kept
+
+Noted = dict[Any, Any]
+"""By value, the form in which it comes out; None: the value itself."""
+
+# None of them equals another of them in another form.
+_OF_ONE_FORM = frozenset({str, int, bytes, type(None), date, timedelta, UUID})
+
+
+def noted(state: Noted, value: Any) -> Noted:
+    """It is changed."""
+    return _note(state, kept(value))
+
+
+def united(state: Noted, other: Noted) -> Noted:
+    made = dict(state)
+    for form in forms(other):
+        _note(made, form)
+    return made
+
+
+def forms(state: Noted) -> Iterator[Any]:
+    return (value if form is None else form for value, form in state.items())
+
+
+def _note(state: Noted, form: Any) -> Noted:
+    """A whole number goes before what equals it, and of others the one of the least bytes."""
+    is_of_one = type(form) in _OF_ONE_FORM
+    if form not in state:
+        state[form] = None if is_of_one else form
+    elif (before := state[form]) is not None:
+        if is_of_one:
+            del state[form]
+        state[form] = None if is_of_one else min(before, form, key=encode)
+    return state
