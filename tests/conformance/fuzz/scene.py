@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
 
 from moldau.protocol.errors import ErrorCode
 from moldau.protocol.schema import Message
+from tests.apache_kafka import settle
 from tests.conformance.both import Both, Pair, Waiting
 from tests.conformance.requests import UNKNOWN_ID, name_of, request
 
@@ -24,9 +25,7 @@ KINDS: Sequence[dict[str, str]] = (
 # What is parked is not answered so soon; our broker would.
 PARKED_S = 0.03
 EMPTIED_S = 0.3
-# What its controller decided a broker of Apache Kafka learns a little later. This config, which
-# changes nothing, is set twice and waited for: then what was decided before is in effect.
-BEACON = "flush.messages"
+# What its controller decides a broker of Apache Kafka does a little later.
 DECIDED = ("AlterConfigs", "CreatePartitions", "CreateTopics", "IncrementalAlterConfigs")
 
 
@@ -70,7 +69,6 @@ class Scene:
         self.session: Pair | int = 0
         self.session_by_id = False
         self.epoch = 0
-        self.told = 0  # times that the beacon was set
 
     def add(self, topic: str) -> None:
         self.topics.append(topic)
@@ -121,18 +119,6 @@ class Scene:
         while _is_emptying(self.both.quietly(asked)) and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def settle(self) -> None:
-        """Until Apache Kafka's broker does what its controller decided."""
-        for _ in "ab":
-            self.told += 1
-            value = str(1_000_000 + self.told)
-            resource = {"resource_type": 2, "resource_name": self.topics[0]}
-            config = {"name": BEACON, "value": value, "config_operation": 0}
-            altered = {**resource, "configs": [config]}
-            self.both.quietly(request("IncrementalAlterConfigs", resources=[altered]))
-            described = {**resource, "configuration_keys": [BEACON]}
-            self.both.until(request("DescribeConfigs", resources=[described]), _has(value))
-
     def end(self) -> None:
         """Its topics go: there will be thousands."""
         for member in self.members:
@@ -150,7 +136,7 @@ class Scene:
             self.session = answers.session_id
             self.epoch = asked.session_epoch + 1
         elif name in DECIDED:
-            self.settle()
+            settle(self.both.addresses.theirs)
             if name == "CreateTopics" and not asked.validate_only:
                 for topic in ours.topics:
                     if not topic.error_code:
@@ -179,7 +165,3 @@ class Scene:
 def _is_emptying(answers: Pair) -> bool:
     groups = (answers.theirs.groups[0], answers.ours.groups[0])
     return any(g.group_state == "PreparingRebalance" and not g.members for g in groups)
-
-
-def _has(value: str) -> Callable[[Any], bool]:
-    return lambda answer: bool(answer.results[0].configs[0].value == value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from tests.conformance.fuzz.scene import BEACON, Drawn, Scene
+from tests.conformance.fuzz.scene import Drawn, Scene
 from tests.conformance.requests import request
 
 TOPICS = 3  # of a sequence, at most
@@ -88,7 +88,7 @@ def of_replace(rng: Random, scene: Scene) -> Drawn:
 
 
 def of_configs(rng: Random, scene: Scene) -> Drawn:
-    keys = rng.choice((None, ["retention.ms", "bogus"], [BEACON], []))
+    keys = rng.choice((None, ["retention.ms", "bogus"], ["flush.messages"], []))
     resource = {
         "resource_type": 2,
         "resource_name": scene.topic(rng),
