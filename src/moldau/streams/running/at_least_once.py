@@ -18,6 +18,7 @@ from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
+from moldau.streams.running.markers import is_marker, lies_elsewhere, placed
 from moldau.streams.running.patience import Patience, StuckError
 from moldau.streams.running.refusals import Refusals, output_of
 
@@ -25,6 +26,7 @@ TIMEOUT_S = 60.0
 COMMIT_S = 5.0
 SLICE_S = 0.5  # of a wait: between two, signals are heard
 SESSION_MS = 45_000  # librdkafka's default
+MOST_VOID = 10  # checkpoints in a row
 QUEUE_KB = 64 * 1024  # what waits to be sent; a worker that has more waits with reading
 # The group is being shared out anew: the positions follow with the next checkpoint, of whoever has
 # the partitions then. Until then the changelogs say where to go on. _DESTROY: the consumer is being
@@ -45,7 +47,10 @@ _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # by an abort
 class AtLeastOnce:
     """`aborted`: what was sent since the last checkpoint is void, and the tasks are too.
     `accepted`: did the group take the positions of the last checkpoint? None: it was not asked.
-    `aborts`: of transactions, how many there have been."""
+    `aborts`: of transactions, how many there have been. `knows_ends`: where a checkpoint that is
+    committed ends in its changelogs."""
+
+    knows_ends = True
 
     def __init__(
         self, app: App, patience: Patience, counts: Counts | None = None, **settings: Any
@@ -63,8 +68,11 @@ class AtLeastOnce:
         self._session_s = int(app.config.get("session.timeout.ms", SESSION_MS)) / 1000
         self._heard = time.monotonic()
         self._producer = self._opened()
+        self._marking: Producer | None = None
+        self._is_void = False
+        self._void_in_a_row = 0
 
-    def _opened(self) -> Producer:
+    def _opened(self, **more: Any) -> Producer:
         return Producer(
             {
                 "message.max.bytes": MOST_BYTES,
@@ -77,11 +85,13 @@ class AtLeastOnce:
                 "queue.buffering.max.messages": 1_000_000,
                 "error_cb": _pass,
                 **self._settings,
+                **more,
             }
         )
 
     def start(self) -> None:
-        """Before the first output."""
+        """Before the first output. A producer needs half a second to begin."""
+        self._marks()
 
     def send(self, outputs: Iterable[Output]) -> None:
         self._produce(outputs)
@@ -106,6 +116,10 @@ class AtLeastOnce:
                     break
         _served(self._producer.poll, 0)
 
+    def ending(self, changes: list[Output], position: int) -> list[Output]:
+        """What a task's changelog gets, which is written from `position` on."""
+        return placed(changes, position)
+
     def commit(
         self,
         consumer: Consumer,
@@ -123,8 +137,11 @@ class AtLeastOnce:
         if changes:
             if not self._still_has(consumer, positions, is_last):
                 return
-            self.send(changes)
+            self.send(one for one in changes if not is_marker(one))
             self._flush()
+            self._mark([one for one in changes if is_marker(one)])
+            if self.aborted:
+                return
         now = [(one.topic, one.partition, one.offset, one.metadata) for one in positions]
         if positions and now != self._committed:  # also what a worker had not that died before it
             try:
@@ -153,8 +170,9 @@ class AtLeastOnce:
         self, consumer: Consumer, positions: list[TopicPartition], is_last: bool
     ) -> bool:
         """A worker that stood still for long may have been given up for dead: what it wrote to the
-        changelogs would mix with what those write who have its partitions now, and be counted
-        twice. So it asks the group, by committing once more what is committed."""
+        changelogs would make checkpoints void of those who have its partitions now. So it asks the
+        group, by committing once more what is committed. It may stand still behind that again: what
+        counts is where its markers come to lie."""
         now = time.monotonic()
         stood, self._heard = now - self._heard, now
         ours = {(one.topic, one.partition) for one in positions}
@@ -172,6 +190,35 @@ class AtLeastOnce:
         except StuckError:
             self.aborted = True  # it is not known
         return not self.aborted
+
+    def _marks(self) -> Producer:
+        """A producer of markers: it tells of all that it sends, and the other one of errors."""
+        if self._marking is None:
+            self._marking = self._opened(**{"delivery.report.only.error": False, "linger.ms": 0})
+        return self._marking
+
+    def _mark(self, markers: Iterable[Output]) -> None:
+        """Once all before them is there. `aborted`: others have written between, and the checkpoint
+        is void. Raises StreamsError."""
+        marking = self._marks()
+        self._is_void = False
+        for topic, partition, key, value, _, headers in markers:
+            place = -1 if partition is None else partition
+            marking.produce(topic, value, key, place, self._marked, headers=headers)
+        self._raise_unsent(self._unsent(marking))
+        self.aborted = self._is_void
+        self._void_in_a_row = self._void_in_a_row + 1 if self._is_void else 0
+        if self._void_in_a_row > MOST_VOID:
+            raise StreamsError(
+                f"{self._app.id}: others write to its changelogs too, and {self._void_in_a_row} "
+                f"checkpoints in a row are void for it: stop what else runs under this name"
+            )
+
+    def _marked(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._delivered(error, message)
+        elif lies_elsewhere(message):
+            self._is_void = True
 
     def lost(self) -> None:
         """Others have the partitions already: what was made of them since the last checkpoint is
@@ -193,16 +240,19 @@ class AtLeastOnce:
         while self._not_taken and not left:
             self._take_back()
             left = self._unsent()
+        self._raise_unsent(left)
+
+    def _raise_unsent(self, left: int) -> None:
         if left or self._failures:
             why = self._failures[0] if self._failures else "no answer for too long"
             raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
 
-    def _unsent(self) -> int:
+    def _unsent(self, producer: Producer | None = None) -> int:
         """How many are not sent, when none has been for long enough: brokers may be slow, or hold
         us back by a quota. Raises KafkaException."""
         began, least = time.monotonic(), None
         while True:
-            left = _served(self._producer.flush, SLICE_S)
+            left = _served((producer or self._producer).flush, SLICE_S)
             now = time.monotonic()
             if (least is None or left < least) and not self._patience.is_ending:
                 began, least = now, left

@@ -1,4 +1,5 @@
-"""Up to where the changelogs hold nothing but what is committed, as a stamp for the stores.
+"""Exactly once, up to where the changelogs hold nothing but what is committed, as a stamp for the
+stores. At least once it is known where a marker lies (`markers.py`).
 
 An end is asked for while no checkpoint is being sent, and is good for a stamp once the group has
 taken the positions of the checkpoint behind it: it does not take them of a worker whose task

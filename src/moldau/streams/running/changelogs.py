@@ -18,6 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from moldau.streams.app import App
+from moldau.streams.running.markers import taken
 from moldau.streams.running.polled import Place
 
 BATCH = 5000
@@ -72,7 +73,7 @@ class Changelogs:
             self._followed[place] = position
             records, _ = read.get(place, ([], 0))
             if message.error() is None:
-                records.append((position - 1, message.key() or b"", message.value()))
+                records.append(taken(message))
             read[place] = (records, position)
         return read
 

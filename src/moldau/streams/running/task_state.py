@@ -34,7 +34,8 @@ class TaskState:
         self.stage = stage
         self.place = place
         self.group_position = -1  # where the group is in the topic that it deals out; -1: nowhere
-        self.began = self.position = self.end = 0  # offsets of the changelog
+        # Offsets of the changelog. `position`: where it was read to, or written.
+        self.began = self.position = self.end = 0
         self.state = State()
         self.store: LocalStore | None = None
         self.folder: TaskFolder | None = None  # ours until `close`
@@ -70,6 +71,7 @@ class TaskState:
         """The checkpoint of `changes` is. `end`: what lies before it in the changelog, was."""
         store = self.store
         assert store is not None
+        self.position += len(changes)  # exactly once, nobody asks for it any more
         before = store.stamp.offset if store.stamp else 0
         end = max(before, end or 0)
         if changes:

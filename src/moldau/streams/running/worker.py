@@ -17,6 +17,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from moldau.streams.app import App
+from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
@@ -335,12 +336,17 @@ class Worker:
         began = time.monotonic()
         tasks = list(self._tasks.values())
         states = [self._states[task.stage.name, task.partition] for task in tasks]
-        with self.patience.waiting():
-            ends = self._changelog_ends.known([one.place for one in states], wait=is_last)
+        asked: dict[Place, int] = {}
+        if not self._guarantee.knows_ends:
+            with self.patience.waiting():
+                asked = self._changelog_ends.known([one.place for one in states], wait=is_last)
         for task in tasks:
             task.announce()
             self._send(task)
-        changes = [task.checkpoint() for task in tasks]
+        changes = [
+            self._guarantee.ending(task.checkpoint(), state.position)
+            for task, state in zip(tasks, states, strict=True)
+        ]
         positions = [
             TopicPartition(
                 topic, task.partition, task.positions.get(topic, 0), DONE if task.is_done else ""
@@ -352,7 +358,11 @@ class Worker:
             made = [one for part in changes for one in part]
             self._guarantee.commit(self._consumer, made, positions, is_last=is_last)
         if not self._guarantee.aborted:
-            if not (self._guarantee.accepted or (is_last and self._guarantee.accepted is None)):
+            if self._guarantee.knows_ends:
+                ends = _ends(states, changes)
+            elif self._guarantee.accepted or (is_last and self._guarantee.accepted is None):
+                ends = asked
+            else:
                 ends = {}  # another may have the tasks by now
             for task, part, state in zip(tasks, changes, states, strict=True):
                 state.committed(task, part, ends.get(state.place))
@@ -482,6 +492,13 @@ class Worker:
     def _end_of(self, place: TopicPartition) -> int | None:
         end: int = self._consumer.get_watermark_offsets(place, cached=True)[1]
         return end if end >= 0 else None
+
+
+def _ends(states: list[TaskState], changes: list[list[Output]]) -> dict[Place, int]:
+    """Behind the markers of a checkpoint. Of a changelog that got none nothing is known anew:
+    others may have written to it."""
+    both = zip(states, changes, strict=True)
+    return {one.place: one.position + len(part) for one, part in both if part}
 
 
 def _wait(ms: int) -> None:

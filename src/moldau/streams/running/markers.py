@@ -1,0 +1,48 @@
+"""The marker that ends a checkpoint says at which offset of its changelog it is to lie.
+
+At least once, nothing but the order of a changelog stands between a worker and others that have
+taken its tasks over while it stood still. Each marker is meant for the place right behind all that
+its worker has read and written there. Where somebody else has written meanwhile, it comes to lie
+farther on and is void: for its worker, which begins again with what is there, and for who reads it
+(docs/decisions/0011-void-markers.md).
+"""
+
+from __future__ import annotations
+
+from confluent_kafka import Message
+
+from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.state import MARKER
+
+OFFSET = "offset"
+# What a void marker is read as. No table has it, so it is taken back as all is that was cut off,
+# with a checkpoint of its own: compaction may have left that marker alone of all.
+VOID = b"\0void"
+
+
+def is_marker(change: Output) -> bool:
+    return change.key == MARKER
+
+
+def placed(changes: list[Output], position: int) -> list[Output]:
+    """Of one changelog, the marker last; it ends at `position`, or others write to it."""
+    if not changes:
+        return []
+    *before, marker = changes
+    offset = str(position + len(before)).encode()
+    return [*before, marker._replace(headers=[(OFFSET, offset)])]
+
+
+def lies_elsewhere(marker: Message) -> bool:
+    """Not where it was meant to. Those that are in transactions, or of earlier versions, do not say
+    where that is."""
+    meant = dict(marker.headers() or ()).get(OFFSET)
+    return meant is not None and int(meant) != marker.offset()
+
+
+def taken(message: Message) -> tuple[int, bytes, bytes | None]:
+    """A record of a changelog: its offset, key and value."""
+    offset, key = message.offset() or 0, message.key() or b""
+    if key == MARKER and lies_elsewhere(message):
+        return offset, VOID, None
+    return offset, key, message.value()
