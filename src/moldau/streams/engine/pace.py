@@ -66,8 +66,8 @@ class PacedTask:
         if self._inner.asks_the_clock:
             self._then["", "clock"] = partial(self._inner.clock_at, now_ms)
 
-    def was_deaf(self, ms: int) -> None:
-        self._inner.was_deaf(ms)
+    def was_deaf(self, ms: int, topic: str | None = None) -> None:
+        self._inner.was_deaf(ms, topic)
 
     # --- work -------------------------------------------------------------------------------
 

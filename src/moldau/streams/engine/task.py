@@ -154,10 +154,10 @@ class Task:
     def asks_the_clock(self) -> bool:
         return bool(self._coalescing)
 
-    def was_deaf(self, ms: int) -> None:
-        """So much of what has passed by the clock was no silence of its sources."""
-        for one in self._inputs.values():
-            if isinstance(one, SourceInput):
+    def was_deaf(self, ms: int, topic: str | None = None) -> None:
+        """So much of what has passed by the clock was no silence of its sources, or of that one."""
+        for name, one in self._inputs.items():
+            if isinstance(one, SourceInput) and topic in (None, name):
                 one.was_deaf(ms)
 
     def go_on(self) -> bool:

@@ -24,12 +24,14 @@ class Listening:
         """`steady_s`: nobody sets that one."""
         self._wall_ms, self._steady_s = wall_ms, steady_s
         self._wall, self._steady = wall_ms(), steady_s()
+        self.heard_s = 0.0  # in all
 
     def not_heard_ms(self) -> int:
         """Of the last round: how much of what has passed by the clock is no silence. Less than 0
         where the clock was set back."""
         wall, steady = self._wall_ms(), self._steady_s()
         heard = min(MOST_MS, (steady - self._steady) * 1000)
+        self.heard_s += heard / 1000
         passed, self._wall, self._steady = wall - self._wall, wall, steady
         deaf = round(passed - heard)
         return deaf if abs(deaf) > LEAST_MS else 0

@@ -38,6 +38,7 @@ from moldau.streams.running.paused import Paused
 from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
+from moldau.streams.running.silence import Silence
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.strangers import Strangers
 from moldau.streams.running.task_state import TaskState
@@ -98,6 +99,7 @@ class Worker:
         self._next_checkpoint = 0.0
         self._next_tick = 0.0
         self._listening = Listening()
+        self._silence = Silence(self._restoring.admin, lambda: self._listening.heard_s)
         self._changelog_ends = ChangelogEnds(self._restoring.admin)
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
@@ -302,12 +304,15 @@ class Worker:
         if time.monotonic() < self._next_tick:
             return
         self._next_tick = time.monotonic() + TICK_S
-        sources, now = self._topology.source_topics, now_ms()
+        now = now_ms()
         for task in self._tasks.values():
             task.clock_at(now)
-        for place in self._at_end.keys() & self._by_place.keys():
-            if place[0] in sources and not self._has_more(place):
-                self._by_place[place].tick(place[0], now)
+        known, sources = self._by_place, self._topology.source_topics
+        ends = {one: end for one, end in self._at_end.items() if one in known and one[0] in sources}
+        for place, until_ms, deaf_ms in self._silence.look(ends):
+            known[place].was_deaf(deaf_ms, place[0])
+            if not self._has_more(place):
+                known[place].tick(place[0], until_ms)
 
     def _has_more(self, place: Place) -> bool:
         """Records are there already that wait for their turn behind those of other partitions."""
