@@ -1,5 +1,5 @@
 """Workers that stood still while others took over their tasks: at least once, what they write to
-changelogs then makes no state count twice (docs/decisions/0011-void-markers.md)."""
+changelogs then makes no state count twice (docs/decisions/0013-void-markers.md)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ At least once, nothing but the order of a changelog stands between a worker and 
 taken its tasks over while it stood still. Each marker is meant for the place right behind all that
 its worker has read and written there. Where somebody else has written meanwhile, it comes to lie
 farther on and is void: for its worker, which begins again with what is there, and for who reads it
-(docs/decisions/0011-void-markers.md).
+(docs/decisions/0013-void-markers.md).
 """
 
 from __future__ import annotations
