@@ -14,6 +14,7 @@ import moldau
 from moldau.client.admin import Admin
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
+from moldau.streams.upkeep.progress import Upkeep
 from tests.apache_kafka import ApacheKafka
 from tests.streams.sales import Sale, row, sale
 from tests.streams.test_state_on_a_broker import running
@@ -140,6 +141,8 @@ def _restarted(address: str, **settings: Any) -> None:
             sell("history", 3)
             sell("live", 121)
             wait_for(lambda: written(asked, "live-counts", 1) > before)
+    lags = [one for one in Upkeep(app()).lags() if one.topic == "history"]
+    assert [(one.end - (one.position or 0), one.lag) for one in lags] == [(2, 0)] * 2
     with pytest.raises(StreamsError, match=r"to its end before .* closed what"):
         Worker(app(until=None)).run()
     Worker(app(of_live="end")).run()  # now it ends

@@ -19,6 +19,13 @@ from moldau.tools.cli_values import named_values
 PATIENCE_S = 30.0
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 _SLICE_S = 0.1
+# Configs of librdkafka that say whether what is sent again may be there twice.
+_SAY_IT = {
+    "enable.idempotence",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "retries",
+}
 TopicPartition = tuple[str, int]
 
 
@@ -35,8 +42,15 @@ def add_producer_options(action: argparse.ArgumentParser) -> None:
     action.add_argument("--acks", choices=("0", "1", "all"), default="all")
 
 
-def make_producer(arguments: argparse.Namespace, transactional_id: str | None = None) -> Any:
-    """A producer as the options say. Raises Failure."""
+def make_producer(
+    arguments: argparse.Namespace,
+    transactional_id: str | None = None,
+    more: Mapping[str, Any] | None = None,
+    *,
+    sends_again_once: bool = False,
+) -> Any:
+    """A producer as the options say; `more` are configs of librdkafka. `sends_again_once`: where
+    nothing that was typed forbids it, what is sent again is there once. Raises Failure."""
     from confluent_kafka import KafkaException, Producer
 
     ours = {"acks": arguments.acks, "compression.type": arguments.compression}
@@ -45,7 +59,10 @@ def make_producer(arguments: argparse.Namespace, transactional_id: str | None = 
     if transactional_id is not None:
         ours["transactional.id"] = transactional_id
     try:
-        return Producer(client_config(arguments, "producer", ours))
+        config = client_config(arguments, "producer", ours)
+        if sends_again_once and config["acks"] in ("all", "-1") and not _SAY_IT & config.keys():
+            config["enable.idempotence"] = True
+        return Producer({**config, **(more or {})})
     except KafkaException as error:
         raise Failure(f"{error.args[0].str()}.") from None
 

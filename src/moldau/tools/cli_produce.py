@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from moldau.tools.cli_bar import Bar
@@ -28,6 +29,8 @@ from moldau.tools.record_input import (
     read_lines,
     read_whole,
 )
+
+_SHOWN = 10  # of what was not delivered
 
 
 def options() -> argparse.ArgumentParser:
@@ -83,8 +86,10 @@ class _Run:
         if arguments.rate is not None and arguments.rate <= 0:
             raise Failure("--rate: give a number above 0, or leave it out.")
         self._check_topic()
-        self._producer = make_producer(arguments)
-        self._failures: list[str] = []
+        self._producer = make_producer(arguments, sends_again_once=True)
+        self._alone: Any = None
+        self._waiting: set[int] = set()
+        self._failures: dict[str, list[int]] = {}
         self._delivered = self._sent = 0
 
     def _check_topic(self) -> None:
@@ -99,24 +104,33 @@ class _Run:
 
     def run(self) -> int:
         problem: Failure | None = None
+        is_interrupted = False
         try:
             self._send_all()
         except Failure as error:
             problem = error  # what stood before the bad line is sent all the same
-        left = self._producer.flush(PATIENCE_S)
+        except KeyboardInterrupt:
+            is_interrupted = True  # likewise; the second time it ends at once
+        self._flush()
         if self._arguments.json:
             print_json({"topic": self._topic, "delivered": self._delivered})
-        if self._failures or left:
-            why = self._failures[0] if self._failures else f"no answer within {PATIENCE_S:.0f} s"
-            count = len(self._failures) + left
-            raise Failure(f"{count} of the records were not delivered: {why}.")
+        if self._waiting:
+            self._failures[f"no answer within {PATIENCE_S:.0f} s"] = sorted(self._waiting)
+        if self._failures:
+            raise Failure(_not_delivered(self._failures))
         count = self._delivered
         sent = f"{count} record{'' if count == 1 else 's'} to {self._topic}"
         if problem is not None:
             raise Failure(f"{problem} {sent} before it, and nothing behind it.")
         if not self._arguments.json:
             print(f"{sent}.")
-        return 0
+        return 130 if is_interrupted else 0
+
+    def _flush(self) -> None:
+        """Of the first, some may come back to be sent alone."""
+        self._producer.flush(PATIENCE_S)
+        if self._alone is not None:
+            self._alone.flush(PATIENCE_S)
 
     def _read(self) -> Iterator[Outgoing]:
         arguments = self._arguments
@@ -140,7 +154,7 @@ class _Run:
             bar.end()
 
     def _send(self, record: Outgoing) -> None:
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError, KafkaException
 
         arguments = self._arguments
         named = record.partition if arguments.keep_partitions else None
@@ -152,24 +166,74 @@ class _Run:
         key = record.key if arguments.key is None else arguments.key.encode()
         headers = [*self._headers, *record.headers]
         self._sent += 1
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic, record.value, key,
-                    headers=headers, on_delivery=self._on_delivery, **options,
-                )  # fmt: skip
-                break
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                raise Failure(f"Record {self._sent}: {error.args[0].str()}.") from None
+        number = self._sent
+        options |= {"headers": headers, "on_delivery": partial(self._on_delivery, number)}
+        try:
+            _hand_over(self._producer, self._topic, record.value, key, options)
+        except KafkaException as error:
+            said = error.args[0].str()
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                said = "it is too large for the producer; -X max.request.size=BYTES lets it through"
+            raise Failure(f"Record {number}: {said}.") from None
+        except OverflowError as error:
+            raise Failure(f"Record {number}: its partition or timestamp: {error}.") from None
+        self._waiting.add(number)
         self._producer.poll(0)
 
-    def _on_delivery(self, error: Any, _message: Any) -> None:
+    def _on_delivery(self, number: int, error: Any, message: Any) -> None:
+        from confluent_kafka import KafkaError
+
+        if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            self._send_alone(number, message)
+        else:
+            self._done(number, error, message)
+
+    def _send_alone(self, number: int, message: Any) -> None:
+        """It was the batch that was too large, or another record of it: a batch is refused as a
+        whole, and all that was in it goes again, each by itself."""
+        if self._alone is None:
+            more = {"batch.num.messages": 1, "linger.ms": 0}
+            self._alone = make_producer(self._arguments, more=more, sends_again_once=True)
+        kind, timestamp = message.timestamp()
+        options = {
+            "partition": message.partition(),
+            "headers": message.headers() or [],
+            "on_delivery": partial(self._done, number),
+            **({"timestamp": timestamp} if kind else {}),
+        }
+        _hand_over(self._alone, self._topic, message.value(), message.key(), options)
+        self._alone.poll(0)
+
+    def _done(self, number: int, error: Any, _message: Any) -> None:
+        self._waiting.discard(number)
         if error is None:
             self._delivered += 1
         else:
-            self._failures.append(error.str())
+            self._failures.setdefault(error.str(), []).append(number)
+
+
+def _hand_over(
+    producer: Any, topic: str, value: bytes | None, key: bytes | None, options: dict[str, Any]
+) -> None:
+    """As soon as there is room. Raises KafkaException, OverflowError."""
+    while True:
+        try:
+            producer.produce(topic, value, key, **options)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            return
+
+
+def _not_delivered(failures: Mapping[str, Sequence[int]]) -> str:
+    """Which, by why."""
+    count = sum(map(len, failures.values()))
+    parts = []
+    for why, numbers in failures.items():
+        shown = ", ".join(map(str, sorted(numbers)[:_SHOWN]))
+        more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+        parts.append(f"record{'s' * (len(numbers) > 1)} {shown}{more}: {why}")
+    return f"{count} of the records were not delivered; {'; '.join(parts)}."
 
 
 def _total(paths: list[str]) -> int | None:

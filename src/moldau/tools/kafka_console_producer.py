@@ -174,6 +174,8 @@ def _produce(reader: LineReader, sender: Sender) -> int:
 
 def _lines() -> Iterator[str]:
     """Lines end as Java's readLine has it: \\n, \\r or both. On a terminal there is a prompt."""
+    if sys.stdin is None:
+        return  # the shell has closed it
     text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline=None)
     prompt = sys.stdin.isatty() and sys.stdout.isatty()
     while True:

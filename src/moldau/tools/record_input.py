@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from moldau.tools.cli_frame import Failure
 from moldau.tools.record_text import from_json
@@ -38,7 +38,8 @@ class Lines(NamedTuple):
         headers: Headers = []
         if self.headers_end:
             text, rest = self._cut(rest, self.headers_end, number)
-            headers += [named_header(word) for word in text.decode().split(",") if word]
+            words = text.decode(errors="replace").split(",")
+            headers += [named_header(word) for word in words if word]
         if self.key_end:
             key, rest = self._cut(rest, self.key_end, number)
         return Outgoing(self._data(key), self._data(rest), headers, None, None, len(line) + 1)
@@ -76,7 +77,7 @@ def read_json(paths: Sequence[str]) -> Iterator[Outgoing]:
 def read_whole(paths: Sequence[str]) -> Iterator[Outgoing]:
     """Each file is the value of one record, and stdin too."""
     if not paths:
-        content = sys.stdin.buffer.read()
+        content = _stdin().read()
         yield Outgoing(None, content, [], None, None, len(content))
     for path in paths:
         try:
@@ -89,13 +90,20 @@ def read_whole(paths: Sequence[str]) -> Iterator[Outgoing]:
 
 def _lines(paths: Sequence[str]) -> Iterator[bytes]:
     if not paths:
-        yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+        yield from (line.rstrip(b"\r\n") for line in _stdin())
     for path in paths:
         try:
             with open(path, "rb") as file:
                 yield from (line.rstrip(b"\r\n") for line in file)
         except OSError as error:
             raise _unreadable(error) from None
+
+
+def _stdin() -> BinaryIO:
+    """Raises Failure where the shell has closed it."""
+    if sys.stdin is None:
+        raise Failure("There is no stdin; name files to read.")
+    return sys.stdin.buffer
 
 
 def _unreadable(error: OSError) -> Failure:

@@ -10,7 +10,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from moldau.streams.errors import StreamsError
 from moldau.streams.topology import Topology
 
-DONE = "end"  # in the metadata of a position: nothing comes behind it any more
+# In the metadata of a position: nothing comes behind it any more, of all that the task reads, or of
+# that topic.
+DONE, ENDED = "end", "end of topic"
 ASK_S = 30.0
 # Positions that an open transaction is about to change are not told before it ends (KIP-447): with
 # whoever stands still in one, when its time is over and the coordinator has come round to it.

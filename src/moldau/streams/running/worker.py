@@ -23,7 +23,7 @@ from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.emptying import Emptying
-from moldau.streams.running.ends import DONE, Ends
+from moldau.streams.running.ends import DONE, ENDED, Ends
 from moldau.streams.running.gaps import Gaps
 from moldau.streams.running.global_tables import GlobalTables
 from moldau.streams.running.group_errors import GroupErrors
@@ -354,7 +354,7 @@ class Worker:
         ]
         positions = [
             TopicPartition(
-                topic, task.partition, task.positions.get(topic, 0), DONE if task.is_done else ""
+                topic, task.partition, task.positions.get(topic, 0), self._end_told(task, topic)
             )
             for task in tasks
             for topic in task.stage.topics
@@ -375,6 +375,11 @@ class Worker:
             self._emptying.committed(positions)
             self._watch.checkpointed(changes, time.monotonic() - began)
         self._schedule()
+
+    def _end_told(self, task: AnyTask, topic: str) -> str:
+        if task.is_done:
+            return DONE
+        return ENDED if self._has_ended((topic, task.partition)) else ""
 
     def _rewind(self) -> None:
         """What an aborted transaction held has not been: the tasks begin again where their

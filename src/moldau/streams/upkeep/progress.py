@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.ends import DONE, ENDED
 from moldau.streams.running.first_contact import ask
 from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import (
@@ -33,7 +34,8 @@ _Place = tuple[str, int]
 
 class Lag(NamedTuple):
     """`position` is where the last checkpoint was, None without one; `lag` in records: from there,
-    or from the first that is still kept."""
+    or from the first that is still kept. None of a topic that has ended (until="end") where the
+    program goes on: what came behind its end is not read."""
 
     stage: str
     topic: str
@@ -69,10 +71,17 @@ class Upkeep:
         committed = self._committed()
         made = []
         for stage, place in places:
-            position, end = committed.get(place), ends[place]
+            at, end = committed.get(place), ends[place]
+            position = None if at is None else at.offset
             lag = max(0, end - max(position or 0, begins[place]))
-            made.append(Lag(stage, *place, position, end, lag))
+            made.append(Lag(stage, *place, position, end, 0 if self._has_ended(at) else lag))
         return made
+
+    def _has_ended(self, at: TopicPartition | None) -> bool:
+        """Of a program that ends as a whole what came since is refused, and counts."""
+        if at is None or self._topology.is_bounded:
+            return False
+        return at.topic in self._topology.bounded_topics and at.metadata in (DONE, ENDED)
 
     def _offsets(self, places: Iterable[_Place], which: OffsetSpec) -> dict[_Place, int]:
         asked = {TopicPartition(*place): which for place in places}
@@ -81,11 +90,11 @@ class Upkeep:
             for one, future in (self._admin.list_offsets(asked) if asked else {}).items()
         }
 
-    def _committed(self) -> dict[_Place, int]:
+    def _committed(self) -> dict[_Place, TopicPartition]:
         asked = [ConsumerGroupTopicPartitions(self._app.id)]
         (future,) = self._admin.list_consumer_group_offsets(asked).values()
         found = future.result(TIMEOUT_S).topic_partitions or []
-        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+        return {(one.topic, one.partition): one for one in found if one.offset >= 0}
 
     def to_reset(self) -> list[str]:
         """The internal topics that a reset deletes: changelogs, repartition and redrive topics,
