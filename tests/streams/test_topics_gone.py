@@ -175,10 +175,8 @@ def test_a_changelog_that_is_made_anew_while_the_program_runs_is_not_taken_for_w
     shop.delete("counted-changelog")
     shop.make("counted-changelog", 2)
     shop.send(50)
-    wait_until(shop.is_counted)  # with what it has in memory
-    shop.worker.stop()
-    thread.join(30)
-    with pytest.raises(StreamsError, match=r"the beginning of anew-counted-changelog . is gone"):
+    assert "anew-counted-changelog" in shop.stops_with(thread)  # its markers lie elsewhere there
+    with pytest.raises(StreamsError, match=r"anew-counted-changelog (. is gone|keeps nothing)"):
         Worker(shop.app()).run()
 
 

@@ -23,7 +23,7 @@ from moldau.streams.engine.state import MARKER, State
 from moldau.streams.engine.state_store import InMemory
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.at_least_once import MOST_VOID, AtLeastOnce
-from moldau.streams.running.markers import lies_elsewhere, placed, taken
+from moldau.streams.running.markers import meant_for, placed, taken
 from moldau.streams.running.patience import Patience
 from moldau.streams.running.worker import Worker
 from tests.streams.killed.verdict import wait_until
@@ -69,7 +69,7 @@ class Log:
         record: Any = Record(self.end, change)
         self.records.append(record)
         self.end += 1
-        if change.key == MARKER and not lies_elsewhere(record):
+        if change.key == MARKER and meant_for(record.headers()) == record.offset():
             self.good = self.end
         return record
 
@@ -129,7 +129,7 @@ class Counting:
         record = self._log.append(self.queue.pop(0))
         if self.queue:
             return
-        if lies_elsewhere(record):
+        if meant_for(record.headers()) != record.offset():
             self.begin()
         else:
             self._position = self._log.end
@@ -182,6 +182,7 @@ class Stand:
         self.stands = threading.Event()
         self.goes_on = threading.Event()
         self.has_written = threading.Event()
+        self.noticed = False
         guarantee: Any = worker._guarantee
         still_has, mark = guarantee._still_has, guarantee._mark
 
@@ -195,6 +196,7 @@ class Stand:
             if where == "_mark":
                 self._stand()
             mark(*told)
+            self.noticed = guarantee.aborted
             self.has_written.set()
 
         guarantee._still_has, guarantee._mark = asked, marked
@@ -231,6 +233,7 @@ def test_promise_08_who_stood_still_in_a_checkpoint_makes_nothing_count_twice(
                 wait_for_checkpoint(app, 7)
             still.goes_on.set()
             assert still.has_written.wait(60)
+            assert still.noticed == (then != "first")
             if then != "late":
                 other.checkpoint_ms, taker._next_checkpoint = 100, 0
                 data.send([1, 3])

@@ -18,7 +18,7 @@ from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
-from moldau.streams.running.markers import is_marker, lies_elsewhere, placed
+from moldau.streams.running.markers import is_marker, meant_for, placed
 from moldau.streams.running.patience import Patience, StuckError
 from moldau.streams.running.refusals import Refusals, output_of
 
@@ -204,7 +204,9 @@ class AtLeastOnce:
         self._is_void = False
         for topic, partition, key, value, _, headers in markers:
             place = -1 if partition is None else partition
-            marking.produce(topic, value, key, place, self._marked, headers=headers)
+            # A report of delivery has no headers.
+            marked = partial(self._marked, meant_for(headers))
+            marking.produce(topic, value, key, place, marked, headers=headers)
         self._raise_unsent(self._unsent(marking))
         self.aborted = self._is_void
         self._void_in_a_row = self._void_in_a_row + 1 if self._is_void else 0
@@ -214,10 +216,10 @@ class AtLeastOnce:
                 f"checkpoints in a row are void for it: stop what else runs under this name"
             )
 
-    def _marked(self, error: KafkaError | None, message: Message) -> None:
+    def _marked(self, meant: int | None, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._delivered(error, message)
-        elif lies_elsewhere(message):
+        elif meant not in (None, message.offset()):
             self._is_void = True
 
     def lost(self) -> None:

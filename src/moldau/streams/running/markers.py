@@ -9,9 +9,11 @@ farther on and is void: for its worker, which begins again with what is there, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from confluent_kafka import Message
 
-from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.state import MARKER
 
 OFFSET = "offset"
@@ -33,16 +35,16 @@ def placed(changes: list[Output], position: int) -> list[Output]:
     return [*before, marker._replace(headers=[(OFFSET, offset)])]
 
 
-def lies_elsewhere(marker: Message) -> bool:
-    """Not where it was meant to. Those that are in transactions, or of earlier versions, do not say
-    where that is."""
-    meant = dict(marker.headers() or ()).get(OFFSET)
-    return meant is not None and int(meant) != marker.offset()
+def meant_for(headers: Sequence[Header] | None) -> int | None:
+    """Where a marker is to lie. Those that are in transactions, or of earlier versions, do not say
+    that."""
+    offset = dict(headers or ()).get(OFFSET)
+    return None if offset is None else int(offset)
 
 
 def taken(message: Message) -> tuple[int, bytes, bytes | None]:
     """A record of a changelog: its offset, key and value."""
     offset, key = message.offset() or 0, message.key() or b""
-    if key == MARKER and lies_elsewhere(message):
+    if key == MARKER and meant_for(message.headers()) not in (None, offset):
         return offset, VOID, None
     return offset, key, message.value()

@@ -23,6 +23,7 @@ class GroupWatch:
     def __init__(self, bootstrap_servers: str, topics: Topics, board: Board) -> None:
         self.stop = threading.Event()
         # The members among which the group has shared out all partitions; empty while it has not.
+        # One that has just come has none before the next rebalance, and is not among them yet.
         self.settled: set[str] = set()
         self._topics = topics
         self._board = board
@@ -50,8 +51,7 @@ class GroupWatch:
                 self._board.news.append(f"{name} takes over {numbers}")
         for partition, name in now.items():
             self._board.partitions[partition].consumer = name
-        everything = len(now) == PARTITIONS
-        self.settled = {member.client_id for member in told.members} if everything else set()
+        self.settled = set(now.values()) if len(now) == PARTITIONS else set()
 
     def _look_at_positions(self) -> None:
         asked = [ConsumerGroupTopicPartitions(self._topics.revenue_group)]
