@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.apache_kafka import ApacheKafka
+from tests.apache_kafka import ApacheKafka, settle
 from tests.tools.conftest import Moldau
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow]
@@ -21,6 +21,13 @@ def bootstrap_servers(apache_kafka: ApacheKafka) -> str:
 @pytest.fixture
 def moldau(moldau_here: Moldau) -> Moldau:
     return moldau_here
+
+
+@pytest.fixture
+def topic(topic: str, bootstrap_servers: str) -> str:
+    """One that the broker knows of, too, when the next command asks, which is at once."""
+    settle(bootstrap_servers)
+    return topic
 
 
 def rows(moldau: Moldau, *words: str) -> list[dict[str, object]]:
@@ -50,10 +57,12 @@ def test_records_and_groups(moldau: Moldau, topic: str) -> None:
     assert moldau("groups", "delete", group).returncode == 0
 
 
-def test_topics_and_their_health(moldau: Moldau, topic: str) -> None:
+def test_topics_and_their_health(moldau: Moldau, topic: str, bootstrap_servers: str) -> None:
     assert moldau("topics", "grow", topic, "3").returncode == 0
+    settle(bootstrap_servers)
     assert moldau("topics", "health", topic).returncode == 0
     assert moldau("configs", "set", "topic", topic, "min.insync.replicas=2").returncode == 0
+    settle(bootstrap_servers)
     assert moldau("topics", "health", topic).returncode == 1
     (described,) = rows(moldau, "topics", "describe", topic, "--offsets")
     assert described["configs"]["min.insync.replicas"] == "2"  # type: ignore[index]
