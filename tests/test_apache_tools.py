@@ -156,7 +156,7 @@ def commit(
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     for i in range(produced):
         producer.produce(topic, str(i), partition=0)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     settings = {
         "bootstrap.servers": broker.bootstrap_servers,
         "group.id": group,
@@ -165,7 +165,7 @@ def commit(
     }
     consumer = Consumer(settings)
     consumer.subscribe([topic])
-    assert len(consumer.consume(produced, 20)) == produced
+    assert len(consumer.consume(produced, 60)) == produced
     consumer.commit(
         offsets=[TopicPartition(topic, 0, committed, metadata="näher")], asynchronous=False
     )
