@@ -275,6 +275,28 @@ def test_what_cannot_be_an_agent_is_said() -> None:
         shipments.send(1)
 
 
+def test_what_is_sent_is_keyed_by_the_field_that_its_topic_names() -> None:
+    app, orders, _ = shop()
+    by_category = app.topic("by-category", dict, key="category")
+
+    @app.agent(orders)
+    def ship(order: Sale) -> None:
+        by_category.send(order)
+        by_category.send({"category": "a"})
+        by_category.send({"category": "b"}, key="c")
+        by_category.send({"category": None})
+        by_category.send(key="d")
+
+    app.agent(orders, name="ship_nothing")(lambda order: by_category.send({}))
+    with moldau.testing.run(app) as t:
+        t[orders].send(sale(1))
+        keys = [one.key for one in t[by_category].records()]
+        assert keys == [b"books", b"a", b"c", None, b"d"]
+        (letter,) = t["shop-dlq"].records()
+        told = str(dict(letter.headers or ())["moldau-dlq-message"])
+        assert "keyed by 'category' (key=)" in told
+
+
 def test_a_test_that_fails_shows_the_records() -> None:
     app, orders, shipments = shop()
 

@@ -50,8 +50,9 @@ class Topic:
         headers: Mapping[str, bytes] | None = None,
     ) -> scope.Held:
         """In a handler: a record that goes out when the handler's record ends, and not when it
-        fails. It may be awaited, and need not be. `timestamp` is that of the handler's record
-        (default), `value` None a tombstone. Raises StreamsError elsewhere, and what the format
+        fails. It may be awaited, and need not be. `key` is the field that the topic is keyed by,
+        where it says one (default), `timestamp` that of the handler's record (default), `value`
+        None a tombstone. Raises StreamsError elsewhere, and what the format
         raises for a value that it cannot write."""
         return scope.send(self, value, key, timestamp, partition, headers)
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from moldau.streams import fields
 from moldau.streams.batch import Batch
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Reading
@@ -116,6 +118,23 @@ class Held:
 _HELD = Held()
 
 
+def _key_of(topic: Topic, field: str, value: Any) -> Any:
+    """Who reads the topic refuses records whose key is not that field."""
+    try:
+        type_: Any = type(value)
+        return _getter(type_, field)(value)
+    except Exception as error:
+        raise StreamsError(
+            f"topic {topic.name!r} is keyed by {field!r} (key=), which this value has not: "
+            f"give send its key="
+        ) from error
+
+
+@cache
+def _getter(type_: Any, field: str) -> fields.Getter:
+    return fields.getter(type_, field, "send")
+
+
 def send(
     topic: Topic,
     value: Any,
@@ -132,6 +151,8 @@ def send(
             f"that runs"
         )
     time = scope.timestamp if timestamp is None else round(timestamp.timestamp() * 1000)
+    if key is None and topic.key is not None and value is not None:
+        key = _key_of(topic, topic.key, value)
     scope.held.append(
         Output(
             topic.name,
