@@ -113,6 +113,18 @@ def test_promise_17_what_cannot_be_read_is_a_dead_letter_at_once() -> None:
         assert [one["offset"] for one in told(t)][3:] == ["1", "2", "3"]
 
 
+def test_the_trace_of_a_letter_tells_its_own_error_alone() -> None:
+    app, sales, stream = program()
+    stream.map(refuses_two).to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send_raw(b"{}", b"not json")
+        t[sales].send(sale(1, amount="2"))
+        traces = [one["trace"] for one in told(t)]
+        assert ["category" in one for one in traces] == [True, False, False]
+        assert [one.count("Traceback") for one in traces] == [1, 1, 1]
+        assert 'raise ValueError("no two")' in t.report()  # it stands at the end
+
+
 def test_what_cannot_be_written_is_a_dead_letter_of_the_step_that_sends() -> None:
     app, sales, stream = program()
     stream.map(lambda one: {"x": 1} if one.amount == 1 else {"x": object()}).to("out")
@@ -201,6 +213,18 @@ def test_a_redriven_record_counts_where_its_window_is_open_and_is_late_where_it_
         t.redrive()
         t.end()
         assert t["out"].values() == [row(1, "books", "3", 2), row(1, "toys", "1", 1)]
+
+
+def test_letters_of_every_topic_are_redriven() -> None:
+    app, sales, stream = program(on_error="stop")
+    stream.map(refuses_two, on_error=moldau.retry(1, topic="map-letters")).to("mapped")
+    stream.filter(refuses_two, on_error=moldau.retry(1, topic="filter-letters")).to("filtered")
+    with moldau.testing.run(app) as t:
+        t[sales].send(sale(1, amount="2"))
+        mend()
+        assert t.redrive("map-letters") == 1
+        assert t.redrive() == 1
+        assert len(t["mapped"].values()) == len(t["filtered"].values()) == 1
 
 
 def test_a_result_of_many_records_comes_back_as_it_was() -> None:

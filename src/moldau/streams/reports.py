@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from moldau.streams.engine.dead_letters import PREFIX
 from moldau.streams.program import Topic
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 50  # of a topic
 _MOST_LETTERS = 200
+_TRACE, _MOST_TRACE = f"{PREFIX}trace", 600
 
 
 def report(topics: Mapping[str, tuple[Topic, Sequence[Sequence[Sent]]]]) -> str:
@@ -39,7 +41,7 @@ def _lines(topic: Topic, log: Sequence[Sequence[Sent]]) -> list[str]:
         for offset, one in list(enumerate(records))[left_out:]:
             time = datetime.fromtimestamp(one.timestamp / 1000, UTC).isoformat()
             lines.append(f"  {partition}:{offset} {time} {_key(one)} {_value(topic, one)}")
-            lines += [f"      {name}: {_text(data)}" for name, data in one.headers or ()]
+            lines += [f"      {name}: {_header(name, data)}" for name, data in one.headers or ()]
     return lines
 
 
@@ -54,6 +56,14 @@ def _value(topic: Topic, one: Sent) -> str:
         return _cut(repr(topic.format.decode(one.value)))
     except Exception:  # what cannot be read is shown as it is
         return _text(one.value)
+
+
+def _header(name: str, data: bytes | None) -> str:
+    """Where an error was raised stands at the end of its trace."""
+    if name != _TRACE or data is None:
+        return _text(data)
+    text = data.decode(errors="backslashreplace").rstrip()
+    return text if len(text) <= _MOST_TRACE else "…" + text[-_MOST_TRACE:]
 
 
 def _text(data: bytes | None) -> str:

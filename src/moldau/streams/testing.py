@@ -254,9 +254,13 @@ class Driver:
         return report({name: (self[name].topic, log) for name, log in shown.items()})
 
     def redrive(self, topic: Topic | str | None = None) -> int:
-        """Sends the dead letters of that topic (default: the program's) back to the steps that
-        failed, as `moldau dlq redrive` does: each once. How many."""
-        name = f"{self._app.id}-dlq" if topic is None else self[topic].topic.name
+        """Sends the dead letters of that topic (default: of all that the program names) back to
+        the steps that failed, as `moldau dlq redrive` does: each once. How many."""
+        if topic is None:
+            return sum([self._redrive(name) for name in self._app.dead_letter_topics])
+        return self._redrive(self[topic].topic.name)
+
+    def _redrive(self, name: str) -> int:
         count = 0
         for partition, log in enumerate(self._logs[name]):
             begin = self._redriven.get((name, partition), 0)

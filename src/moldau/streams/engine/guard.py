@@ -34,13 +34,12 @@ class Guard:
     def map(self, function: Callable[[Any], Any], batch: Batch) -> tuple[Batch, list[Any]]:
         """What the function returns for the records of the batch that is returned with it: those
         that were not given up. Raises StreamsError to stop."""
-        results: list[Any] = []
-        try:
-            results.extend(map(function, batch.values))  # keeps what there is when one fails
-        except Exception as error:
-            good = self._one_by_one(function, batch.values, batch, results, error)
-            return batch.where(good), results
-        return batch, results
+        results: list[Any] = []  # keeps what there is when one fails
+        error = _try_all(function, batch.values, results)
+        if error is None:
+            return batch, results
+        good = self._one_by_one(function, batch.values, batch, results, error)
+        return batch.where(good), results
 
     def each(
         self, function: Callable[[int], Any], batch: Batch, failed: FailedAt | None = None

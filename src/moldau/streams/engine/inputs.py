@@ -61,12 +61,12 @@ class SourceInput:
         if self._placement is not None:
             self._placement.check(records.keys)
         self._built.reading = Reading(self._topic.name, self._origin.partition, records)
-        try:
-            keys, values, times = self._columns(records)
-        except Exception:  # one of them cannot be read
-            records, (keys, values, times) = self._readable(records)
-            if not keys:
+        columns = self._columns_or_none(records)
+        if columns is None:
+            records, columns = self._readable(records)
+            if not records.offsets:
                 return
+        keys, values, times = columns
         if self._clock.is_idle:  # what the others have closed meanwhile is closed
             self._clock.raise_to(self._task_clock.watermark)
         floors = self._clock.pass_over(times)
@@ -84,6 +84,16 @@ class SourceInput:
             root.process(batch)
         for made in self._built.repartitionings:
             made.flush()
+
+    def _columns_or_none(
+        self, records: Records
+    ) -> tuple[list[Any], list[Any], Sequence[int]] | None:
+        """None: one of them cannot be read. What it raised is over here, and not told with what
+        the next raises."""
+        try:
+            return self._columns(records)
+        except Exception:
+            return None
 
     def _columns(self, records: Records) -> tuple[list[Any], list[Any], Sequence[int]]:
         keys, when = list(map(self._keys.__getitem__, records.keys)), self._topic.event_time
