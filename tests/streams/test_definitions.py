@@ -80,6 +80,26 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
         lambda app, s: _grouped(app, s).session("1m").agg(n=moldau.fold(int, max)),
         "merge=",
     ),
+    "fold of a value": (
+        lambda app, s: _grouped(app, s).agg(n=moldau.fold(0, max)),  # type: ignore[arg-type]
+        "fold: 0 is no function",
+    ),
+    "top_k the wrong way round": (
+        lambda app, s: moldau.top_k(3, "amount"),  # type: ignore[arg-type]
+        "k='amount' is no count of 1 or more, as in top_k('amount', 3)",
+    ),
+    "hours by the calendar": (
+        lambda app, s: _grouped(app, s).calendar("hour", "Europe/Prague"),
+        "tumbling('1h')",
+    ),
+    "agent without a record": (
+        lambda app, s: app.agent(s)(lambda: None),
+        "called with the record alone, and cannot be with ()",
+    ),
+    "agent of two": (
+        lambda app, s: app.agent(s)(lambda key, value: None),
+        "cannot be with (key, value)",
+    ),
     "topic twice": (
         lambda app, s: (app.stream(s), app.stream(app.topic("sales", dict))),
         "'sales' is read with type Sale already, and cannot be read with dict",
@@ -117,6 +137,17 @@ def test_what_is_wrong_is_said_where_it_is_written(what: str) -> None:
     with pytest.raises(DefinitionError) as raised:
         declare(app, sales)
     assert said in str(raised.value)
+
+
+def test_a_verb_that_is_not_there_yet_is_told_with_what_comes_first() -> None:
+    app = moldau.App("app")
+    stream = app.stream(app.topic("sales", Sale))
+    with pytest.raises(AttributeError, match=r"'tumbling': \.group_by\(\.\.\.\)\.tumbling"):
+        stream.tumbling("1m")  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'to': \.agg\(n=moldau\.count\(\)\)\.to"):
+        stream.group_by("category").tumbling("1m").to("out")  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"no attribute 'mep'$"):
+        stream.mep(len)  # type: ignore[attr-defined]
 
 
 def test_a_step_s_name_names_topics() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,6 +27,14 @@ def test_an_address_without_a_broker_is_one_sentence(
     assert len(said) == 1
     assert said[0].startswith(f"shop: waiting for a broker at {where}")
     assert f"{where}/" not in capfd.readouterr().err  # clients of other tests may say something
+
+
+def test_a_thread_cannot_hear_ctrl_c_and_is_told_so() -> None:
+    with (
+        ThreadPoolExecutor(1) as other,
+        pytest.raises(StreamsError, match="shop: it runs in the main thread"),
+    ):
+        other.submit(moldau.App("shop").run).result()
 
 
 def test_so_do_the_tools(

@@ -274,8 +274,8 @@ def _joined(state: list[Any], other: list[Any]) -> list[Any]:
 def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None) -> Aggregate:
     """The `k` greatest, the greatest first, of equals the earlier, and of those of one time the
     one that `by` puts first; with `of`, that field of the records that they stand in."""
-    if k < 1:
-        raise DefinitionError(f"top_k: k={k} must be at least 1")
+    if not isinstance(k, int) or k < 1:
+        raise DefinitionError(f"top_k: k={k!r} is no count of 1 or more, as in top_k('amount', 3)")
 
     def best(state: list[Any]) -> list[Any]:
         ordered = sorted(state, key=_place)
@@ -360,6 +360,11 @@ def fold(
     it), `remove(state, row)` takes out a row that a table has no more. It must not depend on the
     order of the records, or be part of what is promised for any order. `type`: of the state, where
     `init` is neither that class nor annotated with it."""
+    if not callable(init) or not callable(add):
+        raise DefinitionError(
+            f"fold: {add if callable(init) else init!r} is no function: write it as in "
+            f"fold(lambda: 0, lambda state, record: state + 1), or with a class that it begins with"
+        )
     type = made_by(init) if type is None else type
     kept = strict_reader(type, "fold")
     known = types.always(type if kept is not None and result is None else Any)

@@ -17,7 +17,7 @@ from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
-from moldau.streams.handlers import BatchForm, form_of, name_of
+from moldau.streams.handlers import BatchForm, form_of, name_of, takes_a_record
 from moldau.streams.join_nodes import Everywhere, Tabled, TableSource
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic, Until
@@ -244,6 +244,7 @@ class App:
                 )
 
         def declare(function: Handler) -> Handler:
+            takes_a_record(function)
             made = Agent(
                 name or name_of(function),
                 (parent,),

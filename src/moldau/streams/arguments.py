@@ -84,6 +84,12 @@ def how_often(emit: Any, every: Duration | None) -> int | None:
     return 0 if emit == "updates" else None
 
 
+def no_verb(of: object, name: str, hint: str) -> AttributeError:
+    """What is wrong where a verb is not there, or not yet."""
+    said = f"{type(of).__name__!r} object has no attribute {name!r}{hint}"
+    return AttributeError(said, name=name, obj=of)
+
+
 def no_updates() -> DefinitionError:
     """What is wrong with `emit` and `every` elsewhere."""
     return DefinitionError(

@@ -29,6 +29,21 @@ def form_of(function: Callable[..., Any], batch: BatchForm | None) -> str:
     return "stream" if _iterates(called, _parameter(function)) else "async"
 
 
+def takes_a_record(function: Callable[..., Any]) -> None:
+    """Raises DefinitionError where it cannot be called with one."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # it does not say
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        raise DefinitionError(
+            f"agent {name_of(function)}: it is called with the record alone, and cannot be with "
+            f"{signature} as its parameters"
+        ) from None
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """Of a function; of a callable object, that of its class."""
     inner = _unbound(function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate, check
-from moldau.streams.arguments import how_often, no_stream, no_updates, topic_of
+from moldau.streams.arguments import how_often, no_stream, no_updates, no_verb, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
@@ -42,6 +42,12 @@ class Stream(Joins):
 
     def _then(self, node: Node, on_error: Policy | Then | None = None) -> Stream:
         return Stream(self._app, self._app.add(node, on_error))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            is_by_key = hasattr(Grouped, name)
+            raise no_verb(self, name, f": .group_by(...).{name}(...)" if is_by_key else "")
 
     @property
     def node(self) -> Node:
@@ -246,6 +252,13 @@ class _Aggregating:
         self._node = node
         self._label = label
         self._window = window
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            is_of_results = hasattr(Stream, name)
+            hint = f": .agg(n=moldau.count()).{name}(...)" if is_of_results else ""
+            raise no_verb(self, name, hint)
 
     def _agg(
         self,

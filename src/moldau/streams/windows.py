@@ -69,7 +69,10 @@ class Calendar:
 
     def __post_init__(self) -> None:
         if self.unit not in ("day", "week", "month"):
-            raise DefinitionError(f"calendar: {self.unit!r} is not one of day, week, month")
+            raise DefinitionError(
+                f"calendar: {self.unit!r} is not one of day, week, month; of what is as long "
+                f"everywhere, windows are tumbling, as tumbling('1h')"
+            )
 
     def starts(self, times: Sequence[int]) -> list[int]:
         """The window of each time."""

@@ -28,7 +28,7 @@ SUBCOMMANDS: dict[str, tuple[str, Command]] = {
     "produce": ("records from stdin", _lazily("cli_produce")),
     "consume": ("records to stdout", _lazily("cli_consume")),
     "perf": ("how fast records go in and out", _lazily("cli_perf")),
-    "streams": ("a program of streams: describe, lag, reset", _lazily("cli_streams")),
+    "streams": ("a program of streams: describe, lag, reset, top", _lazily("cli_streams")),
     "worker": ("run a program of streams", _lazily("worker")),
     "faust": ("Faust's command line, for programs of moldau.faust", _lazily("faust")),
     "dlq": ("what a program of streams has given up: list, show, redrive", _lazily("cli_dlq")),

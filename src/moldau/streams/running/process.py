@@ -34,6 +34,11 @@ def run(
     checkpointed is done again. `http`: HOST:PORT where it answers; the port is written to the pipe
     `announce_to`, or said. `parent`: it ends likewise when that process is gone. Raises
     StreamsError."""
+    if threading.current_thread() is not threading.main_thread():
+        raise StreamsError(
+            f"{app.id}: it runs in the main thread, which hears Ctrl-C; beside other work it is a "
+            f"process of its own: moldau worker -A MODULE:APP"
+        )
     told = _Told(app)
     if parent is not None:
         threading.Thread(target=told.follow, args=(parent,), name="parent", daemon=True).start()
