@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Then
 from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.worker import Worker
+from moldau.streams.stream import Stream
 from moldau.streams.topology import topology
 from moldau.streams.upkeep.dlq import DeadLetterTopic, Letter
 from moldau.streams.watching.watch import Watch
@@ -28,8 +29,18 @@ def servers() -> Iterator[str]:
         yield broker.bootstrap_servers
 
 
+def texts(app: moldau.App, rows: Stream) -> None:
+    rows.map(lambda row: "x" * row["size"]).to(f"{app.id}-out")
+
+
 def run(
-    servers: str, name: str, sizes: list[int], then: Then | None = None, **settings: Any
+    servers: str,
+    name: str,
+    sizes: list[int],
+    then: Then | None = None,
+    *,
+    answers: Callable[[moldau.App, Stream], None] = texts,
+    **settings: Any,
 ) -> Counts:
     """A program that makes texts of these lengths, for a topic that takes few bytes: what it has
     counted."""
@@ -45,8 +56,7 @@ def run(
         producer.produce(f"{name}-in", msgspec.json.encode({"size": size}))
     producer.flush()
     app = moldau.App(name, servers, until="end", on_error=then, **settings)
-    rows = app.stream(app.topic(f"{name}-in", dict))
-    rows.map(lambda row: "x" * row["size"]).to(f"{name}-out")
+    answers(app, app.stream(app.topic(f"{name}-in", dict)))
     watch = Watch(topology(app.id, app.nodes))
     Worker(app, watch=watch).run()
     return watch.counts
@@ -72,6 +82,24 @@ def test_promise_17_what_is_too_large_for_its_topic_is_a_dead_letter(servers: st
     assert lengths(servers, "large-dlq") == [5002, 6002]
     refused = counts.step("source-1", "to-1")
     assert (refused.records, refused.errors, refused.letters) == (6, 2, 2)
+
+
+@pytest.mark.slow
+def test_promise_17_what_is_sent_again_for_another_keeps_its_headers(servers: str) -> None:
+    """As what was in a batch with one that is too large, and as a letter of that one has them."""
+
+    def answers(app: moldau.App, rows: Stream) -> None:
+        out = app.topic("headers-out")
+
+        @app.agent(rows)
+        def answer(row: dict[str, int]) -> None:
+            out.send("x" * row["size"], headers={"size": b"%d" % row["size"]})
+
+    run(servers, "headers", [10, 5000, 20], answers=answers)
+    told = [(len(one.value or b""), one.headers) for one in records(servers, "headers-out")]
+    assert sorted(told) == [(12, [("size", b"10")]), (22, [("size", b"20")])]
+    (letter,) = records(servers, "headers-dlq")
+    assert ("size", b"5000") in letter.headers
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from moldau.streams.app import App
 from moldau.streams.engine.counts import Counts
-from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.markers import is_marker, meant_for, placed
@@ -97,8 +97,9 @@ class AtLeastOnce:
         self._produce(outputs)
 
     def _produce(self, outputs: Iterable[Output]) -> None:
-        produce, failed = self._producer.produce, self._delivered
+        produce, plainly = self._producer.produce, self._delivered
         for topic, partition, key, value, timestamp, headers in outputs:
+            failed = partial(plainly, headers=headers) if headers else plainly
             while True:
                 try:
                     place = -1 if partition is None else partition
@@ -204,7 +205,6 @@ class AtLeastOnce:
         self._is_void = False
         for topic, partition, key, value, _, headers in markers:
             place = -1 if partition is None else partition
-            # A report of delivery has no headers.
             marked = partial(self._marked, meant_for(headers))
             marking.produce(topic, value, key, place, marked, headers=headers)
         self._raise_unsent(self._unsent(marking))
@@ -230,10 +230,13 @@ class AtLeastOnce:
         """The worker has failed: nothing is committed any more."""
         self.aborted = True
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+    def _delivered(
+        self, error: KafkaError | None, message: Message, headers: list[Header] | None = None
+    ) -> None:
+        """`headers`: a report of delivery has none."""
         if error is not None and error.code() not in _PURGED:
             if self._refusals.is_fault(message.topic() or "", error):
-                self._not_taken.append((output_of(message), error))
+                self._not_taken.append((output_of(message, headers), error))
             else:
                 self._failures.append(f"{message.topic()}: {error.str()}")
 

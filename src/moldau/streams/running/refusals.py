@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, Message
 from moldau.streams.app import App
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.dead_letters import PREFIX, DeadLetters
-from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original
 from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Policy
@@ -154,17 +154,16 @@ class Refusals:
         return self._stages[0], topic, self._app.policy
 
 
-def output_of(message: Message) -> Output:
-    """What a report of delivery is of."""
+def output_of(message: Message, headers: list[Header] | None) -> Output:
+    """What a report of delivery is of, which tells all but its headers."""
     timestamp = message.timestamp()[1]
-    headers = message.headers()
     return Output(
         message.topic() or "",
         None,
         message.key(),
         message.value(),
         timestamp if timestamp > 0 else None,
-        None if headers is None else list(headers),
+        headers,
     )
 
 
