@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import moldau
 from moldau.client.admin import Admin
 from moldau.tools import cli_client, cli_produce
+from tests.streams.promises.test_promise_17_refused_outputs import records
 from tests.streams.test_windowed_sum import read
 from tests.tools.test_worker import wait_for, written
 
@@ -39,10 +40,11 @@ def test_a_batch_that_is_too_large_goes_one_by_one_and_what_is_refused_is_named(
     servers: str,
 ) -> None:
     lines = [b'"%d%s"' % (n, b"x" * (2000 if n in (8, 20) else 90)) for n in range(30)]
-    ran = produce(servers, b"\n".join(lines), "small")
+    ran = produce(servers, b"\n".join(lines), "small", "-H", "a=1")
     assert (ran.returncode, ran.stdout) == (1, b"")
     assert b"2 of the records were not delivered; records 9, 21: Broker: Message size" in ran.stderr
     assert len(read(servers, "small")) == 28
+    assert all(one.headers == [("a", b"1")] for one in records(servers, "small"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from moldau.protocol.errors import ErrorCode
 from moldau.tools.cli_bar import Bar
 from moldau.tools.cli_client import (
     PATIENCE_S,
@@ -21,6 +22,7 @@ from moldau.tools.cli_client import (
 )
 from moldau.tools.cli_frame import Failure, add_common, admin, guarded, parser, print_json
 from moldau.tools.cli_where import now_ms, parse_time
+from moldau.tools.cut_batches import ALONE, CutBatches
 from moldau.tools.record_input import (
     Lines,
     Outgoing,
@@ -86,8 +88,10 @@ class _Run:
         if arguments.rate is not None and arguments.rate <= 0:
             raise Failure("--rate: give a number above 0, or leave it out.")
         self._check_topic()
-        self._producer = make_producer(arguments, sends_again_once=True)
-        self._alone: Any = None
+        self._producer = CutBatches(
+            make_producer(arguments, sends_again_once=True),
+            lambda: make_producer(arguments, more=ALONE, sends_again_once=True),
+        )
         self._waiting: set[int] = set()
         self._failures: dict[str, list[int]] = {}
         self._delivered = self._sent = 0
@@ -111,7 +115,7 @@ class _Run:
             problem = error  # what stood before the bad line is sent all the same
         except KeyboardInterrupt:
             is_interrupted = True  # likewise; the second time it ends at once
-        self._flush()
+        self._producer.flush(PATIENCE_S)
         if self._arguments.json:
             print_json({"topic": self._topic, "delivered": self._delivered})
         if self._waiting:
@@ -125,12 +129,6 @@ class _Run:
         if not self._arguments.json:
             print(f"{sent}.")
         return 130 if is_interrupted else 0
-
-    def _flush(self) -> None:
-        """Of the first, some may come back to be sent alone."""
-        self._producer.flush(PATIENCE_S)
-        if self._alone is not None:
-            self._alone.flush(PATIENCE_S)
 
     def _read(self) -> Iterator[Outgoing]:
         arguments = self._arguments
@@ -154,7 +152,7 @@ class _Run:
             bar.end()
 
     def _send(self, record: Outgoing) -> None:
-        from confluent_kafka import KafkaError, KafkaException
+        from confluent_kafka import KafkaException
 
         arguments = self._arguments
         named = record.partition if arguments.keep_partitions else None
@@ -164,47 +162,18 @@ class _Run:
         if timestamp is not None:
             options["timestamp"] = timestamp
         key = record.key if arguments.key is None else arguments.key.encode()
-        headers = [*self._headers, *record.headers]
         self._sent += 1
         number = self._sent
-        options |= {"headers": headers, "on_delivery": partial(self._on_delivery, number)}
-        try:
-            _hand_over(self._producer, self._topic, record.value, key, options)
-        except KafkaException as error:
-            said = error.args[0].str()
-            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                said = "it is too large for the producer; -X max.request.size=BYTES lets it through"
-            raise Failure(f"Record {number}: {said}.") from None
-        except OverflowError as error:
-            raise Failure(f"Record {number}: its partition or timestamp: {error}.") from None
+        delivered = partial(self._on_delivery, number)
+        options["headers"] = [*self._headers, *record.headers]
         self._waiting.add(number)
-        self._producer.poll(0)
+        try:
+            self._producer.produce(self._topic, record.value, key, delivered, options)
+        except (KafkaException, OverflowError) as error:
+            self._waiting.discard(number)
+            raise Failure(f"Record {number}: {_refused(error)}.") from None
 
-    def _on_delivery(self, number: int, error: Any, message: Any) -> None:
-        from confluent_kafka import KafkaError
-
-        if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            self._send_alone(number, message)
-        else:
-            self._done(number, error, message)
-
-    def _send_alone(self, number: int, message: Any) -> None:
-        """It was the batch that was too large, or another record of it: a batch is refused as a
-        whole, and all that was in it goes again, each by itself."""
-        if self._alone is None:
-            more = {"batch.num.messages": 1, "linger.ms": 0}
-            self._alone = make_producer(self._arguments, more=more, sends_again_once=True)
-        kind, timestamp = message.timestamp()
-        options = {
-            "partition": message.partition(),
-            "headers": message.headers() or [],
-            "on_delivery": partial(self._done, number),
-            **({"timestamp": timestamp} if kind else {}),
-        }
-        _hand_over(self._alone, self._topic, message.value(), message.key(), options)
-        self._alone.poll(0)
-
-    def _done(self, number: int, error: Any, _message: Any) -> None:
+    def _on_delivery(self, number: int, error: Any, _message: Any) -> None:
         self._waiting.discard(number)
         if error is None:
             self._delivered += 1
@@ -212,17 +181,14 @@ class _Run:
             self._failures.setdefault(error.str(), []).append(number)
 
 
-def _hand_over(
-    producer: Any, topic: str, value: bytes | None, key: bytes | None, options: dict[str, Any]
-) -> None:
-    """As soon as there is room. Raises KafkaException, OverflowError."""
-    while True:
-        try:
-            producer.produce(topic, value, key, **options)
-        except BufferError:
-            producer.poll(0.1)
-        else:
-            return
+def _refused(error: Exception) -> str:
+    """Why the producer did not take a record."""
+    if isinstance(error, OverflowError):
+        return f"its partition or timestamp: {error}"
+    if error.args[0].code() == ErrorCode.MESSAGE_TOO_LARGE:
+        return "it is too large for the producer; -X max.request.size=BYTES lets it through"
+    said: str = error.args[0].str()
+    return said
 
 
 def _not_delivered(failures: Mapping[str, Sequence[int]]) -> str:

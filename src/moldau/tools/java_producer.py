@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from moldau.client.errors import BadSettings, KafkaError, Refused
 from moldau.protocol.errors import ErrorCode
+from moldau.tools.cut_batches import ALONE, CutBatches
 from moldau.tools.led_partitions import LedPartitions
 
 if TYPE_CHECKING:
@@ -28,16 +29,6 @@ _SOON_S = 0.005
 _FIRST_ANSWER_S = 0.5
 _LONGEST_ANSWER_S = 4.0
 _ERRORS = "org.apache.kafka.common.errors."
-
-
-class _Record(NamedTuple):
-    """`options` are those of librdkafka's produce."""
-
-    topic: str
-    value: bytes | None
-    key: bytes | None
-    on_delivery: OnDelivery
-    options: dict[str, Any]
 
 
 class JavaProducer:
@@ -67,13 +58,15 @@ class JavaProducer:
         self._invalid: set[str] = set()
         self._wants_id = str(config.get("enable.idempotence", "")).lower() == "true"
         self._has_told = False
-        self._alone: Any = None
+        config["error_cb"] = self._on_error
         try:
             told = {} if metrics is None else metrics.config
-            self._config = {**config, "error_cb": self._on_error}
-            self.handle = Producer({**self._config, **told})
+            self.handle = Producer({**config, **told})
         except KafkaException as error:
             raise BadSettings(error.args[0].str()) from None
+        is_transactional = bool(config.get("transactional.id"))
+        alone = None if is_transactional else lambda: Producer({**config, **ALONE})
+        self._sending = CutBatches(self.handle, alone)
         self._led = LedPartitions(self.handle, self._batch)
 
     def send(
@@ -89,6 +82,8 @@ class JavaProducer:
 
         Raises BadSettings when the producer is in no state to send.
         """
+        from confluent_kafka import KafkaException
+
         why = self._wait_for(topic) or self._too_large(value, key, headers)
         if why is not None:
             on_delivery(why, None)
@@ -103,35 +98,16 @@ class JavaProducer:
             options["headers"] = list(headers)
         if key is None and (led := self._led.choose(topic, len(value or b""))) is not None:
             options["partition"] = led
-        self._produce(_Record(topic, value, key, on_delivery, options))
-
-    def _produce(self, record: _Record) -> None:
-        def delivered(error: Any, message: Any) -> None:
-            if error is not None and error.code() == ErrorCode.MESSAGE_TOO_LARGE:
-                place = {**record.options, "partition": message.partition()}
-                self._produce_alone(record._replace(options=place))
-            else:
-                record.on_delivery(_in_java(error), message)
-
-        _hand_over(self.handle, record, delivered)
-        if self._alone is not None:
-            self._alone.poll(0)
-
-    def _produce_alone(self, record: _Record) -> None:
-        """A broker found the batch too large in which the record was: Java cuts it into smaller
-        ones, librdkafka gives up all of it. A transaction has one producer only."""
-        from confluent_kafka import Producer
-
-        if self._alone is None and not self._config.get("transactional.id"):
-            self._alone = Producer({**self._config, "batch.num.messages": 1, "linger.ms": 0})
-        if self._alone is None:
-            record.on_delivery(Refused(ErrorCode.MESSAGE_TOO_LARGE), None)
-            return
 
         def delivered(error: Any, message: Any) -> None:
-            record.on_delivery(_in_java(error), message)
+            on_delivery(_in_java(error), message)
 
-        _hand_over(self._alone, record, delivered)
+        try:
+            self._sending.produce(topic, value, key, delivered, options)
+        except KafkaException as error:
+            if error.args[0].code() != ErrorCode.MESSAGE_TOO_LARGE:
+                raise BadSettings(error.args[0].str()) from None
+            on_delivery(_in_java(error.args[0]), None)
 
     def _too_large(
         self, value: bytes | None, key: bytes | None, headers: Headers
@@ -201,9 +177,7 @@ class JavaProducer:
                 time.sleep(_SOON_S)
 
     def flush(self) -> None:
-        self.handle.flush()
-        if self._alone is not None:
-            self._alone.flush()
+        self._sending.flush()
 
     def _on_error(self, error: Any) -> None:
         from confluent_kafka import KafkaError
@@ -215,26 +189,6 @@ class JavaProducer:
                 f"Nothing answers on {self._servers}; trying for {self._max_block_s:.0f} s. "
                 "Start a broker (`moldau up`), or name another with --bootstrap-server."
             )
-
-
-def _hand_over(handle: Any, record: _Record, delivered: Callable[[Any, Any], None]) -> None:
-    """As soon as there is room; what librdkafka refuses at once is told too."""
-    from confluent_kafka import KafkaException
-
-    topic, value, key, on_delivery, options = record
-    while True:
-        try:
-            handle.produce(topic, value, key, on_delivery=delivered, **options)
-        except BufferError:
-            handle.poll(_PAUSE_S)
-        except KafkaException as error:
-            if error.args[0].code() != ErrorCode.MESSAGE_TOO_LARGE:
-                raise BadSettings(error.args[0].str()) from None
-            on_delivery(_in_java(error.args[0]), None)
-            return
-        else:
-            handle.poll(0)
-            return
 
 
 def _in_java(error: Any) -> KafkaError | None:
