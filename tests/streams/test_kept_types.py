@@ -114,10 +114,14 @@ def test_promise_06_keys_of_any_field_are_the_same_after_a_crash(of: str, window
     ],
 )
 def test_what_handlers_keep_comes_back_as_it_was(value: Any) -> None:
+    assert_comes_back(value)
+
+
+def assert_comes_back(value: Any, *type_: Any) -> None:
+    """From what an agent keeps."""
     app = moldau.App("kept")
-    orders = app.topic("orders", dict)
-    state = app.state("state")
-    found = []
+    orders, found = app.topic("orders", dict), []
+    state = app.state("state", *type_)
 
     @app.agent(orders, states=[state])
     def keep(order: dict[str, Any]) -> None:
@@ -126,6 +130,7 @@ def test_what_handlers_keep_comes_back_as_it_was(value: Any) -> None:
 
     with moldau.testing.run(app) as t:
         t[orders].send({}, {})
+        assert "kept-dlq" not in t.report()
     assert found == [None, value]
     assert type(found[1]) is type(value)
 

@@ -10,10 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
-import moldau
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
@@ -21,6 +18,7 @@ from moldau.streams.running.listening import Listening
 from moldau.streams.topology import topology
 from tests.streams.committed import values
 from tests.streams.sales import revenue, sale
+from tests.streams.silent_shop import silent_shop
 from tests.streams.test_state_on_a_broker import running
 
 HOUR_MS = 3_600_000
@@ -93,21 +91,7 @@ class Stalled:
 
 @pytest.mark.slow
 def test_promise_04_what_came_while_a_worker_stood_still_is_not_late(tmp_path: Path) -> None:
-    with moldau.Broker() as broker:
-        servers = broker.bootstrap_servers
-        admin = AdminClient({"bootstrap.servers": servers})
-        admin.create_topics([NewTopic("in", 1, 1)])["in"].result(10)
-        producer = Producer({"bootstrap.servers": servers})
-
-        def send(at: int) -> None:
-            producer.produce("in", msgspec.json.encode({"at": at}))
-            assert producer.flush(10) == 0
-
-        app = moldau.App(
-            "shop", servers, close_after_silence="2s", checkpoint="100ms", state_dir=tmp_path
-        )
-        read = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
-        read.group_by(lambda one: "all").tumbling("1s").agg(n=moldau.count()).to("out")
+    with silent_shop(tmp_path, "2s") as (app, send):
         stalled: list[Stalled] = []
 
         def stand_still() -> None:

@@ -6,9 +6,8 @@ import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum
 from random import Random
 from typing import Any, NamedTuple, NewType, TypedDict
 
@@ -22,19 +21,8 @@ from moldau.streams.engine.returning import strange, strange_at_a_glance, strict
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.stream import Stream
 from moldau.streams.tables import Table
+from tests.streams.test_kept_types import NOON, Colour, Level, assert_comes_back
 from tests.streams.world import World
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-class Colour(Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Level(IntEnum):
-    LOW = 1
-    HIGH = 2
 
 
 class Mark(msgspec.Struct, order=True, frozen=True):
@@ -87,20 +75,7 @@ VALUES: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("type_", "value"), VALUES)
 def test_state_comes_back_as_the_type_that_it_was_given(type_: Any, value: Any) -> None:
-    app = moldau.App("kept")
-    orders, found = app.topic("orders", dict), []
-    state = app.state("state", type_)
-
-    @app.agent(orders, states=[state])
-    def keep(order: dict[str, Any]) -> None:
-        found.append(state.get("k"))
-        state["k"] = value
-
-    with moldau.testing.run(app) as t:
-        t[orders].send({}, {})
-        assert "kept-dlq" not in t.report()
-    assert found == [None, value]
-    assert type(found[1]) is type(value)
+    assert_comes_back(value, type_)
 
 
 REFUSED = {

@@ -8,16 +8,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-import moldau
 from moldau.streams.running import silence
 from moldau.streams.running.silence import Silence
 from tests.streams.committed import values
 from tests.streams.killed.verdict import wait_until
+from tests.streams.silent_shop import silent_shop
 from tests.streams.test_state_on_a_broker import running
 
 PLACE = ("in", 0)
@@ -82,34 +80,15 @@ def test_promise_04_a_broker_that_is_away_makes_no_silence(world: World) -> None
 @pytest.mark.slow
 def test_promise_04_what_came_while_a_partition_was_paused_is_not_late(tmp_path: Path) -> None:
     """As it is while a handler is slow."""
-    with moldau.Broker() as broker:
-        servers = broker.bootstrap_servers
-        admin = AdminClient({"bootstrap.servers": servers})
-        admin.create_topics([NewTopic("in", 1, 1)])["in"].result(10)
-        producer = Producer({"bootstrap.servers": servers})
-
-        def send(at: int) -> None:
-            producer.produce("in", msgspec.json.encode({"at": at}))
-            assert producer.flush(10) == 0
-
-        app = moldau.App(
-            "shop",
-            servers,
-            close_after_silence="5s",
-            checkpoint="100ms",
-            state_dir=tmp_path,
-            config={"fetch.wait.max.ms": 10, "log_level": 3},
-        )
-        read = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
-        read.group_by(lambda one: "all").tumbling("1s").agg(n=moldau.count()).to("out")
-        with running(app) as worker:
-            send(0)
-            wait_until(lambda: worker._at_end.get(PLACE) == 1, "the end of the topic", 30)
-            worker._consumer.pause([TopicPartition(*PLACE)])
-            time.sleep(0.5)  # what was asked for before that is answered
-            send(500)
-            time.sleep(7)
-            worker._consumer.resume([TopicPartition(*PLACE)])
-            wait_until(lambda: bool(values(app, "out")), "a result", 30)
-            found = values(app, "out")
+    config = {"fetch.wait.max.ms": 10, "log_level": 3}
+    with silent_shop(tmp_path, "5s", config=config) as (app, send), running(app) as worker:
+        send(0)
+        wait_until(lambda: worker._at_end.get(PLACE) == 1, "the end of the topic", 30)
+        worker._consumer.pause([TopicPartition(*PLACE)])
+        time.sleep(0.5)  # what was asked for before that is answered
+        send(500)
+        time.sleep(7)
+        worker._consumer.resume([TopicPartition(*PLACE)])
+        wait_until(lambda: bool(values(app, "out")), "a result", 30)
+        found = values(app, "out")
     assert [one["n"] for one in found] == [2]

@@ -190,9 +190,8 @@ class App:
                 f"topic {topic.name!r}: a global table is followed for as long as the program "
                 f"runs, so until='end' says nothing of it: take it away, or read a table"
             )
-        known = [one for one in self.nodes if isinstance(one, Everywhere)]
-        for one in known:
-            if one.topic.name == topic.name:
+        for one in self.nodes:
+            if isinstance(one, Everywhere) and one.topic.name == topic.name:
                 refuse_another(one.topic, topic, "global_table")
                 return GlobalTable(one.topic)
         name = self.name_for("global")

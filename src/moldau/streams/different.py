@@ -4,17 +4,13 @@ leaves a step depends on which were there, not on which came first."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from moldau.streams.engine.coding import encode, kept
+from moldau.streams.engine.keys import ALONE
 
 Noted = dict[Any, Any]
 """By value, the form in which it comes out; None: the value itself."""
-
-# None of them equals another of them in another form.
-_OF_ONE_FORM = frozenset({str, int, bytes, type(None), date, timedelta, UUID})
 
 
 def noted(state: Noted, value: Any) -> Noted:
@@ -35,7 +31,7 @@ def forms(state: Noted) -> Iterator[Any]:
 
 def _note(state: Noted, form: Any) -> Noted:
     """A whole number goes before what equals it, and of others the one of the least bytes."""
-    is_of_one = type(form) in _OF_ONE_FORM
+    is_of_one = type(form) in ALONE
     if form not in state:
         state[form] = None if is_of_one else form
     elif (before := state[form]) is not None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from moldau.streams.engine.global_store import known
-from moldau.streams.engine.here import HERE, Here
+from moldau.streams.engine.here import HERE, Get, Here
 from moldau.streams.errors import StreamsError
 
 if TYPE_CHECKING:
-    from moldau.streams.engine.here import Get
     from moldau.streams.program import Node
 
 

@@ -13,8 +13,8 @@ from uuid import UUID
 from moldau.streams.engine.coding import decode, encode
 from moldau.streams.engine.typed_keys import TypedKey
 
-# Equal to nothing of other bytes, and nor is a tuple of them.
-_ALONE = frozenset({str, int, bytes, type(None), date, timedelta, UUID})
+# Of other bytes, none of them equals another, and nor do tuples of them.
+ALONE = frozenset({str, int, bytes, type(None), date, timedelta, UUID})
 _AS_THEY_ARE = frozenset({float, Decimal})
 
 
@@ -39,12 +39,12 @@ def _number(key: float) -> TypedKey:
 
 def _is_alone(key: Any) -> bool:
     kind = type(key)
-    return kind in _ALONE or (kind is tuple and _ALONE.issuperset(map(type, key)))
+    return kind in ALONE or (kind is tuple and ALONE.issuperset(map(type, key)))
 
 
 def all_typed(keys: Sequence[Any]) -> Sequence[Any]:
     """Of a batch."""
-    return keys if _ALONE.issuperset(map(type, keys)) else list(map(typed, keys))
+    return keys if ALONE.issuperset(map(type, keys)) else list(map(typed, keys))
 
 
 def typed_in(name: bytes) -> Any:

@@ -8,6 +8,8 @@ from enum import Enum
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
 
+import msgspec
+
 from moldau.streams import fields, types
 from moldau.streams.engine.coding import KEPT
 from moldau.streams.errors import DefinitionError, StreamsError
@@ -68,14 +70,10 @@ def strict_reader(type_: Any, what: str) -> Read | None:
 
 
 def _converting(type_: Any) -> Read:
-    import msgspec
-
     return lambda plain: msgspec.convert(plain, type_, dec_hook=decode_hook)
 
 
 def _is_readable(type_: Any) -> bool:
-    import msgspec
-
     try:
         msgspec.inspect.type_info(type_)
     except (TypeError, NameError):

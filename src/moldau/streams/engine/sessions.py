@@ -10,7 +10,7 @@ before that is committed: what is done again after a crash may make other sessio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ class SessionAggregates(Windowing):
     def _sessions(self, saved: list[Any]) -> list[_Open]:
         made = []
         for first, last, *states in saved:
-            told = map(_told, states[self._count] if len(states) > self._count else ())
+            told = map(_Told._make, states[self._count] if len(states) > self._count else ())
             made.append(_Open(first, last, self._states.restored(states[: self._count]), told))
         return made
 
@@ -228,10 +228,6 @@ class _Promised(NamedTuple):
     key: Any
     told: _Told
     row: Batch
-
-
-def _told(saved: Sequence[Any]) -> _Told:
-    return _Told(*saved)
 
 
 def _plain(sessions: list[_Open]) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
+import msgspec
+
 from moldau.streams.engine import coding
 from moldau.streams.engine.keys import all_typed
 from moldau.streams.formats.models import decode_hook, encode_hook
@@ -17,8 +19,6 @@ class ValueFormat:
     """Of a type that is not declared come back numbers, texts and times, in maps and lists."""
 
     def __init__(self, type_: Any) -> None:
-        import msgspec
-
         self.encode: Callable[[Any], bytes] = coding.encode
         self.decode: Callable[[bytes], Any] = coding.decode
         if type_ not in UNDECLARED:
@@ -31,8 +31,6 @@ class ColumnsFormat:
 
     def __init__(self, type_: Any, *beside: Any) -> None:
         """`beside`: the types of what else is in it, in order."""
-        import msgspec
-
         self._is_declared = type_ not in UNDECLARED
         values: Any = list[Optional[type_]] if self._is_declared else bytes  # noqa: UP045
         shape: Any = (list[Any] | bytes, values, *beside)
