@@ -63,6 +63,8 @@ kafka-consumer-groups --delete-offsets --group x --topic x --topic y
 kafka-consumer-groups --delete-offsets --group x --topic x:1
 kafka-consumer-groups --reset-offsets --group x --topic x --to-earliest --dry-run
 """
+# When Apache's thread has chosen a broker for the call before it looks at the clock.
+RARE = {"waiting to send the call": "waiting for a node assignment"}
 # argparse4j wants the connection first.
 FEATURES = ("describe", "describe --node-id 1", "upgrade --feature group.version=1 --dry-run")
 
@@ -83,5 +85,5 @@ def test_no_time_at_all(
     lines += [f"{line} {where} --timeout 0" for line in BY_OPTION.strip().splitlines()]
     lines += [f"kafka-features {where} {config} {line}" for line in FEATURES]
     with ToolServer() as java:
-        found = differences(java, map(shlex.split, lines), apache_kafka.bootstrap_servers)
+        found = differences(java, map(shlex.split, lines), apache_kafka.bootstrap_servers, RARE)
     assert not found, "\n".join(found)

@@ -213,25 +213,15 @@ def _describe_classic(
 
 
 def _classic_member(member: DescribedGroupMember) -> Member:
+    from moldau.protocol.assignments import assigned
+
     return Member(
         member.member_id,
         member.group_instance_id,
         member.client_id,
         member.client_host,
-        _assigned(member.member_assignment),
+        assigned(member.member_assignment),
         None,
         None,
         None,
     )
-
-
-def _assigned(raw: bytes) -> list[TopicPartition]:
-    """What the leader of a classic group gave to a member: a version, then the assignment."""
-    if not raw:
-        return []
-    from moldau.protocol.codec import decode
-    from moldau.protocol.messages.consumer_protocol import ConsumerProtocolAssignment
-
-    version = min(int.from_bytes(raw[:2], "big"), ConsumerProtocolAssignment.versions[1])
-    assignment = decode(ConsumerProtocolAssignment, version, raw, 2)
-    return [(t.topic, p) for t in assignment.assigned_partitions for p in t.partitions]

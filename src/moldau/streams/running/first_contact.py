@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -17,18 +17,27 @@ from moldau.streams.errors import StreamsError
 PATIENCE_S = 30.0
 ASK_S = 1.0
 SLOW_S = 5.0  # for which a broker that is there may be busy
+BEHIND_S = 3.0  # for which a broker may not know yet what the controller has made
+AGAIN_S = 0.2
 _NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 _QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
 
 
-def partitions_known(app: App, say: Callable[[str], None]) -> Mapping[str, int]:
-    """How many partitions each topic has. Raises StreamsError when nobody answers, and
-    KafkaException."""
+def partitions_known(
+    app: App, say: Callable[[str], None], awaited: Collection[str] = ()
+) -> Mapping[str, int]:
+    """How many partitions each topic has. `awaited`: topics that may have been made a moment ago.
+    Raises StreamsError when nobody answers, and KafkaException."""
     advice = (
         f"start one (moldau up), or give the address of yours, App({app.id!r}, 'HOST:PORT'), and "
         f"what it asks for in config="
     )
-    return ask(app.client_settings, f"{app.id}: ", say, PATIENCE_S, advice)
+    until = time.monotonic() + BEHIND_S
+    while True:
+        known = ask(app.client_settings, f"{app.id}: ", say, PATIENCE_S, advice)
+        if known.keys() >= set(awaited) or time.monotonic() > until:
+            return known
+        time.sleep(AGAIN_S)
 
 
 def ask(

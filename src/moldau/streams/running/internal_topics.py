@@ -46,9 +46,9 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
     """Makes the internal topics and the ones that are written to, where they are missing. How
     many partitions each topic has. Raises StreamsError where a source is missing, or no broker
     answers."""
-    known = dict(partitions_known(app, say))
-    admin = AdminClient(app.client_settings)
     read = [*topology.source_topics, *topology.global_topics]
+    known = dict(partitions_known(app, say, read))
+    admin = AdminClient(app.client_settings)
     missing = [name for name in read if name not in known]
     if missing:
         raise StreamsError(

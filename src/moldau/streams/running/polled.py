@@ -11,7 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from moldau.streams.engine.reading import Records
 
 _EOF = KafkaError._PARTITION_EOF
-_GONE = KafkaError._AUTO_OFFSET_RESET
+# The latter: a broker that leads a new topic may not know that yet.
+_GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.UNKNOWN_TOPIC_OR_PART)
 GONE = -1
 
 Place = tuple[str, int]
@@ -41,12 +42,12 @@ def without_ends(messages: list[Message]) -> tuple[list[Message], int | None]:
         return messages, None
     for message in messages:
         error = message.error()
-        if error is not None and error.code() not in (_EOF, _GONE):
+        if error is not None and error.code() not in (_EOF, *_GONE):
             raise KafkaException(error)
     last = messages[-1]
     end = None
     if (error := last.error()) is not None:
-        end = GONE if error.code() == _GONE else last.offset() or 0
+        end = GONE if error.code() in _GONE else last.offset() or 0
     return [message for message in messages if message.error() is None], end
 
 

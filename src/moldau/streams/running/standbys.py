@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelogs import Changelogs
+from moldau.streams.running.membership import Group, ask
 from moldau.streams.running.polled import Place
 from moldau.streams.running.state_folders import folder_of
 from moldau.streams.running.task_state import Opening, TaskState
@@ -122,7 +123,7 @@ class Standbys:
         self._changelogs = Changelogs(app)
         self._kept: dict[Place, TaskState] = {}  # by what is dealt out
         self._wanted: set[Place] = set()
-        self._asked: Future[Any] | None = None
+        self._asked: Future[Group] | None = None
         self._next_look = self._next_try = 0.0
 
     @property
@@ -168,7 +169,7 @@ class Standbys:
         if self._asked is None:
             if now >= self._next_look:
                 self._next_look = now + LOOK_S
-                (self._asked,) = self._admin.describe_consumer_groups([self._app.id]).values()
+                self._asked = ask(self._admin, self._app.id)
             return
         if not self._asked.done():
             return
@@ -204,13 +205,7 @@ class Standbys:
         one.close()
 
 
-def _members(described: Any) -> list[Member]:
+def _members(group: Group) -> list[Member]:
     """Those that keep copies, and what they have."""
-    made = []
-    for one in described.members:
-        machine = machine_of(one.client_id or "")
-        parts = one.assignment.topic_partitions if one.assignment else []
-        if machine is not None:
-            leads = frozenset((part.topic, part.partition) for part in parts)
-            made.append(Member(one.client_id, machine, leads))
-    return made
+    machines = ((one, machine_of(one.client)) for one in group.members)
+    return [Member(one.client, of, one.places) for one, of in machines if of is not None]

@@ -6,16 +6,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.membership import Group, ask, describe
 
 LOOK_S = 10.0
-ASK_S = 5.0
 
 
 class Strangers:
@@ -30,13 +29,13 @@ class Strangers:
         self._leads = set(leads)
         self._admin = admin
         self._say = say
-        self._asked: Future[Any] | None = None
+        self._asked: Future[Group] | None = None
         self._due = time.monotonic() + LOOK_S
         self._is_said = False
 
     def refuse(self) -> None:
         """Before it joins them. Raises StreamsError."""
-        topics = self._read_by_others(self._ask())
+        topics = self._read_by_others(lambda: describe(self._admin, self._id))
         if topics:
             raise StreamsError(f"{self._told(topics)}: give it an id of its own, moldau.App(id)")
 
@@ -47,34 +46,24 @@ class Strangers:
             return
         if self._asked is None:
             if time.monotonic() >= self._due:
-                self._asked = self._ask()
+                self._asked = ask(self._admin, self._id)
         elif self._asked.done():
             asked, self._asked = self._asked, None
             self._due = time.monotonic() + LOOK_S
-            topics = self._read_by_others(asked)
+            topics = self._read_by_others(asked.result)
             if topics:
                 self._is_said = True
                 self._say(f"{self._told(topics)}: stop one, give it an id of its own, reset both")
 
-    def _ask(self) -> Future[Any]:
-        asked = self._admin.describe_consumer_groups([self._id], request_timeout=ASK_S)
-        future: Future[Any]
-        (future,) = asked.values()
-        return future
-
-    def _read_by_others(self, asked: Future[Any]) -> set[str]:
+    def _read_by_others(self, told: Callable[[], Group]) -> set[str]:
         try:
-            members = asked.result().members
+            members = told().members
         except KafkaException:  # it is no reason to stop
             return set()
-        read = ({one.topic for one in _assigned(member)} for member in members)
+        read = ({topic for topic, _ in member.places} for member in members)
         return set().union(*(topics for topics in read if not topics & self._leads))
 
     def _told(self, topics: Collection[str]) -> str:
         return (
             f"{self._id}: another program of that id runs, which reads {', '.join(sorted(topics))}"
         )
-
-
-def _assigned(member: Any) -> Collection[Any]:
-    return member.assignment.topic_partitions if member.assignment else ()

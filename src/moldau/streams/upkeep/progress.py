@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
-    ConsumerGroupState,
+    Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -18,6 +19,7 @@ from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.ends import DONE, ENDED
 from moldau.streams.running.first_contact import ask
+from moldau.streams.running.membership import describe
 from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import (
     Topology,
@@ -29,6 +31,10 @@ from moldau.streams.topology import (
 
 TIMEOUT_S = 30.0
 TO_ANSWER_S = 5.0
+# librdkafka's own limit of what it asks a coordinator: over before it has found one, it ends the
+# process (running/membership.py). We wait for less.
+NEVER_S = 3600.0
+_WITHOUT_WORKERS = ("Empty", "Dead", "")
 _Place = tuple[str, int]
 
 
@@ -91,10 +97,20 @@ class Upkeep:
         }
 
     def _committed(self) -> dict[_Place, TopicPartition]:
+        self._find_coordinator()
         asked = [ConsumerGroupTopicPartitions(self._app.id)]
-        (future,) = self._admin.list_consumer_group_offsets(asked).values()
-        found = future.result(TIMEOUT_S).topic_partitions or []
+        (future,) = self._admin.list_consumer_group_offsets(asked, request_timeout=NEVER_S).values()
+        found = _answer(future).topic_partitions or []
         return {(one.topic, one.partition): one for one in found if one.offset >= 0}
+
+    def _find_coordinator(self) -> None:
+        """As a consumer does, which looks until it has found one: where there was none at first,
+        the admin client may look no more."""
+        consumer = Consumer({**self._app.client_settings, "group.id": self._app.id})
+        try:
+            consumer.committed([TopicPartition(self._topology.stages[0].topics[0], 0)], TIMEOUT_S)
+        finally:
+            consumer.close()
 
     def to_reset(self) -> list[str]:
         """The internal topics that a reset deletes: changelogs, repartition and redrive topics,
@@ -121,11 +137,11 @@ class Upkeep:
         records again; and what this machine keeps of its state. What it wrote to topics of the
         user's stays. Raises StreamsError while workers run."""
         app = self._app
-        (described,) = self._admin.describe_consumer_groups([app.id]).values()
-        state = described.result(TIMEOUT_S).state
-        if state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
+        self._find_coordinator()
+        group = describe(self._admin, app.id, TIMEOUT_S)
+        if group.state not in _WITHOUT_WORKERS:
             raise StreamsError(
-                f"{app.id} has workers that run (its group is {state.name}): stop them first; one "
+                f"{app.id} has workers that run (its group is {group.state}): stop them first; one "
                 f"that was killed is forgotten after its session, 45 s as a rule"
             )
         topics = self.to_reset()
@@ -136,11 +152,20 @@ class Upkeep:
                 raise StreamsError(f"{name} cannot be deleted: {error.args[0].str()}") from None
         # Last: as long as they are there, a program that was half reset refuses to run.
         try:
-            self._admin.delete_consumer_groups([app.id])[app.id].result(TIMEOUT_S)
+            asked = self._admin.delete_consumer_groups([app.id], request_timeout=NEVER_S)
+            _answer(asked[app.id])
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise
         remove_all(app)
+
+
+def _answer(future: Future[Any]) -> Any:
+    """Raises KafkaException."""
+    try:
+        return future.result(TIMEOUT_S)
+    except TimeoutError:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
 
 
 def internal_topics(made: Topology) -> list[str]:

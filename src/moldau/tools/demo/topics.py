@@ -5,15 +5,22 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from moldau.client import errors as client
+from moldau.client.admin import Admin
+from moldau.client.connection import Connection
+from moldau.client.errors import Refused
+from moldau.protocol.errors import ErrorCode
 from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
 
 TIMEOUT_SECONDS = 30
 # What is asked of Kafka ends in a KafkaException by then, whatever has become of the broker.
+# A coordinator is asked without a limit of librdkafka's (streams/running/membership.py).
 IN_TIME = {"operation_timeout": TIMEOUT_SECONDS, "request_timeout": TIMEOUT_SECONDS}
 
 
@@ -80,6 +87,23 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
             for future in deleted.values():
                 future.result()
         raise DemoError("; ".join(refusals))
+    _until_led(bootstrap_servers, topics.names)
+
+
+def _until_led(bootstrap_servers: str, names: list[str]) -> None:
+    """Returns when all brokers know them: that comes after the controller's answer."""
+
+    def look(connection: Connection) -> None:
+        for topic in admin.metadata(connection, names).topics:
+            if topic.error_code or any(p.leader_id < 0 for p in topic.partitions):
+                raise Refused(ErrorCode.LEADER_NOT_AVAILABLE)
+
+    try:
+        with Admin(bootstrap_servers) as admin:
+            for broker in admin.brokers("createTopics"):
+                admin.call("createTopics", partial(admin.broker, broker.id), look)
+    except client.KafkaError as error:
+        raise DemoError(f"the topics were made, and not all brokers know them: {error}") from error
 
 
 def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ()) -> None:
@@ -90,9 +114,7 @@ def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ())
     stayed = _refusals(deleted)
     groups = [topics.shipping_group, topics.revenue_group]
     deadline = time.monotonic() + 2 * SESSION_SECONDS
-    while refused := _refusals(
-        admin.delete_consumer_groups(groups, request_timeout=TIMEOUT_SECONDS)
-    ):
+    while refused := _refusals(admin.delete_consumer_groups(groups, request_timeout=3600)):
         # A member that was stopped while it joined cannot leave: its session has to run out.
         if time.monotonic() > deadline or not _all_non_empty(refused):
             break
@@ -109,7 +131,9 @@ def _refusals(futures: dict[str, Future[None]]) -> dict[str, KafkaError]:
     refusals = {}
     for name, future in futures.items():
         try:
-            future.result()
+            future.result(TIMEOUT_SECONDS)
+        except TimeoutError:
+            refusals[name] = KafkaError(KafkaError._TIMED_OUT)
         except KafkaException as error:
             if error.args[0].code() not in _GONE:
                 refusals[name] = error.args[0]

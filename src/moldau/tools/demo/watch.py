@@ -5,9 +5,10 @@ import threading
 from datetime import datetime
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from moldau.streams.running.membership import describe
 from moldau.tools.demo.board import Board
 from moldau.tools.demo.clients import BATCH, consumer_config, must_be_record
 from moldau.tools.demo.orders import PARTITIONS
@@ -28,21 +29,26 @@ class GroupWatch:
         self._topics = topics
         self._board = board
         self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+        # Of that group, and never in it: asks how far it is.
+        self._consumer = Consumer(consumer_config(bootstrap_servers, topics.revenue_group))
+        self._places = [TopicPartition(topics.orders, p) for p in range(PARTITIONS)]
 
     def work(self) -> None:
         while not self.stop.wait(EVERY_SECONDS):
-            self._look_at_members()
-            self._look_at_positions()
+            try:
+                self._look_at_members()
+                self._look_at_positions()
+            except KafkaException:
+                pass  # a coordinator that has just begun; a run that stands still is given up
+        self._consumer.close()
 
     def _look_at_members(self) -> None:
-        group = self._topics.revenue_group
-        asked = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_SECONDS)
-        told = asked[group].result()
+        group = describe(self._admin, self._topics.revenue_group)
         now = {
-            place.partition: member.client_id
-            for member in told.members
-            for place in member.assignment.topic_partitions
-            if place.topic == self._topics.orders
+            partition: member.client
+            for member in group.members
+            for topic, partition in member.places
+            if topic == self._topics.orders
         }
         for name in sorted(set(now.values())):
             new = [p for p in now if now[p] == name != self._board.partitions[p].consumer]
@@ -54,13 +60,8 @@ class GroupWatch:
         self.settled = set(now.values()) if len(now) == PARTITIONS else set()
 
     def _look_at_positions(self) -> None:
-        asked = [ConsumerGroupTopicPartitions(self._topics.revenue_group)]
-        (told,) = self._admin.list_consumer_group_offsets(
-            asked, request_timeout=TIMEOUT_SECONDS
-        ).values()
-        for place in told.result().topic_partitions or []:
-            if place.topic == self._topics.orders:
-                self._board.partitions[place.partition].summed = max(0, place.offset)
+        for place in self._consumer.committed(self._places, TIMEOUT_SECONDS):
+            self._board.partitions[place.partition].summed = max(0, place.offset)
 
 
 class Result(msgspec.Struct):
