@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -292,6 +293,16 @@ def test_three_brokers_with_three_replicas(apache_cluster: ApacheKafka) -> None:
     assert run(servers, look, prefix=topics.prefix) == 0
     assert set(counts) == {3}
     assert len(counts) == 3 * PARTITIONS
+
+
+@pytest.mark.slow
+@pytest.mark.apache
+@pytest.mark.timeout(300)
+def test_the_first_that_a_new_cluster_does(tmp_path: Path) -> None:
+    """No group has had a coordinator there yet, and brokers hear late of what is made."""
+    config = {"default.replication.factor": 3, "min.insync.replicas": 2}
+    with ApacheKafka(brokers=3, config=config, folder=tmp_path, heap="512M") as kafka:
+        assert run(kafka.bootstrap_servers) == 0
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(
