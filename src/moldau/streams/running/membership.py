@@ -20,6 +20,9 @@ from moldau.protocol.assignments import assigned
 from moldau.streams.running.polled import Place
 
 ASK_S = 5.0
+# Of what else is asked of a coordinator, as to delete a group: the longest that librdkafka takes.
+# Who waits for the answer waits for less.
+NO_LIMIT_S = 3600.0
 
 
 class Member(NamedTuple):
@@ -41,7 +44,8 @@ def describe(admin: AdminClient, group: str, timeout_s: float = ASK_S) -> Group:
     # Where warnings are errors it would be one: in favour of the call that ends processes.
     warnings.filterwarnings("ignore", r"list_groups\(\) is deprecated", DeprecationWarning)
     for found in admin.list_groups(group, timeout_s):
-        members = [Member(m.client_id, frozenset(assigned(m.assignment))) for m in found.members]
+        given = found.members if found.protocol_type == "consumer" else []
+        members = [Member(one.client_id, frozenset(assigned(one.assignment))) for one in given]
         return Group(found.state, members)
     return Group("", [])
 

@@ -19,7 +19,7 @@ from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.ends import DONE, ENDED
 from moldau.streams.running.first_contact import ask
-from moldau.streams.running.membership import describe
+from moldau.streams.running.membership import NO_LIMIT_S, describe
 from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import (
     Topology,
@@ -31,9 +31,6 @@ from moldau.streams.topology import (
 
 TIMEOUT_S = 30.0
 TO_ANSWER_S = 5.0
-# librdkafka's own limit of what it asks a coordinator: over before it has found one, it ends the
-# process (running/membership.py). We wait for less.
-NEVER_S = 3600.0
 _WITHOUT_WORKERS = ("Empty", "Dead", "")
 _Place = tuple[str, int]
 
@@ -99,7 +96,9 @@ class Upkeep:
     def _committed(self) -> dict[_Place, TopicPartition]:
         self._find_coordinator()
         asked = [ConsumerGroupTopicPartitions(self._app.id)]
-        (future,) = self._admin.list_consumer_group_offsets(asked, request_timeout=NEVER_S).values()
+        (future,) = self._admin.list_consumer_group_offsets(
+            asked, request_timeout=NO_LIMIT_S
+        ).values()
         found = _answer(future).topic_partitions or []
         return {(one.topic, one.partition): one for one in found if one.offset >= 0}
 
@@ -152,7 +151,7 @@ class Upkeep:
                 raise StreamsError(f"{name} cannot be deleted: {error.args[0].str()}") from None
         # Last: as long as they are there, a program that was half reset refuses to run.
         try:
-            asked = self._admin.delete_consumer_groups([app.id], request_timeout=NEVER_S)
+            asked = self._admin.delete_consumer_groups([app.id], request_timeout=NO_LIMIT_S)
             _answer(asked[app.id])
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:

@@ -15,12 +15,12 @@ from moldau.client.admin import Admin
 from moldau.client.connection import Connection
 from moldau.client.errors import Refused
 from moldau.protocol.errors import ErrorCode
+from moldau.streams.running.membership import NO_LIMIT_S
 from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
 
 TIMEOUT_SECONDS = 30
 # What is asked of Kafka ends in a KafkaException by then, whatever has become of the broker.
-# A coordinator is asked without a limit of librdkafka's (streams/running/membership.py).
 IN_TIME = {"operation_timeout": TIMEOUT_SECONDS, "request_timeout": TIMEOUT_SECONDS}
 
 
@@ -114,7 +114,7 @@ def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ())
     stayed = _refusals(deleted)
     groups = [topics.shipping_group, topics.revenue_group]
     deadline = time.monotonic() + 2 * SESSION_SECONDS
-    while refused := _refusals(admin.delete_consumer_groups(groups, request_timeout=3600)):
+    while refused := _refusals(admin.delete_consumer_groups(groups, request_timeout=NO_LIMIT_S)):
         # A member that was stopped while it joined cannot leave: its session has to run out.
         if time.monotonic() > deadline or not _all_non_empty(refused):
             break
