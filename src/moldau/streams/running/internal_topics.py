@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.first_contact import partitions_known
+from moldau.streams.running.first_contact import partitions_known, until_known
 from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
@@ -57,8 +57,9 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
         )
     for stage in topology.stages:
         check(stage, known)
+    used = {*read, *(written := _written(app, topology))}
     wanted: list[NewTopic] = []
-    for name, partitions in _written(app, topology).items():
+    for name, partitions in written.items():
         if name not in known:
             known[name] = partitions
             # Dead letters keep the time of their records, which may be years ago.
@@ -78,8 +79,10 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
                     f"program (moldau streams reset)"
                 )
             known[name] = count
+            used.add(name)
     make(admin, wanted)
     _enlarge(admin, more)
+    until_known(app.client_settings, used)
     return known
 
 

@@ -50,9 +50,6 @@ from moldau.streams.watching.watch import Seen, Watch
 BATCH = 5000
 POLL_S = 0.1
 TICK_S = 0.2
-# What the group's leader had not heard of when it joined, because it was just made, is dealt out
-# when it looks again: after five minutes, if librdkafka is left to itself.
-TOPICS_S = 2
 
 
 class Worker:
@@ -84,7 +81,6 @@ class Worker:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "topic.metadata.refresh.interval.ms": 1000 * TOPICS_S,
             }
         )
         self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)

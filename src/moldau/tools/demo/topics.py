@@ -5,16 +5,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from moldau.client import errors as client
-from moldau.client.admin import Admin
-from moldau.client.connection import Connection
-from moldau.client.errors import Refused
-from moldau.protocol.errors import ErrorCode
+from moldau.streams.running.first_contact import until_known
 from moldau.streams.running.membership import NO_LIMIT_S
 from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
@@ -87,23 +82,7 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
             for future in deleted.values():
                 future.result()
         raise DemoError("; ".join(refusals))
-    _until_led(bootstrap_servers, topics.names)
-
-
-def _until_led(bootstrap_servers: str, names: list[str]) -> None:
-    """Returns when all brokers know them: that comes after the controller's answer."""
-
-    def look(connection: Connection) -> None:
-        for topic in admin.metadata(connection, names).topics:
-            if topic.error_code or any(p.leader_id < 0 for p in topic.partitions):
-                raise Refused(ErrorCode.LEADER_NOT_AVAILABLE)
-
-    try:
-        with Admin(bootstrap_servers) as admin:
-            for broker in admin.brokers("createTopics"):
-                admin.call("createTopics", partial(admin.broker, broker.id), look)
-    except client.KafkaError as error:
-        raise DemoError(f"the topics were made, and not all brokers know them: {error}") from error
+    until_known({"bootstrap.servers": bootstrap_servers}, topics.names)
 
 
 def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ()) -> None:
