@@ -81,6 +81,9 @@ class Worker:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
+                # What TopicWatch does. librdkafka, where it finds that topics have changed while a
+                # rebalance is under way, forgets that rebalance, and takes part in none any more.
+                "topic.metadata.refresh.interval.ms": -1,
             }
         )
         self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)
