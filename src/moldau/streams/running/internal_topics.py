@@ -53,7 +53,7 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
     if missing:
         raise StreamsError(
             f"{app.id} reads {', '.join(missing)}, which {app.bootstrap_servers} does not have: "
-            f"create it first (moldau topics create)"
+            f"create it first (moldau topics create {' '.join(missing)})"
         )
     for stage in topology.stages:
         check(stage, known)
