@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 import moldau
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.running import first_contact
 from moldau.streams.upkeep import dlq, progress
 
@@ -27,6 +29,25 @@ def test_an_address_without_a_broker_is_one_sentence(
     assert len(said) == 1
     assert said[0].startswith(f"shop: waiting for a broker at {where}")
     assert f"{where}/" not in capfd.readouterr().err  # clients of other tests may say something
+
+
+def test_a_web_server_is_named_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_contact, "ASK_S", 0.5)
+    monkeypatch.setattr(first_contact, "SLOW_S", 0.1)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        where = f"127.0.0.1:{web.server_port}"
+        try:
+            with pytest.raises(StreamsError, match=f"a web server answers at {where}, and no Kaf"):
+                first_contact.partitions_known(moldau.App("shop", where), print)
+        finally:
+            web.shutdown()
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "a:9092, kafka://localhost:9092"])
+def test_a_url_is_refused_where_it_is_written(url: str) -> None:
+    with pytest.raises(DefinitionError, match="is a URL, and a Kafka has an address: HOST:PORT"):
+        moldau.App("shop", url)
 
 
 def test_a_thread_cannot_hear_ctrl_c_and_is_told_so() -> None:

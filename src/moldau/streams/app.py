@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from moldau.streams import event_time as when
 from moldau.streams import fields, types
-from moldau.streams.arguments import legal, no_stream, refuse_another, topic_of
+from moldau.streams.arguments import addresses, legal, no_stream, refuse_another, topic_of
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
@@ -77,7 +77,7 @@ class App:
         if config is not None and not isinstance(config, Mapping):
             raise DefinitionError(f"config={config!r} is no dict of librdkafka's settings")
         self.id = legal(id, "the program's id")
-        self.bootstrap_servers = bootstrap_servers
+        self.bootstrap_servers = addresses(bootstrap_servers)
         self.guarantee = guarantee
         self.checkpoint_ms = milliseconds(checkpoint, "checkpoint")
         self._close_after_silence = close_after_silence

@@ -10,6 +10,7 @@ from moldau.streams.errors import DefinitionError
 from moldau.streams.program import Topic
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")  # librdkafka takes their names
 
 
 def legal(name: Any, what: str) -> str:
@@ -20,6 +21,18 @@ def legal(name: Any, what: str) -> str:
             f"most 249"
         )
     return name
+
+
+def addresses(given: str) -> str:
+    """Where brokers are. Raises DefinitionError for URLs."""
+    for one in given.split(","):
+        scheme, is_url, _ = one.strip().partition("://")
+        if is_url and scheme.lower() not in _PROTOCOLS:
+            raise DefinitionError(
+                f"bootstrap_servers={given!r} is a URL, and a Kafka has an address: HOST:PORT, as "
+                f"in 'localhost:9092'"
+            )
+    return given
 
 
 def topic_of(given: Any, verb: str) -> Topic:

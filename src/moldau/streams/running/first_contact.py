@@ -4,6 +4,7 @@ that is not started is one sentence, and not twenty lines of librdkafka's a seco
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -67,11 +68,27 @@ def ask(
                 raise
             admin.poll(0)
         why = f" ({reasons[0]})" if reasons else ""
-        if time.monotonic() - began > patience_s:
-            raise StreamsError(f"{who}no broker answers at {where}{why}: {advice}")
-        if say is not None and (reasons or time.monotonic() - began > SLOW_S):
-            say(f"{who}waiting for a broker at {where}{why}")
+        waited = time.monotonic() - began
+        is_over = waited > patience_s
+        if is_over or (say is not None and (reasons or waited > SLOW_S)):
+            if _is_web_server(where):
+                raise StreamsError(f"{who}a web server answers at {where}, and no Kafka: {advice}")
+            if is_over:
+                raise StreamsError(f"{who}no broker answers at {where}{why}: {advice}")
+            if say is not None:
+                say(f"{who}waiting for a broker at {where}{why}")
             say = None
+
+
+def _is_web_server(where: str) -> bool:
+    """Nothing that waiting mends: it is asked in its own way, once."""
+    host, _, port = where.partition(",")[0].rpartition("/")[2].strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), ASK_S) as asked:
+            asked.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+            return asked.recv(5) == b"HTTP/"
+    except (OSError, ValueError):
+        return False
 
 
 def until_known(settings: Mapping[str, Any], names: Collection[str]) -> None:
