@@ -26,7 +26,8 @@ from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.running import changelogs, local_store, task_state
 from moldau.streams.running.file_sum import beside
 from moldau.streams.running.local_store import FILE
-from moldau.streams.running.standbys import Member, client_id, machine_of, placed
+from moldau.streams.running.membership import Member
+from moldau.streams.running.standbys import client_id, machine_of, placed
 from moldau.streams.running.worker import Worker
 from moldau.streams.upkeep.progress import Upkeep
 from tests.streams.committed import values
@@ -439,7 +440,7 @@ def _until(done: Callable[[], bool], what: str) -> None:
 def test_where_copies_are_kept() -> None:
     """On other machines than the task is, by one process of each; the same for all who ask."""
     members = [
-        Member(f"{machine}{n}", machine, frozenset({("in", "abc".index(machine) * 2 + n)}))
+        Member(f"moldau/{machine}/{n}", frozenset({("in", "abc".index(machine) * 2 + n)}))
         for machine in "abc"
         for n in range(2)
     ]
@@ -448,11 +449,13 @@ def test_where_copies_are_kept() -> None:
         keeps = placed(members, leads, count)
         assert keeps == placed(members[::-1], leads, count)
         for lead, clients in keeps.items():
-            machines = [one[0] for one in clients]
+            machines = [machine_of(one) for one in clients]
             assert "abc"[lead[1] // 2] not in machines
             assert len(set(machines)) == len(machines) == min(count, 2)
     assert placed(members[:2], leads, 1) == {key: set() for key in leads}  # one machine
     assert placed(members, [("in", 9)], 1) == {("in", 9): set()}  # nobody has it
+    without = Member("rdkafka", frozenset({("in", 9)}))  # keeps none itself
+    assert len(placed([*members, without], [("in", 9)], 2)["in", 9]) == 2
 
 
 def test_a_machine_is_known_by_its_client_id(tmp_path: Path) -> None:

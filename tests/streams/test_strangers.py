@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
 from moldau.streams.errors import StreamsError
-from moldau.streams.running import strangers
+from moldau.streams.running.membership import describe
 from moldau.streams.running.strangers import Strangers
 from moldau.streams.running.worker import Worker
 from tests.streams.test_state_on_a_broker import running
@@ -27,7 +27,7 @@ def counting(servers: str, folder: Path, *topics: str) -> moldau.App:
 
 
 def test_a_second_program_of_the_same_id_is_refused_and_a_larger_version_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     with moldau.Broker() as broker:
         servers = broker.bootstrap_servers
@@ -48,13 +48,13 @@ def test_a_second_program_of_the_same_id_is_refused_and_a_larger_version_is_not(
                 Worker(counting(servers, tmp_path / "b", "paid")).run()
             with running(counting(servers, tmp_path / "c", "orders", "paid")):
                 pass
-            monkeypatch.setattr(strangers, "LOOK_S", 0.0)  # as if it had begun at the same time
-            other = Strangers(counting(servers, tmp_path, "paid"), ["paid"], admin, said.append)
+            # As if it had begun at the same time.
+            other = Strangers(counting(servers, tmp_path, "paid"), ["paid"], said.append)
             while not said:
                 assert time.monotonic() < until
-                other.look()
+                other.look(describe(admin, "shop"))
                 time.sleep(0.05)
-            other.look()
+            other.look(describe(admin, "shop"))
     assert said == [
         "shop: another program of that id runs, which reads orders: stop one, give it an id of its "
         "own, reset both"

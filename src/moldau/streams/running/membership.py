@@ -10,10 +10,13 @@ librdkafka ends the whole process a little later, on "eonce->refcnt > 0" (conflu
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from moldau.protocol.assignments import assigned
@@ -50,15 +53,37 @@ def describe(admin: AdminClient, group: str, timeout_s: float = ASK_S) -> Group:
     return Group("", [])
 
 
-def ask(admin: AdminClient, group: str) -> Future[Group]:
-    """The same, without waiting."""
-    asked: Future[Group] = Future()
+class MemberWatch:
+    """Of one worker. `look` is called in each of its rounds, and does not wait."""
 
-    def work() -> None:
-        try:
-            asked.set_result(describe(admin, group))
-        except Exception as error:
-            asked.set_exception(error)
+    def __init__(self, admin: AdminClient, group: str, every_s: float) -> None:
+        self._admin = admin
+        self._group = group
+        self._every_s = every_s
+        self._asked: Future[Group] | None = None
+        self._due = 0.0
 
-    threading.Thread(target=work, name=f"members of {group}", daemon=True).start()
-    return asked
+    def look(self) -> Group | None:
+        """What was told since the last look. None: nothing yet, or brokers do not answer, which are
+        asked again."""
+        if self._asked is None:
+            if time.monotonic() >= self._due:
+                self._due = time.monotonic() + self._every_s
+                self._asked = self._ask()
+        elif self._asked.done():
+            asked, self._asked = self._asked, None
+            with suppress(KafkaException):
+                return asked.result()
+        return None
+
+    def _ask(self) -> Future[Group]:
+        asked: Future[Group] = Future()
+
+        def work() -> None:
+            try:
+                asked.set_result(describe(self._admin, self._group))
+            except Exception as error:
+                asked.set_exception(error)
+
+        threading.Thread(target=work, name=f"members of {self._group}", daemon=True).start()
+        return asked

@@ -12,33 +12,20 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
-
-from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.changelogs import Changelogs
-from moldau.streams.running.membership import Group, ask
+from moldau.streams.running.membership import Group, Member
 from moldau.streams.running.polled import Place
 from moldau.streams.running.state_folders import folder_of
 from moldau.streams.running.task_state import Opening, TaskState
 from moldau.streams.topology import Topology
 
-LOOK_S = 3.0
 ASK_AGAIN_S = 0.2
 _MACHINE = "machine"
-
-
-class Member(NamedTuple):
-    """`machine`: whose folder it has. `leads`: the partitions that it has, of what is dealt out."""
-
-    client: str
-    machine: str
-    leads: frozenset[Place]
 
 
 def client_id(app: App, slot: int) -> str:
@@ -77,8 +64,10 @@ def placed(members: Sequence[Member], leads: Iterable[Place], count: int) -> dic
     machines: dict[str, list[str]] = {}
     owners: dict[Place, str] = {}
     for member in members:
-        machines.setdefault(member.machine, []).append(member.client)
-        owners.update(dict.fromkeys(member.leads, member.machine))
+        machine = machine_of(member.client)
+        if machine is not None:
+            machines.setdefault(machine, []).append(member.client)
+        owners.update(dict.fromkeys(member.places, machine or member.client))
     keeps: dict[Place, set[str]] = {}
     for lead in leads:
         owner = owners.get(lead)
@@ -97,7 +86,7 @@ def _ranked(lead: Place, names: Iterable[str]) -> list[str]:
 
 
 class Standbys:
-    """Of one worker. `follow` is called in each of its rounds, and does not wait."""
+    """Of one worker. Does not wait."""
 
     def __init__(
         self,
@@ -119,25 +108,29 @@ class Standbys:
         self._opening = opening
         self._client = client_id(app, slot) if app.standbys else ""
         self._say = say
-        self._admin = opening.admin
         self._changelogs = Changelogs(app)
         self._kept: dict[Place, TaskState] = {}  # by what is dealt out
         self._wanted: set[Place] = set()
-        self._asked: Future[Group] | None = None
-        self._next_look = self._next_try = 0.0
+        self._next_try = 0.0
 
     @property
     def client_settings(self) -> dict[str, str]:
         """Of the worker's consumer."""
         return {"client.id": self._client} if self._app.standbys else {}
 
+    def look(self, group: Group) -> None:
+        """As it is now."""
+        keeps = placed(group.members, self._tasks, self._app.standbys)
+        self._wanted = {lead for lead, clients in keeps.items() if self._client in clients}
+        dealt = {lead for member in group.members for lead in member.places}
+        self._wanted |= self._kept.keys() - dealt  # being dealt out: kept until that is done
+
     def follow(self, own: Iterable[Place]) -> None:
-        """`own`: what it has, or is restoring, of what is dealt out. Raises KafkaException,
-        StreamsError."""
+        """In each round. `own`: what it has, or is restoring, of what is dealt out. Raises
+        KafkaException, StreamsError."""
         if not self._app.standbys:
             return
         now = time.monotonic()
-        self._look(now)
         if now >= self._next_try:
             self._next_try = now + ASK_AGAIN_S
             self._change(set(own))
@@ -165,24 +158,6 @@ class Standbys:
 
     # --- which ------------------------------------------------------------------------------
 
-    def _look(self, now: float) -> None:
-        if self._asked is None:
-            if now >= self._next_look:
-                self._next_look = now + LOOK_S
-                self._asked = ask(self._admin, self._app.id)
-            return
-        if not self._asked.done():
-            return
-        asked, self._asked = self._asked, None
-        try:
-            members = _members(asked.result())
-        except KafkaException:
-            return  # asked again soon
-        keeps = placed(members, self._tasks, self._app.standbys)
-        self._wanted = {lead for lead, clients in keeps.items() if self._client in clients}
-        dealt = {lead for member in members for lead in member.leads}
-        self._wanted |= self._kept.keys() - dealt  # being dealt out: kept until that is done
-
     def _change(self, own: set[Place]) -> None:
         for lead, one in list(self._kept.items()):
             wanted_here = one.folder is not None and one.folder.is_wanted
@@ -203,9 +178,3 @@ class Standbys:
         one = self._kept.pop(lead)
         self._changelogs.leave(one.place)
         one.close()
-
-
-def _members(group: Group) -> list[Member]:
-    """Those that keep copies, and what they have."""
-    machines = ((one, machine_of(one.client)) for one in group.members)
-    return [Member(one.client, of, one.places) for one, of in machines if of is not None]

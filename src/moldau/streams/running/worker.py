@@ -33,6 +33,7 @@ from moldau.streams.running.inbox import Inbox
 from moldau.streams.running.internal_topics import prepare
 from moldau.streams.running.listening import Listening
 from moldau.streams.running.local_store import DamagedError
+from moldau.streams.running.membership import MemberWatch
 from moldau.streams.running.patience import Patience
 from moldau.streams.running.paused import Paused
 from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
@@ -50,6 +51,8 @@ from moldau.streams.watching.watch import Seen, Watch
 BATCH = 5000
 POLL_S = 0.1
 TICK_S = 0.2
+# How often it asks who is in the group; and where copies are to be kept of what others have.
+LOOK_S, WARM_S = 10.0, 3.0
 
 
 class Worker:
@@ -110,8 +113,9 @@ class Worker:
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
+        self._members = MemberWatch(admin, app.id, WARM_S if app.standbys else LOOK_S)
         self._group_errors = GroupErrors(app, say)
-        self._strangers = Strangers(app, self._leads, admin, say)
+        self._strangers = Strangers(app, self._leads, say)
         self._gaps = Gaps(app, self._topology, self._consumer, admin, say)
         self._inbox = Inbox({one.name for one in self._topology.repartitions})
         self._paused = Paused(self._consumer)
@@ -123,7 +127,7 @@ class Worker:
         """Until `stop`, or until the end of the input with until="end"."""
         with self.patience.waiting():
             self._ends.refuse_more()
-            self._strangers.refuse()
+            self._strangers.refuse(self._restoring.admin)
             self._guarantee.start()
         self._consumer.subscribe(
             list(self._leads), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -200,8 +204,11 @@ class Worker:
         if self._restoring:
             self._restore()
         self._topics.look()
-        self._strangers.look()
         self._globals.follow()
+        group = self._members.look()
+        if group is not None:
+            self._strangers.look(group)
+            self._standbys.look(group)
         self._standbys.follow(self._own)
         for place, part in self._inbox.parts(by_place(messages)):
             self._feed(place, part)
