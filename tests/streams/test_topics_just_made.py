@@ -6,14 +6,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
-from moldau.streams.running import internal_topics
+from moldau.streams.running import internal_topics, new_topics
 from moldau.streams.running.internal_topics import make, prepare
+from moldau.streams.running.new_topics import until_known
 from moldau.streams.running.worker import Worker
 from moldau.streams.topology import topology
 from tests.streams.committed import values
@@ -79,3 +82,55 @@ def test_a_group_does_not_begin_before_the_brokers_know_what_it_is_to_deal_out(
     worker.run()
     assert dealt[0] == {"late-in", hidden}
     assert sum(row["n"] for row in values(app, "late-counts")) == 100
+
+
+def test_a_broker_that_does_not_answer_is_told_and_the_cluster_lets_go_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(new_topics, "SLOW_S", 0.0)
+    brokers = Brokers({1: {"in"}, 2: None, 3: set()})
+    monkeypatch.setattr(new_topics, "AdminClient", brokers.at)
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        del brokers.known[2]
+        brokers.known[3] = {"in", "another"}
+
+    until_known(brokers.at(brokers.settings), brokers.settings, ["in"], say)
+    (told,) = said
+    assert told.startswith("waiting for host:2, host:3, which does not answer, or")
+
+
+def test_a_topic_that_a_broker_never_hears_of_holds_nobody_up_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(new_topics, "KNOWN_S", 0.0)
+    brokers = Brokers({1: set()})
+    monkeypatch.setattr(new_topics, "AdminClient", brokers.at)
+    until_known(brokers.at(brokers.settings), brokers.settings, ["in"], print)
+
+
+class Brokers:
+    """`known`: the topics that each knows; None: it does not answer."""
+
+    settings: ClassVar[dict[str, Any]] = {"bootstrap.servers": "host:1", "sasl.username": "me"}
+
+    def __init__(self, known: dict[int, set[str] | None]) -> None:
+        self.known = known
+
+    def at(self, settings: dict[str, Any]) -> Any:
+        """A client of one of them."""
+        assert settings["sasl.username"] == "me"
+        number = int(settings["bootstrap.servers"].removeprefix("host:"))
+
+        def list_topics(*, timeout: float) -> Any:
+            known = self.known[number]
+            if known is None:
+                raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+            there = {one: SimpleNamespace(id=one, host="host", port=one) for one in self.known}
+            return SimpleNamespace(
+                orig_broker_id=number, brokers=there, topics=dict.fromkeys(known)
+            )
+
+        return SimpleNamespace(list_topics=list_topics)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka.admin import AdminClient
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
@@ -19,7 +19,6 @@ PATIENCE_S = 30.0
 ASK_S = 1.0
 SLOW_S = 5.0  # for which a broker that is there may be busy
 BEHIND_S = 3.0  # for which a broker may not know yet what the controller has made
-KNOWN_S = 30.0  # the same, of all brokers
 AGAIN_S = 0.2
 _NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 _QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
@@ -89,31 +88,6 @@ def _is_web_server(where: str) -> bool:
             return asked.recv(5) == b"HTTP/"
     except (OSError, ValueError):
         return False
-
-
-def until_known(settings: Mapping[str, Any], names: Collection[str]) -> None:
-    """Returns when every broker knows these topics, or does not after all. Their maker was told
-    before that; a group's leader that asks a broker meanwhile which does not know them leaves them
-    to nobody, and librdkafka looks again after five minutes."""
-    until = time.monotonic() + KNOWN_S
-    told = _told(AdminClient(settings), until)
-    for broker in told.brokers.values() if told else ():
-        # Of others it hears, and asks the one that it is connected to.
-        host = f"[{broker.host}]" if ":" in broker.host else broker.host
-        only = {"bootstrap.servers": f"{host}:{broker.port}", "log_level": _QUIET}
-        admin = AdminClient({**settings, **only})
-        while (told := _told(admin, until)) and not told.topics.keys() >= set(names):
-            time.sleep(AGAIN_S)
-
-
-def _told(admin: AdminClient, until: float) -> ClusterMetadata | None:
-    """None: there is no answer by then."""
-    while time.monotonic() < until:
-        try:
-            return admin.list_topics(timeout=ASK_S)
-        except KafkaException:
-            time.sleep(AGAIN_S)
-    return None
 
 
 def _plain(reason: str) -> str:

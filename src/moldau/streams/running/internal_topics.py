@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
-from moldau.streams.running.first_contact import partitions_known, until_known
+from moldau.streams.running.first_contact import partitions_known
+from moldau.streams.running.new_topics import until_known
 from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
@@ -82,7 +83,7 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
             used.add(name)
     make(admin, wanted)
     _enlarge(admin, more)
-    until_known(app.client_settings, used)
+    until_known(admin, app.client_settings, used, lambda text: say(f"{app.id}: {text}"))
     return known
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from moldau.streams.running.first_contact import until_known
 from moldau.streams.running.membership import NO_LIMIT_S
+from moldau.streams.running.new_topics import until_known
 from moldau.tools.demo.clients import SESSION_SECONDS
 from moldau.tools.demo.orders import PARTITIONS
 
@@ -82,7 +82,8 @@ def create(bootstrap_servers: str, topics: Topics) -> None:
             for future in deleted.values():
                 future.result()
         raise DemoError("; ".join(refusals))
-    until_known({"bootstrap.servers": bootstrap_servers}, topics.names)
+    settings = {"bootstrap.servers": bootstrap_servers}
+    until_known(admin, settings, topics.names, lambda text: print(f"moldau demo: {text}"))
 
 
 def remove(bootstrap_servers: str, topics: Topics, internal: Sequence[str] = ()) -> None:
