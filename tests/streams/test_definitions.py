@@ -31,6 +31,7 @@ def _branches(app: moldau.App, sales: Topic) -> Any:
     return app.table(sales).group_by("category")
 
 
+fold: Any = moldau.fold  # as who does not check types
 WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "stream of a name": (lambda app, s: app.stream("sales"), "app.topic('sales', Order)"),
     "table of a name": (lambda app, s: app.table("sales"), "app.topic('sales', Order)"),
@@ -83,6 +84,34 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "fold of a value": (
         lambda app, s: _grouped(app, s).agg(n=moldau.fold(0, max)),  # type: ignore[arg-type]
         "fold: 0 is no function",
+    ),
+    "fold the wrong way round": (
+        lambda app, s: fold(lambda total, sale: total + sale.amount, int),
+        "(total, sale) as its parameters: are the two the other way round?",
+    ),
+    "fold of a builtin, the wrong way round": (
+        lambda app, s: fold(max, int),
+        "called with nothing, and cannot be with max as its parameters: are the two the other way",
+    ),
+    "fold that begins with a record": (
+        lambda app, s: fold(lambda record: 0, lambda total, sale: total),
+        "cannot be with (record) as its parameters; write it as in fold(lambda: 0, lambda state",
+    ),
+    "fold that adds nothing": (
+        lambda app, s: fold(int, lambda total: total + 1),
+        "add is called with state and record, and cannot be with (total) as its parameters",
+    ),
+    "fold that merges one": (
+        lambda app, s: fold(int, lambda a, b: a, merge=lambda a: a),
+        "merge is called with two states, and cannot be with (a)",
+    ),
+    "fold with a result of two": (
+        lambda app, s: fold(int, lambda a, b: a, result=lambda a, b: a),
+        "result is called with the state, and cannot be with (a, b)",
+    ),
+    "fold that removes a value": (
+        lambda app, s: fold(int, lambda a, b: a, remove=0),
+        "remove is called with state and row, and cannot be with 0",
     ),
     "top_k the wrong way round": (
         lambda app, s: moldau.top_k(3, "amount"),  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from moldau.streams.engine.returning import Read, strict_reader
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
 from moldau.streams.fields import Field, getter
-from moldau.streams.folding import coming_back, made_by
+from moldau.streams.folding import coming_back, made_by, refuse_uncallable
 
 
 @dataclass(frozen=True)
@@ -360,11 +360,7 @@ def fold(
     it), `remove(state, row)` takes out a row that a table has no more. It must not depend on the
     order of the records, or be part of what is promised for any order. `type`: of the state, where
     `init` is neither that class nor annotated with it."""
-    if not callable(init) or not callable(add):
-        raise DefinitionError(
-            f"fold: {add if callable(init) else init!r} is no function: write it as in "
-            f"fold(lambda: 0, lambda state, record: state + 1), or with a class that it begins with"
-        )
+    refuse_uncallable(init, add, merge=(merge, 2), result=(result, 1), remove=(remove, 2))
     type = made_by(init) if type is None else type
     kept = strict_reader(type, "fold")
     known = types.always(type if kept is not None and result is None else Any)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
+from moldau.streams.callables import can_take, signature
 from moldau.streams.errors import DefinitionError
 from moldau.streams.instructions import Instruction
 
@@ -31,17 +32,11 @@ def form_of(function: Callable[..., Any], batch: BatchForm | None) -> str:
 
 def takes_a_record(function: Callable[..., Any]) -> None:
     """Raises DefinitionError where it cannot be called with one."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # it does not say
-        return
-    try:
-        signature.bind(None)
-    except TypeError:
+    if not can_take(function, 1):
         raise DefinitionError(
             f"agent {name_of(function)}: it is called with the record alone, and cannot be with "
-            f"{signature} as its parameters"
-        ) from None
+            f"{signature(function)} as its parameters"
+        )
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -65,10 +60,8 @@ def _called(function: Callable[..., Any]) -> Any:
 
 def _parameter(function: Callable[..., Any]) -> str | None:
     """What it calls the records that it is given."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # it does not say
-        return None
+    found = signature(function)
+    parameters = () if found is None else found.parameters.values()
     needed = [one.name for one in parameters if one.default is one.empty]
     return needed[-1] if needed else None
 
