@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from moldau.streams import different, types
+from moldau.streams.adding import refuse_no_number
 from moldau.streams.comparing import compared_by, refuse_unordered
 from moldau.streams.engine.returning import Read, strict_reader
 from moldau.streams.errors import DefinitionError
@@ -398,9 +399,17 @@ def check(
             )
         if merges and one.merge is _no_merge:
             _no_merge(None, None)
-        first, *others = one.field if isinstance(one.field, tuple) else (one.field,)
-        for field in (first, *others, one.by):
-            if field is not None:
-                getter(type_, field, "agg")
-        if first is not None and (one.kind in ("min", "max") or one.kind.startswith("top_")):
-            refuse_unordered(name, types.field_type(type_, first))
+        _check_fields(name, one, type_)
+
+
+def _check_fields(name: str, one: Aggregate, type_: Any) -> None:
+    first, *others = one.field if isinstance(one.field, tuple) else (one.field,)
+    for field in (first, *others, one.by):
+        if field is not None:
+            getter(type_, field, "agg")
+    if first is not None and (one.kind in ("min", "max") or one.kind.startswith("top_")):
+        refuse_unordered(name, types.field_type(type_, first))
+    if first is not None and one.kind in ("sum", "mean"):
+        refuse_no_number(name, one.kind, types.field_type(type_, first))
+    if one.by is not None:
+        refuse_unordered(f"{name}, by", types.field_type(type_, one.by))

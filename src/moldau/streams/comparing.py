@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from datetime import datetime
+from decimal import Decimal
 from inspect import iscoroutinefunction
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, is_typeddict
 
 from moldau.streams import types
 from moldau.streams.engine.returning import named, strange_at_a_glance
 from moldau.streams.errors import DefinitionError
 from moldau.streams.fields import Field
-
-_UNKNOWN = (Any, object, NoneType)
 
 
 def compared_by(kind: str, field: Field) -> Field:
@@ -33,14 +33,34 @@ def compared_by(kind: str, field: Field) -> Field:
 
 
 def refuse_unordered(name: str, type_: Any) -> None:
-    """Raises DefinitionError for a class whose values have no order."""
-    kinds = get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
+    """Raises DefinitionError for values of which it is not known of each two which is greater."""
+    kinds = types.kinds(type_)
     for one in kinds:
-        if isinstance(one, type) and one not in _UNKNOWN and not _has_order(one):
+        if is_typeddict(one) or issubclass(one, (dict, Set)):
+            raise DefinitionError(
+                f"agg: {name}: of two {named(one)} none is the greater: take one of its fields, or "
+                f"what a function makes of it"
+            )
+        if not _has_order(one):
             raise DefinitionError(
                 f"agg: {name}: of two {named(one)} none is the greater: give it an order, as by "
                 f"msgspec.Struct(order=True) or dataclass(order=True), or take one of its fields"
             )
+    orders = {_order_of(one): one for one in kinds}
+    if len(orders) > 1:
+        one, other, *_ = orders.values()
+        raise DefinitionError(
+            f"agg: {name}: of {named(one)} and {named(other)} none is the greater: give the field "
+            f"one type, or take what a function makes of it"
+        )
+
+
+def _order_of(kind: type) -> type:
+    """The class within whose values there is one order."""
+    for one in (str, bytes, datetime):  # a datetime is a date, and can be compared with none
+        if issubclass(kind, one):
+            return one
+    return int if issubclass(kind, (int, float, Decimal)) else kind
 
 
 def _has_order(kind: type) -> bool:

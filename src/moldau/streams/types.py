@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Optional, TypedDict, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Optional,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from moldau.streams import fields
 
@@ -32,6 +44,22 @@ def field_type(type_: Any, field: fields.Field) -> Any:
     if isinstance(field, str):
         return (declared(type_) or {}).get(field, Any)
     return returned(field)
+
+
+def kinds(type_: Any) -> tuple[type, ...]:
+    """The classes that its values are of, as far as they are known, without that of None."""
+    for inner in ("__supertype__", "__value__"):  # NewType, and `type Name = …`
+        if hasattr(type_, inner):
+            return kinds(getattr(type_, inner))
+    origin, args = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return kinds(args[0])
+    if origin in (Union, UnionType):
+        return tuple(kind for one in args for kind in kinds(one))
+    if origin is Literal:
+        return tuple({type(one) for one in args if one is not None})
+    kind = origin or type_
+    return (kind,) if isinstance(kind, type) and kind not in (Any, object, NoneType) else ()
 
 
 def returned(function: Callable[..., Any]) -> Any:
