@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.client.admin import Admin
+from moldau.client.groups import delete_groups
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.worker import Worker
-from moldau.streams.upkeep import dlq
+from moldau.streams.upkeep import dlq, sent_back
 from moldau.tools import cli_dlq
 from tests.streams.sales import KEEPING, Sale, sale
 from tests.streams.test_windowed_sum import read
@@ -73,11 +82,24 @@ def test_dead_letters_are_listed_shown_and_sent_back_once(
     assert json.loads(whole["value"])["amount"] == "3"
     assert (whole["key"], whole["headers"]) == ("a key", {"trace-id": "7"})
     assert "ValueError: no street for 3\nor any other" in whole["trace"]
+    assert [one["sent"] for one in letters] == [None] * 3
     assert asked(capsys, servers, "redrive", "shop-dlq")["redriven"] == 3
+    forgotten(servers, "shop-dlq-redrive")
     assert asked(capsys, servers, "redrive", "shop-dlq")["redriven"] == 0
+    assert asked(capsys, servers, "list", "shop-dlq") == []
+    sent = asked(capsys, servers, "list", "shop-dlq", "--all")
+    assert [one["place"] for one in sent] == [one["place"] for one in letters]
+    assert {one["sent"] >= one["time"] for one in sent} == {True}
+    assert asked(capsys, servers, "show", "shop-dlq", sent[0]["place"])["sent"] == sent[0]["sent"]
     run(servers, 3, is_mended=True)
     assert sorted(read(servers, "shipments")) == [0, 1, 2, 3, 4, 5]
     assert len(read(servers, "orders")) == 6  # nothing came back into the source
+
+
+def forgotten(servers: str, group: str) -> None:
+    """As Kafka does a week later with what a group without members has committed."""
+    with Admin(servers) as admin:
+        delete_groups(admin, [group])  # it may have committed nothing
 
 
 class Client:
@@ -88,8 +110,8 @@ class Client:
     def __init__(self, config: dict[str, Any]) -> None:
         self.made.append(config)
 
-    def committed(self, *_: Any) -> list[Any]:
-        return []
+    def get_watermark_offsets(self, *_: Any) -> tuple[int, int]:
+        return 0, 0
 
     def assign(self, _: Any) -> None: ...
 
@@ -107,8 +129,7 @@ def test_a_kafka_that_wants_a_password_is_asked_with_it(
         return {"shop-dlq": 1}
 
     monkeypatch.setattr(dlq, "ask", ask)
-    monkeypatch.setattr(dlq, "Consumer", Client)
-    monkeypatch.setattr(dlq, "Producer", Client)
+    monkeypatch.setattr(sent_back, "Consumer", Client)
     file = tmp_path / "client.properties"
     file.write_text("security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\ngroup.id=mine\n")
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
@@ -130,9 +151,9 @@ def test_a_kafka_that_wants_a_password_is_asked_with_it(
     [
         (["list", "nowhere-dlq"], "there is no topic 'nowhere-dlq'"),
         (["list", "shop-dql"], "did you mean 'shop-dlq'?"),
-        (["show", "shop-dlq", "0:999"], "has no record at 0:999"),
-        (["show", "shop-dlq", "7:0"], "has no record at 7:0"),
-        (["show", "shop-dlq", f"0:{10**20}"], "has no record at 0:1000"),
+        (["show", "shop-dlq", "0:999"], "has no letter at 0:999"),
+        (["show", "shop-dlq", "7:0"], "has no letter at 7:0"),
+        (["show", "shop-dlq", f"0:{10**20}"], "has no letter at 0:1000"),
         (["show", "shop-dlq", "first"], "write PARTITION:OFFSET"),
         (["redrive", "orders"], "it is no dead letter of a program"),
     ],
@@ -198,6 +219,56 @@ def test_of_two_redrives_at_once_one_stops(servers: str, monkeypatch: pytest.Mon
     finally:
         one.close()
         other.close()
+
+
+def went(servers: str) -> Counter[str]:
+    """What has been sent back to the program of `letters`, and how often."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "test"})
+    place = TopicPartition("odd-source-1-redrive", 0, 0)
+    with closing(consumer):
+        consumer.assign([place])
+        found: Counter[str] = Counter()
+        end = consumer.get_watermark_offsets(place, 10)[1]
+        while found.total() < end:
+            found.update((one.value() or b"").decode() for one in consumer.consume(1000, 0.1))
+    return found
+
+
+@pytest.mark.slow
+def test_again_all_are_sent(servers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    letters(servers, "again-dlq", 2)
+    assert asked(capsys, servers, "redrive", "again-dlq")["redriven"] == 2
+    letters(servers, "again-dlq", 1)
+    assert len(asked(capsys, servers, "list", "again-dlq")) == 1
+    assert asked(capsys, servers, "redrive", "again-dlq", "--again")["redriven"] == 3
+    assert asked(capsys, servers, "list", "again-dlq") == []
+
+
+@pytest.mark.slow
+def test_kill_9_in_a_redrive_sends_no_more_than_a_batch_twice(servers: str, tmp_path: Path) -> None:
+    count = 20_000
+    before = went(servers) if "odd-source-1-redrive" in topics(servers) else Counter()
+    letters(servers, "killed-dlq", count)
+    words = [sys.executable, "-m", "moldau", "dlq", "redrive", "killed-dlq", "-b", servers]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": "test"})
+        with closing(consumer):
+            place = TopicPartition("odd-source-1-redrive", 0)
+            until = time.monotonic() + 60
+            while consumer.get_watermark_offsets(place, 10)[1] <= before.total():
+                assert time.monotonic() < until
+        os.kill(process.pid, signal.SIGKILL)
+    half = went(servers).total() - before.total()
+    assert half < count
+    assert subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    sent = went(servers) - before
+    assert sent.keys() == {str(n) for n in range(count)}
+    assert max(sent.values()) <= 2
+    assert sent.total() - count <= sent_back.BATCH
+
+
+def topics(servers: str) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": servers}).list_topics(timeout=10).topics)
 
 
 @pytest.mark.slow

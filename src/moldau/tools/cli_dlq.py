@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from moldau.tools.cli_client import add_client_options, client_config
+from moldau.tools.cli_client import add_client_options, client_config, note
 from moldau.tools.cli_frame import (
     Failure,
     add_common,
@@ -39,6 +39,8 @@ def options() -> argparse.ArgumentParser:
         "redrive",
         help="send the letters back to the steps that failed: each once, also when interrupted",
     )
+    listing.add_argument("--all", action="store_true", help="those too that were sent back")
+    redrive.add_argument("--again", action="store_true", help="those too that were sent back")
     for action in (listing, one, redrive):
         action.add_argument("topic", help="the dead-letter topic, as shop-dlq")
         add_client_options(action)
@@ -74,7 +76,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _list(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
     shown = str if arguments.json else _shown
-    show([_row(letter, shown) for letter in topic.letters()], _COLUMNS, arguments.json)
+    rows = [_row(letter, shown) for letter in topic.letters()]
+    left = rows if arguments.all else [row for row in rows if row["sent"] is None]
+    columns = (*_COLUMNS, "sent") if arguments.all else _COLUMNS
+    show(left, columns, arguments.json)
+    if len(left) < len(rows):
+        note("dlq")(f"sent back already, and not shown: {_count(len(rows) - len(left))} (--all)")
     return 0
 
 
@@ -84,21 +91,24 @@ def _row(letter: Letter, shown: Callable[[str], str]) -> dict[str, object]:
     source = f"{told.get('topic', '')} {told.get('partition')}:{told.get('offset')}"
     return {
         "place": f"{letter.partition}:{letter.offset}",
-        "time": _time(letter),
+        "time": _time(letter.timestamp),
         "step": told.get("step"),
         "error": told.get("error"),
         "message": message if len(message) <= _MOST_MESSAGE else message[:_MOST_MESSAGE] + "…",
         "from": source if told.get("topic") else None,
+        "sent": _time(letter.sent_back),
     }
 
 
-def _time(letter: Letter) -> str | None:
-    """None for one that no calendar has, or that says none."""
+def _time(ms: int | None) -> str | None:
+    """None for one that no calendar has, or where there is none."""
+    if ms is None or ms < 0:
+        return None
     try:
-        time = datetime.fromtimestamp(letter.timestamp / 1000, UTC)
+        time = datetime.fromtimestamp(ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return time.isoformat(timespec="milliseconds") if letter.timestamp >= 0 else None
+    return time.isoformat(timespec="milliseconds")
 
 
 def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
@@ -109,7 +119,8 @@ def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
     told = letter.told
     whole: dict[str, Any] = {
         "place": arguments.place,
-        "time": _time(letter),
+        "time": _time(letter.timestamp),
+        "sent": _time(letter.sent_back),
         "key": _text(letter.key),
         "value": _text(letter.value),
         **told,
@@ -140,10 +151,14 @@ def _text(data: bytes | None) -> str | None:
 
 def _redrive(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
     count = 0
-    for count in topic.redrive():  # noqa: B007 - the last one is what is told
+    for count in topic.redrive(again=arguments.again):  # noqa: B007 - the last one is what is told
         pass
     if arguments.json:
         print_json({"topic": topic.topic, "redriven": count})
     else:
-        print(f"{count} letter{'' if count == 1 else 's'} of {topic.topic} sent back.")
+        print(f"{_count(count)} of {topic.topic} sent back.")
     return 0
+
+
+def _count(number: int) -> str:
+    return f"{number} letter{'' if number == 1 else 's'}"
