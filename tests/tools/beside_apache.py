@@ -37,7 +37,7 @@ def differences(
     Apache's says now and then, by what it says else."""
     found = []
     for words in settling(lines, lambda line: line, servers):
-        theirs, ours = _by_apache(java, words), _by_us(words)
+        theirs, ours = _by_apache(java, words), by_us(words)
         for rare, usual in same.items():
             theirs = theirs._replace(stdout=theirs.stdout.replace(rare, usual))
         if ours[:2] != theirs[:2]:
@@ -56,7 +56,7 @@ def differences_in_story(
     def told(step: story.Step, who: str) -> Ran:
         words = shlex.split(fill(step.text.replace("{who}", who)))
         stdin = None if step.stdin is None else "".join(f"{line}\n" for line in step.stdin)
-        ran = _by_us(words, stdin) if who == "ours" else _by_apache(java, words, stdin)
+        ran = by_us(words, stdin) if who == "ours" else _by_apache(java, words, stdin)
         said = story.normalised(ran.stdout, servers, Path.cwd(), step.notes)
         lines = story.shown(story.fields_in_alphabet(said).replace(f"-{who}", "-{who}"))
         return Ran(ran.code, "\n".join(_in_order(step, lines)), ran.stderr)
@@ -82,7 +82,7 @@ def _by_apache(java: ToolServer, words: Sequence[str], stdin: str | None = None)
     return Ran(code, stdout.decode(), stderr)
 
 
-def _by_us(words: Sequence[str], stdin: str | None = None) -> Ran:
+def by_us(words: Sequence[str], stdin: str | None = None) -> Ran:
     script = Path(sys.executable).parent / words[0]
     ran = subprocess.run(
         [script, *words[1:]], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S

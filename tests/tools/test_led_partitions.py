@@ -37,22 +37,27 @@ def test_only_those_with_a_leader_are_chosen() -> None:
     assert set(chosen([-1, 1, -1, 2], 200 * [100])) == {1, 3}
 
 
-def test_librdkafka_chooses_where_all_are_as_good() -> None:
-    assert chosen([1, 2, 3], [1, 1]) == [None, None]
+def test_librdkafka_chooses_where_none_has_one() -> None:
     assert chosen([-1, -1], [1]) == [None]
 
 
 def test_a_partition_is_kept_for_a_batch() -> None:
     for _ in range(20):
-        first, second, third = chosen([-1, 1, 2, 3], [40, 40, 40])
+        first, second, third = chosen([0, 1, 2, 3], [40, 40, 40])
         assert first == second == third
+
+
+def test_many_records_go_to_all_partitions_a_batch_to_each() -> None:
+    places = chosen([1, 1, 1, 1], 4000 * [43])  # two of them are a batch of 100 bytes
+    assert set(places) == {0, 1, 2, 3}
+    assert places[::2] == places[1::2]
 
 
 def test_a_leader_that_has_come_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     handle = Handle([-1, 1])
-    led = LedPartitions(handle, 100)
+    led = LedPartitions(handle, 1)
     led.learn("t", handle.partitions())
-    handle.leaders = [2, 1]
+    handle.leaders = [2, -1]
     assert (led.choose("t", 1), handle.asked) == (1, 0)
     monkeypatch.setattr(led_partitions, "_AGAIN_S", -1.0)
-    assert (led.choose("t", 1), handle.asked) == (None, 1)
+    assert (led.choose("t", 1), handle.asked) == (0, 1)

@@ -1,5 +1,12 @@
-"""Where records without a key go when some partitions have no leader: librdkafka may choose one of
-those, and the records wait there until it gives them up; Java's producer never does."""
+"""Where records without a key go: as with Java's producer, all to one partition until a batch of
+bytes has gone there, then to another, chosen by chance among those that have a leader.
+
+librdkafka keeps one for a time instead, which is twice `linger.ms`: all that a console producer,
+with its second, is given in two goes to one partition, however much that is. And it may choose one
+without a leader, where records wait until they are given up.
+
+Apache Kafka: clients/…/producer/internals/BuiltInPartitioner.java, 4.3.1.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +17,11 @@ from typing import Any
 
 _AGAIN_S = 5.0
 _PATIENCE_S = 0.5
+_AROUND = 7  # bytes of a short record in a batch that are not its value
 
 
 class LedPartitions:
-    """Of the topics of one producer. As Java's, a partition is kept for `batch` bytes."""
+    """Of the topics of one producer. A partition is kept for `batch` bytes."""
 
     def __init__(self, handle: Any, batch: int) -> None:
         self._handle = handle
@@ -25,23 +33,22 @@ class LedPartitions:
     def learn(self, topic: str, partitions: Mapping[int, Any]) -> None:
         self._looked_at = time.monotonic()
         led = [number for number, partition in partitions.items() if partition.leader >= 0]
-        if 0 < len(led) < len(partitions):
-            self._led[topic] = led
-        else:  # all are as good
-            self._led.pop(topic, None)
-        self._chosen.pop(topic, None)
+        is_known = self._led.get(topic) == led
+        self._led[topic] = led
+        if not is_known:
+            self._chosen.pop(topic, None)
 
     def choose(self, topic: str, size: int) -> int | None:
-        """For a record of that size; None leaves it to librdkafka."""
-        if topic not in self._led:
-            return None
+        """For a record with a value of that size; None leaves it to librdkafka."""
         if time.monotonic() - self._looked_at > _AGAIN_S:
             self._look(topic)
-            return self.choose(topic, size)
+        led = self._led.get(topic)
+        if not led:
+            return None
         partition, left = self._chosen.get(topic, (-1, 0))
         if left <= 0:
-            partition, left = random.choice(self._led[topic]), self._batch
-        self._chosen[topic] = partition, left - size
+            partition, left = random.choice(led), self._batch
+        self._chosen[topic] = partition, left - size - _AROUND
         return partition
 
     def _look(self, topic: str) -> None:
