@@ -4,6 +4,9 @@ All records of a batch come from one source partition, in its order. `floors` ho
 watermark of that partition just before it: lateness is judged by the record's own partition at its
 own offset, so it does not depend on how the records were cut into batches. What a task's own steps
 have made of many records has no offset: `offsets` is empty then.
+
+`source` and offset are a record's place: of those of one event time it decides (promise 7). So the
+partitions of several topics, which may meet in one step, have several numbers.
 """
 
 from __future__ import annotations
@@ -13,11 +16,19 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any
 
+TOPIC = 1 << 20  # partitions, at most, of one topic
+NO_SOURCE = -1
+
+
+def source_of(place: int, partition: int) -> int:
+    """The number of a partition of a topic. `place`: of the topic, among those that meet."""
+    return place * TOPIC + partition
+
 
 class Batch:
     """`times` and `floors` in ms since 1970; `offsets` are those in the source partition."""
 
-    __slots__ = ("floors", "keys", "offsets", "partition", "times", "values")
+    __slots__ = ("floors", "keys", "offsets", "source", "times", "values")
 
     def __init__(
         self,
@@ -26,23 +37,28 @@ class Batch:
         times: Sequence[int],
         floors: Sequence[int],
         offsets: Sequence[int],
-        partition: int = -1,
+        source: int = NO_SOURCE,
     ) -> None:
         self.keys = keys
         self.values = values
         self.times = times
         self.floors = floors
         self.offsets = offsets
-        self.partition = partition  # of the source
+        self.source = source
 
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def partition(self) -> int:
+        """Of its topic."""
+        return self.source if self.source < 0 else self.source % TOPIC
+
     def with_values(self, values: Sequence[Any]) -> Batch:
-        return Batch(self.keys, values, self.times, self.floors, self.offsets, self.partition)
+        return Batch(self.keys, values, self.times, self.floors, self.offsets, self.source)
 
     def with_keys(self, keys: Sequence[Any]) -> Batch:
-        return Batch(keys, self.values, self.times, self.floors, self.offsets, self.partition)
+        return Batch(keys, self.values, self.times, self.floors, self.offsets, self.source)
 
     def where(self, chosen: Sequence[object]) -> Batch:
         """The records whose entry in `chosen` is true."""
@@ -52,7 +68,7 @@ class Batch:
             list(compress(self.times, chosen)),
             list(compress(self.floors, chosen)),
             list(compress(self.offsets, chosen)),
-            self.partition,
+            self.source,
         )
 
     def split(self, parts: Sequence[int]) -> list[tuple[int, Batch]]:
@@ -66,7 +82,7 @@ class Batch:
         split = []
         for part, chosen in places.items():
             keys, values, times, floors, offsets = (_picked(one, chosen) for one in columns)
-            split.append((part, Batch(keys, values, times, floors, offsets, self.partition)))
+            split.append((part, Batch(keys, values, times, floors, offsets, self.source)))
         return split
 
 

@@ -49,6 +49,10 @@ class Stage:
         names += [self.redrive] if self.redrive else []
         return list(dict.fromkeys(names))
 
+    def place_of(self, topic: str) -> int:
+        """Of one of the user's, among those: by name, as what is declared first may change."""
+        return sorted({source.topic.name for source in self.sources}).index(topic)
+
     def count(self, partitions: Mapping[str, int]) -> int:
         """How many tasks it has, where topics have so many partitions."""
         return max(partitions[topic] for topic in self.topics if topic != self.redrive)

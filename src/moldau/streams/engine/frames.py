@@ -27,9 +27,8 @@ class Frame(NamedTuple):
     floors: list[int]
     offsets: list[int]
 
-    @property
-    def batch(self) -> Batch:
-        return Batch(self.keys, self.values, self.times, self.floors, self.offsets, self.partition)
+    def batch(self, source: int) -> Batch:
+        return Batch(self.keys, self.values, self.times, self.floors, self.offsets, source)
 
 
 class FrameFormat:

@@ -132,7 +132,7 @@ class Held:
         rows = list(
             zip(
                 since,
-                repeat(batch.partition),
+                repeat(batch.source),
                 batch.offsets or repeat(0),
                 self._numbers,
                 batch.keys,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from moldau.streams.batch import Batch
+from moldau.streams.batch import Batch, source_of
 from moldau.streams.clock import AFTER_ALL, BEFORE_ALL, TaskClock
 from moldau.streams.engine.build import Built
 from moldau.streams.engine.columns import Keys, in_calendar
@@ -38,6 +38,7 @@ class SourceInput:
         self._clock = task_clock.source((topic.name, partition), topic.lateness)
         self._origin = Origin(topic.name, partition)
         self._built = built
+        self._source = source_of(built.stage.place_of(topic.name), partition)
         self._has_state = built.stage.is_stateful
         self._placement: Placement | None = None
         if topic.name in built.stage.joined_topics:
@@ -75,7 +76,7 @@ class SourceInput:
         if not self._has_state:  # else the task speaks for itself: it is behind its sources
             for made in self._built.repartitionings:
                 made.origin = self._origin
-        batch = Batch(keys, values, times, floors, records.offsets, self._origin.partition)
+        batch = Batch(keys, values, times, floors, records.offsets, self._source)
         for root in self.tables:
             root.process(batch)
         if self.tables and self.roots and None in records.values:
@@ -194,6 +195,8 @@ class FrameInput:
         self._clocks = {
             one: clock.source((repartition.name, one), 0, one[0] in aside) for one in upstream
         }
+        places = sorted({name for name, _ in upstream}, key=lambda name: (name in aside, name))
+        self._sources = {one: source_of(places.index(one[0]), one[1]) for one in upstream}
         self._seen: dict[tuple[str, int], int] = {}
         self.origins: list[Origin] = []
 
@@ -212,7 +215,7 @@ class FrameInput:
             frame = frame._replace(floors=floors)
         seen = self._seen.get(origin, -1)
         if frame.offsets and frame.offsets[-1] > seen:
-            batch = frame.batch
+            batch = frame.batch(self._sources[origin])
             if frame.offsets[0] <= seen:  # sent again after a crash
                 batch = batch.where([offset > seen for offset in frame.offsets])
             self._seen[origin] = frame.offsets[-1]

@@ -109,7 +109,7 @@ class FlatMapping(Mapping):
                 spread(batch.times),
                 spread(batch.floors),
                 spread(batch.offsets),
-                batch.partition,
+                batch.source,
             )
         )
 
@@ -327,7 +327,7 @@ def _by_offset(batches: Sequence[Batch]) -> Batch:
         rows += zip(one.keys, one.values, one.times, one.floors, one.offsets, strict=True)
     rows.sort(key=itemgetter(4))
     keys, values, times, floors, offsets = zip(*rows, strict=True)
-    return Batch(keys, values, times, floors, offsets, batches[0].partition)
+    return Batch(keys, values, times, floors, offsets, batches[0].source)
 
 
 def _middle(offsets: Sequence[int]) -> int:

@@ -45,7 +45,7 @@ class RunningAggregates(Aggregating):
             row = by_key[key]
             if row is None:
                 row = [*self._states.new(), time]
-            where = (time, batch.partition, offsets[place])
+            where = (time, batch.source, offsets[place])
             self._states.add(row, self._states.taken(batch.values[place], where))
             row[-1] = max(row[-1], time)
             by_key[key] = row

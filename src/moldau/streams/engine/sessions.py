@@ -89,7 +89,7 @@ class SessionAggregates(Windowing):
             if time < batch.floors[number]:
                 late.add(number)
             elif key is not None:
-                place = (time, batch.partition, offsets[number])
+                place = (time, batch.source, offsets[number])
                 made = self._add(key, time, self._states.taken(batch.values[number], place))
                 changed.append((made.first, key))
 

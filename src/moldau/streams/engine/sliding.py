@@ -83,7 +83,7 @@ class SlidingAggregates(Windowing):
             if time + self._size < floor:
                 late.add(number)
             elif key is not None:
-                place = (time, batch.partition, offsets[number])
+                place = (time, batch.source, offsets[number])
                 taken = self._states.taken(batch.values[number], place)
                 self._states.add(self._states.new(), taken)  # a record that fails fails here
                 kept = _Kept(*place, self._same(key, place), floor, taken)

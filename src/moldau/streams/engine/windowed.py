@@ -70,7 +70,7 @@ class WindowedAggregates(Windowing):
             offsets = batch.offsets or range(len(batch))
             columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
             try:
-                self._update(self._open.groups, changed, late, number, batch.partition, *columns)
+                self._update(self._open.groups, changed, late, number, batch.source, *columns)
             except FailedAt as failed:
                 good = self._one_by_one(batch, columns, late, changed, number, failed)
         if self._updates.are_wanted:
@@ -108,7 +108,7 @@ class WindowedAggregates(Windowing):
             its_late: list[int] = []
             taken = [column[place : place + 1] for column in columns]
             try:
-                self._update(self._open.groups, changed, its_late, number, batch.partition, *taken)
+                self._update(self._open.groups, changed, its_late, number, batch.source, *taken)
             except FailedAt as error:
                 raise error.reason from None
             late.extend(place for _ in its_late)
