@@ -287,6 +287,35 @@ def test_a_routed_page_is_asked_of_who_has_the_key() -> None:
         assert shown(answer(app, "GET", "/count/tea", routing=there))[2] == "7"
 
 
+def test_a_table_and_a_topic_of_one_name_are_not_taken_for_each_other() -> None:
+    """As in the tutorial of page views, whose table is in another stage than its topic."""
+    app = faust.App("pages")
+    views = app.topic("page_views", value_type=dict)
+    counts = app.Table("page_views", default=int)
+
+    @app.agent(views)
+    async def count(stream: Any) -> None:
+        async for view in stream.group_by(lambda view: view["id"], name="id"):
+            counts[view["id"]] += 1
+
+    @app.page("/count/{page}")
+    @app.table_route(table=counts, match_info="page")
+    async def one(self: web.View, request: web.Request, page: str) -> web.Response:
+        return self.json(counts[page])
+
+    @app.page("/read/{page}")
+    @app.topic_route(topic=views, match_info="page")
+    async def read(self: web.View, request: web.Request, page: str) -> web.Response:
+        return self.text("here")
+
+    with moldau.testing.run(app, partitions=8):
+        asked = Here()
+        answer(app, "GET", "/count/foo", routing=asked)
+        answer(app, "GET", "/read/foo", routing=asked)
+        stages = [stage for stage, _, _ in asked.asked]
+        assert stages == ["count", "source-1"]
+
+
 @pytest.mark.parametrize(("times", "asked"), [(0, 0), (1, 1)], ids=["before", "meanwhile"])
 @pytest.mark.parametrize("headers", [{}, {"x-moldau-routed": "1"}], ids=["asked", "handed on"])
 def test_a_key_that_has_moved_is_not_taken_for_one_that_there_is_none_of(

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.errors import DefinitionError
+from moldau.streams.faust.tables import Table
 from moldau.streams.faust.web import Request, Response, View
 from moldau.streams.formats.basic import Key
 from moldau.streams.topology import Stage, topology
@@ -196,10 +197,13 @@ class Pages:
         return stage.name, PLACES[stage.partitioner](_KEY.encode(key), routing.count(stage))
 
     def _stage(self, of: Any) -> Stage | None:
-        """Which has the table, or reads the topic."""
-        name = f"table-{of.name}"
+        """Which has the table, or reads the topic: both may have one name."""
         for stage in topology(self._app.core.id, self._app.core.nodes).stages:
-            if any(one.name == name for one in stage.nodes) or of.name in stage.topics:
+            if isinstance(of, Table):
+                is_of = any(one.name == f"table-{of.name}" for one in stage.nodes)
+            else:
+                is_of = of.name in stage.topics
+            if is_of:
                 return stage
         return None
 
