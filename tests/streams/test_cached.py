@@ -108,3 +108,20 @@ def test_sizes() -> None:
     assert moldau.App("shop").state_memory == 256 << 20
     assert moldau.App("shop", state_memory="1.5GB").state_memory == 3 << 29
     assert moldau.App("shop", state_memory=1000).state_memory == 1000
+
+
+def test_a_batch_costs_what_it_asks_for_and_not_what_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where some rows are on disk alone."""
+    life = Life(tmp_path)
+    for number in range(100):
+        life.rows.put(number, number)
+    life.commit()
+    for _ in range(2):
+        shrink([life.state], 0)
+    assert life.rows[1] == 1
+    monkeypatch.setattr(Cached, "__iter__", lambda _: pytest.fail("all of it is looked through"))
+    life.rows.fetch([1, 2])
+    assert life.rows[2] == 2
+    life.end()

@@ -8,12 +8,15 @@ import msgspec
 import pytest
 
 import moldau
+from moldau.streams.engine import state as state_module
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
+from moldau.streams.engine.state_store import InMemory
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import DefinitionError, StreamsError
 from moldau.streams.running.host import AsyncHost
+from moldau.streams.running.local_store import DamagedError
 from moldau.streams.topology import topology
 from tests.streams.sales import Sale, sale
 
@@ -115,3 +118,23 @@ def test_what_state_cannot_be_used_for_is_said() -> None:
     app.agent(orders, states=[counts])(lambda order: None)
     with pytest.raises(DefinitionError, match="must read the same topic"):
         app.agent(app.topic("others"), states=[counts])
+
+
+def test_state_that_cannot_be_read_is_no_record_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is damaged, or the disk gives nothing: that ends the worker, and no record becomes
+    a dead letter."""
+    app = moldau.App("shop")
+    orders = app.topic("orders", dict)
+    seen = app.state("seen", default=int)
+
+    @app.agent(orders, states=[seen])
+    def count(order: dict[str, Any]) -> None:
+        seen["all"] += 1
+
+    def damaged(*_: object) -> bytes:
+        raise DamagedError("the state there is damaged")
+
+    monkeypatch.setattr(state_module, "AT_ONCE", -1)  # nothing is in memory
+    monkeypatch.setattr(InMemory, "get", damaged)
+    with pytest.raises(DamagedError), moldau.testing.run(app) as t:
+        t[orders].send({})

@@ -59,7 +59,8 @@ class Cached(dict[Any, Any]):
         """Those of a batch, which costs less than one by one."""
         if self._is_whole:
             return
-        asked = set(keys).difference(self, self._old)
+        old = self._old  # `difference` would look through all of these instead
+        asked = [key for key in set(keys) if key not in self and key not in old]
         if asked:
             found = self._table.get_many(asked)
             decode = self._decode

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from moldau.streams.engine.state_store import Stamp
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.file_sum import taken_sum, write_sum
 from moldau.streams.running.scratch import ScratchFile
 from moldau.streams.running.sealing import SEAL_WIDTH, sealed, unsealed
@@ -47,14 +47,14 @@ create table if not exists stamp (
 """
 
 
-class DamagedError(StreamsError):
+class DamagedError(Trouble):
     """The store cannot be read: throw it away, the changelog has it all."""
 
 
 class LocalStore:
     """`stamp` is that of what was written, gathered or not. Everything but the end of a process
-    raises DamagedError where the file is not what was written, StreamsError where the disk does
-    not take it."""
+    raises DamagedError where the file is not what was written, Trouble where the disk does not take
+    it: no record's fault, also where a function of the user's looks into it."""
 
     def __init__(self, folder: Path, changelog: str) -> None:
         """`changelog`: its topic's id. What is there of another is thrown away."""
@@ -228,10 +228,10 @@ class LocalStore:
         except sqlite3.Error as error:
             raise self._trouble(error) from None
 
-    def _trouble(self, error: sqlite3.Error) -> StreamsError:
+    def _trouble(self, error: sqlite3.Error) -> Trouble:
         """OperationalError is what the disk does: it is full, it cannot be written."""
         if isinstance(error, sqlite3.OperationalError):
-            return StreamsError(f"{self.folder}: state cannot be kept: {error}")
+            return Trouble(f"{self.folder}: state cannot be kept: {error}")
         return self._damaged(str(error))
 
     def _damaged(self, why: str) -> DamagedError:
