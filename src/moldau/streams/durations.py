@@ -30,6 +30,16 @@ def milliseconds(value: Duration, what: str) -> int:
     return int(total)
 
 
+def text_of(ms: int) -> str:
+    """As people write it: 90000 is "1m 30s"."""
+    parts = []
+    for unit, length in reversed(_UNITS.items()):
+        if unit != "w" and ms >= length:
+            parts.append(f"{ms // length}{unit}")
+            ms %= length
+    return " ".join(parts) or "0s"
+
+
 def zone_of(name: str, verb: str) -> ZoneInfo:
     """Raises DefinitionError."""
     try:

@@ -1,5 +1,5 @@
 """What the state of a step depends on, in words: kept beside the state, so that a program that no
-longer fits its state is refused, and told why (promise 11)."""
+longer fits its state is refused, and told why (promise 11; `misfits.py`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Any
 
 from moldau.streams.aggregates import Aggregate
-from moldau.streams.errors import StreamsError
 from moldau.streams.program import Agent, Kept, Keyed, Node
 from moldau.streams.topology import Stage
 
@@ -31,36 +30,6 @@ def depends_on_count(stage: Stage) -> bool:
 def state_of(name: str) -> str:
     """What the values of `app.state(name)` are called among those of steps."""
     return f"state {name}"
-
-
-def refuse_misfits(
-    stage: Stage, partition: int, kept: Mapping[str, str], partitions: tuple[int, int]
-) -> None:
-    """`kept`: the shapes that the state was made with. `partitions`: how many the stage had then,
-    and has now. Raises StreamsError."""
-    then, now = partitions
-    if then != now and (kept or depends_on_count(stage)):
-        raise StreamsError(
-            f"{stage.name}: its state was made from {then} partitions of {stage.topics[0]}, which "
-            f"has {now} now, so keys lie elsewhere: reset the program (moldau streams reset)"
-        )
-    expected = shapes(stage)
-    for name, shape in kept.items():
-        if name not in expected:
-            raise StreamsError(
-                f"partition {partition} keeps {_named(name)} ({shape}), which the program no "
-                f"longer has: give it its name again, or reset (moldau streams reset)"
-            )
-        if shape != expected[name]:
-            raise StreamsError(
-                f"step {name!r} is {expected[name]} now, but its state was made by {shape}: give "
-                f"it another name= to begin anew, or reset the program (moldau streams reset)"
-            )
-
-
-def _named(name: str) -> str:
-    state = name.removeprefix(state_of(""))
-    return f"state of step {name!r}" if state == name else f"app.state({state!r})"
 
 
 def _shape(node: Keyed | Kept) -> str:

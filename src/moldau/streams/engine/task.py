@@ -26,7 +26,8 @@ from moldau.streams.engine.reading import Records
 from moldau.streams.engine.redriving import RedriveInput
 from moldau.streams.engine.state import MARKER, State
 from moldau.streams.join_nodes import TableSource
-from moldau.streams.shapes import refuse_misfits, shapes
+from moldau.streams.misfits import refuse_misfits
+from moldau.streams.shapes import shapes
 from moldau.streams.topology import Repartition, Stage, Topology
 
 
