@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 import moldau
+from moldau.streams.chores import RunningChores
 from moldau.streams.errors import DefinitionError, StreamsError
+from moldau.streams.running import hooks
+from moldau.streams.running.hooks import Hooks
+from moldau.streams.running.host import AsyncHost
+from moldau.streams.running.patience import Patience
 from moldau.streams.running.worker import Worker
 from tests.streams.sales import Sale, sale
 from tests.streams.test_agents_on_a_broker import fill, servers
@@ -105,6 +110,48 @@ def test_hooks_and_tasks() -> None:
         assert t[out].values() == ["beside", "beside"]
         t.stop()
     assert done == ["start", "stop"]
+
+
+def test_a_hook_that_fails_is_shown_as_the_program_has_it() -> None:
+    """A sentence, and the frames of the program's own code."""
+    app, _, _ = program()
+
+    @app.on_start
+    async def connect() -> None:
+        int("no number")
+
+    host = AsyncHost()
+    with pytest.raises(StreamsError) as failed:
+        RunningChores(app.chores, host, lambda: 0, print).start()
+    host.close()
+    first, *frames, last = str(failed.value).split("\n")
+    assert first.startswith("on_start connect has failed: ValueError: invalid literal")
+    assert [line.split(", ")[-1] for line in frames if "File" in line] == ["in connect"]
+    assert last.startswith("ValueError: invalid literal")
+
+
+def test_where_the_start_has_failed_there_is_nothing_to_stop() -> None:
+    host, patience, done = AsyncHost(), Patience(), []
+    app, _, _ = program()
+
+    @app.on_start
+    async def connect() -> None:
+        patience.end()
+        await asyncio.Event().wait()
+
+    app.on_start(lambda: done.append("the next"))
+    app.on_stop(lambda: done.append("stop"))
+    said: list[str] = []
+    wait = Hooks(host, patience, said.append).wait
+    chores = RunningChores(app.chores, host, lambda: 0, said.append, wait=wait)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hooks, "HOOK_S", 0.0)
+        patched.setattr(hooks, "LOOK_S", 0.001)
+        chores.start()
+    chores.stop()
+    host.close()
+    assert done == []
+    assert [one.partition(" has not ended")[0] for one in said] == ["on_start connect"]
 
 
 def test_a_task_that_fails_stops_the_program() -> None:

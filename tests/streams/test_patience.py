@@ -81,6 +81,26 @@ print("done")
 """
 
 
+HANGS = """
+import signal, threading
+from moldau.streams.running import patience as module
+module.HOOK_S = module.TO_CUT_S = module.LOOK_S = 0.05
+patience = module.Patience()
+patience.cut_by(signal.SIGTERM, lambda why: print(why, flush=True))
+patience.end()
+with patience.calling("on_stop disconnect"):
+    threading.Event().wait(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_plain_hook_that_hangs_is_cut_off_by_its_name() -> None:
+    ended = ran(HANGS)
+    assert ended.returncode == -signal.SIGTERM, ended.stderr
+    assert ended.stdout.startswith("on_stop disconnect has not ended in 0 s")
+    assert "what was not checkpointed is done again" in ended.stdout
+
+
 def test_what_a_call_returns_with_is_heard() -> None:
     ended: list[str] = []
     Patience().within(60, lambda: ended.append("called"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.results import utc
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.errors import DefinitionError, StreamsError
+from moldau.streams.traces import trace
 
 if TYPE_CHECKING:
     from moldau.streams.running.host import AsyncHost
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TO_LEAD_S = 1.0
 
 Chore = Callable[..., Any]
+Called = Coroutine[Any, Any, None]
 After = Callable[[int], int]
 """From a time to the next one behind it at which something is due, in ms since 1970."""
 
@@ -77,7 +79,8 @@ def cron(expression: str, zone: tzinfo) -> After:
 class RunningChores:
     """`now_ms`: the time since 1970, of the worker or the test. `say`: what people should know.
     `leads`: is this the one worker of the group that does what one should? `tables`: what
-    each global table holds, by its topic."""
+    each global table holds, by its topic. `wait`: runs a hook, of that name, to its end; False: it
+    was given up, because the worker was told to stop."""
 
     def __init__(
         self,
@@ -87,8 +90,11 @@ class RunningChores:
         say: Callable[[str], None],
         leads: Callable[[], bool] = lambda: True,
         tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        wait: Callable[[str, Called], bool] | None = None,
     ) -> None:
         self._chores = chores
+        self._wait = wait or self._to_its_end
+        self._has_started = False
         self._leads = leads
         self._here = Here(tables or {})
         self._host = host
@@ -103,19 +109,33 @@ class RunningChores:
         return bool(self._chores.timers or self._chores.tasks)
 
     def start(self) -> None:
-        """The hooks, then the rest. Raises what a hook does."""
+        """The hooks, then the rest. Raises StreamsError where a hook fails."""
         self._chores.hurry = self._host.settled
         self._chores.outbox.clear()  # of a run before this one
-        for hook in self._chores.on_start:
-            self._host.run(self._called(hook, self._scope()))
+        if not all(self._hook("on_start", hook) for hook in self._chores.on_start):
+            return
+        self._has_started = True
         for function, after in self._chores.timers:
             self._host.start(self._timer(function, after))
         for function in self._chores.tasks:
             self._host.start(self._task(function))
 
     def stop(self) -> None:
-        for hook in self._chores.on_stop:
-            self._host.run(self._called(hook, self._scope()))
+        """The hooks, where those of the start have come to their end. Raises StreamsError."""
+        for hook in self._chores.on_stop if self._has_started else ():
+            self._hook("on_stop", hook)
+
+    def _hook(self, when: str, hook: Chore) -> bool:
+        name = f"{when} {_name(hook)}"
+        try:
+            return self._wait(name, self._called(hook, self._scope()))
+        except Exception as error:
+            told = f"{name} has failed: {type(error).__name__}: {error}\n{trace(error)}"
+            raise StreamsError(told) from None
+
+    def _to_its_end(self, _name: str, called: Called) -> bool:
+        self._host.run(called)
+        return True
 
     def drain(self) -> Iterator[Output]:
         """What they want sent. Raises StreamsError when a task has failed."""

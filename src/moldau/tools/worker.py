@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from moldau.client.command_line import Parser
 from moldau.client.near_names import nearest
 from moldau.streams.errors import StreamsError
+from moldau.streams.traces import trace
 from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import add_supervised, supervise
 
@@ -127,10 +127,4 @@ def _not_found(name: str, missing: str) -> str:
 
 
 def _failed(where: str, name: str, error: Exception) -> str:
-    """With the traceback from the module on: the rest is ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = ("importlib" in one.filename or one.filename == __file__ for one in frames)
-    behind = frames[max((at + 1 for at, is_ours in enumerate(ours) if is_ours), default=0) :]
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(behind)]
-    lines += traceback.format_exception_only(error)
-    return f"-A {where}: {name} fails when it is imported:\n{''.join(lines).rstrip()}"
+    return f"-A {where}: {name} fails when it is imported:\n{trace(error)}"

@@ -9,7 +9,9 @@ from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
+from moldau.streams.running.hooks import Hooks
 from moldau.streams.running.host import TO_END_S, AsyncHost
+from moldau.streams.running.patience import Patience
 from moldau.streams.running.polled import Place
 from moldau.streams.running.wall_clock import now_ms
 
@@ -30,11 +32,13 @@ class Hosting:
         say: Callable[[str], None],
         leads: Callable[[], bool] = lambda: True,
         tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """`leads`: is this the one worker of its group that does what one should? `tables`: what
         each global table holds, by its topic."""
         self.host = AsyncHost()
-        self.chores = RunningChores(app.chores, self.host, now_ms, say, leads, tables)
+        hooks = Hooks(self.host, patience or Patience(), say)
+        self.chores = RunningChores(app.chores, self.host, now_ms, say, leads, tables, hooks.wait)
         self._is_busy = False
 
     def poll_s(self, otherwise: float) -> float:

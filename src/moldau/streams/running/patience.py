@@ -20,6 +20,8 @@ LEAVE_S = 8.0
 CUT_S = 15.0
 LEAST_S = 0.5  # what is asked gets time for an answer
 LOOK_S = 0.25
+HOOK_S = 5.0  # for a hook at start or stop
+TO_CUT_S = 2.0  # more, where it could not be cancelled
 MORE_S = 5.0  # than it was told, before a call is taken for stuck
 
 
@@ -29,12 +31,14 @@ class StuckError(StreamsError):
 
 
 class Patience:
-    """Of one worker. The program's own code may take as long as it likes: only waits count."""
+    """Of one worker. The program's own code may take as long as it likes, but for hooks: only waits
+    count."""
 
     def __init__(self) -> None:
         self._told: float | None = None
         self._since: float | None = None  # it waits for the brokers
         self._waited = 0.0  # before that, since it was told
+        self._called: tuple[str, float] | None = None  # a hook, and since when
         self._cutting = threading.Lock()
         self._is_over = threading.Event()
 
@@ -88,6 +92,21 @@ class Patience:
                 self._since = None  # first: another thread adds both
                 self._waited = waited
 
+    @contextmanager
+    def calling(self, hook: str) -> Iterator[None]:
+        """Around a hook of the program."""
+        self._called = (hook, time.monotonic())
+        try:
+            yield
+        finally:
+            self._called = None
+
+    @property
+    def called_s(self) -> float:
+        """For how long a hook has run since it was told to stop."""
+        called, told = self._called, self._told
+        return 0.0 if called is None or told is None else time.monotonic() - max(called[1], told)
+
     def cut_by(self, number: int, say: Callable[[str], None]) -> None:
         """From now on it is ended as by that signal when it has waited for CUT_S in all: one wait
         that was given up may be followed by another."""
@@ -107,12 +126,22 @@ class Patience:
             return waited
         return waited + time.monotonic() - max(since, told)
 
+    def _stuck(self) -> str | None:
+        """In what, for too long."""
+        called = self._called
+        if called is not None and self.called_s > HOOK_S + TO_CUT_S:
+            return f"{called[0]} has not ended in {HOOK_S + TO_CUT_S:.0f} s, told to stop"
+        if self._since is not None and self._waited_s() > CUT_S:
+            return f"the brokers have not answered for {CUT_S:.0f} s"
+        return None
+
     def _cut(self, number: int, say: Callable[[str], None]) -> None:
         while not self._is_over.wait(LOOK_S):
-            if self._since is not None and self._waited_s() > CUT_S:
+            why = self._stuck()
+            if why is not None:
                 say(
-                    f"the brokers have not answered for {CUT_S:.0f} s: it stops without a "
-                    f"checkpoint, and what was not checkpointed is done again"
+                    f"{why}: it stops without a checkpoint, and what was not checkpointed is done "
+                    f"again"
                 )
                 os.kill(os.getpid(), number)
                 if not self._is_over.wait(LOOK_S):  # the main thread has not heard of it

@@ -94,7 +94,8 @@ class Worker:
         self._by_place: dict[Place, AnyTask] = {}
         first = (self._topology.stages[0].name, 0)  # one worker has it
         self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
-        self._hosting = Hosting(app, say, lambda: first in self._tasks, self._globals.tables)
+        tables, leads = self._globals.tables, lambda: first in self._tasks
+        self._hosting = Hosting(app, say, leads, tables, self.patience)
         self._at_end: dict[Place, int] = {}  # what is read to its end, and where that is
         self._leads: dict[str, Stage] = {s.topics[0]: s for s in self._topology.stages}
         self._running = True
