@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 import moldau
+from moldau.streams.engine.reading import Records
+from moldau.streams.engine.state import State
+from moldau.streams.engine.task import Task
+from moldau.streams.topology import topology
 from tests.streams.sales import revenue, sale
 
 
@@ -31,3 +37,55 @@ def test_promise_05_silence_closes_only_windows_whose_end_has_passed() -> None:
         assert t["revenue-per-minute"].values() == []
         t.advance("1s")
         assert [row["orders"] for row in t["revenue-per-minute"].values()] == [1]
+
+
+class Restarted:
+    """A task in which orders wait for prices, which are quiet. Its worker was stopped at 1000 s
+    of the wall clock, and is back."""
+
+    def __init__(self) -> None:
+        app = moldau.App("shop", idle_after="30s")
+        orders, prices = (
+            app.topic(name, dict, event_time="at", unit="ms", key="of")
+            for name in ("orders", "prices")
+        )
+        app.stream(orders).join(app.table(prices), on="of").to("priced")
+        made = topology(app.id, app.nodes)
+        (stage,) = made.stages
+        counts = {"orders": 1, "prices": 1, "priced": 1}
+        self.task = Task(made, stage, 0, counts, State())
+        self.read("prices", 0, 1_000_000)
+        for at in (60_000, 61_000):  # time passes the first one
+            self.read("orders", at, 1_000_000)
+        changelog = [(one.key or b"", one.value) for one in self.task.checkpoint()]
+        state = State()
+        self.task = Task(made, stage, 0, counts, state, state.restore(changelog))
+
+    def read(self, topic: str, at: int, now_ms: int) -> None:
+        offset = self.task.positions.get(topic, 0)
+        value = msgspec.json.encode({"of": "tea", "at": at, topic: at})
+        self.task.feed(topic, Records([offset], [0], [b"tea"], [value]), now_ms)
+
+    def of_prices(self) -> list[int]:
+        """When those came that the orders have."""
+        return [msgspec.json.decode(one.value or b"")["prices"] for one in self.task.outputs]
+
+
+def test_promise_04_quiet_is_counted_from_the_last_record_after_a_restart_too() -> None:
+    restarted = Restarted()
+    assert restarted.of_prices() == []
+    restarted.task.tick("prices", 1_029_000)
+    assert restarted.of_prices() == []
+    restarted.task.tick("prices", 1_030_000)
+    assert restarted.of_prices() == [0]
+
+
+def test_promise_04_what_came_while_no_worker_ran_is_not_late() -> None:
+    """A worker tells of quiet when a partition is read to its end, and that is behind it."""
+    restarted = Restarted()
+    restarted.read("prices", 500, 5_000_000)
+    for now_ms in (5_001_000, 5_029_000):
+        restarted.task.tick("prices", now_ms)
+        assert restarted.of_prices() == []
+    restarted.task.tick("prices", 5_030_000)
+    assert restarted.of_prices() == [500]
