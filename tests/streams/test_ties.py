@@ -59,3 +59,18 @@ def test_promise_07_what_waits_for_a_table_leaves_in_that_order_too() -> None:
                 t[name].send({"at": 5, "who": name[0], "k": "all"})
             t.end()
             assert [row["who"] for row in t["out"].values()] == ["a", "z"]
+
+
+def test_promise_07_of_what_is_made_of_one_record_the_last_is_the_last() -> None:
+    """As `collect` has them."""
+    app = moldau.App("zoo")
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
+    each = rows.flat_map(lambda row: [{"n": n} for n in row["all"]]).group_by(lambda row: "all")
+    each.tumbling("1m").agg(
+        first=moldau.first("n"), last=moldau.last("n"), every=moldau.collect("n")
+    ).to("out")
+    with moldau.testing.run(app) as t:
+        t["in"].send({"at": 5, "all": [3, 1, 2]})
+        t.end()
+        (row,) = t["out"].values()
+        assert (row["first"], row["every"], row["last"]) == (3, [3, 1, 2], 2)

@@ -11,10 +11,11 @@ its partition and offset in the source (promise 7).
 
 from __future__ import annotations
 
+from builtins import sum as sum_of
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
 from moldau.streams import different, types
@@ -25,6 +26,11 @@ from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
 from moldau.streams.fields import Field, getter
 from moldau.streams.folding import coming_back, made_by, refuse_uncallable
+
+# Sums do not depend on the order of their numbers, so none is rounded: with 28 digits, as is usual,
+# one of 20 before the point and 10 behind it would be. What has more digits than these fails.
+_DECIMALS = Context(prec=5000, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
+add_decimals = _DECIMALS.add
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,10 @@ class Aggregate:
     type_of: Callable[[Any], Any] = types.unknown
     # The state without what was taken of a row that a table has no more.
     remove: Callable[[Any, Any], Any] | None = None
-    # Does `add` change the state that it is given? Then it must not fail behind that.
+    # Does `add` change the state that it is given? Then it must not fail: what it would fail at
+    # is raised by `check`, which takes the same, before any state is changed.
     in_place: bool = False
+    check: Callable[[Any, Any], None] | None = None
     # The type of its states, from that of what is taken (with its place: a pair).
     state_of: Callable[[Any], Any] = types.unknown
     # Of a state that has been kept, the state; None: as `state_of` says.
@@ -78,7 +86,7 @@ def count() -> Aggregate:
 
 
 def sum(field: Field) -> Aggregate:
-    """The sum; of floats it is exact and rounded once, a Decimal or timedelta stays one."""
+    """The sum: exact, and of floats rounded once; a Decimal or timedelta stays one."""
     step = "add_exactly(s, x)"
     return Aggregate(
         "sum",
@@ -89,7 +97,7 @@ def sum(field: Field) -> Aggregate:
         rounded_once,
         step,
         type_of=types.number,
-        remove=lambda s, x: add_exactly(s, -x),
+        remove=without,
     )
 
 
@@ -100,13 +108,13 @@ def _same(state: Any) -> Any:
 def add_exactly(state: Any, value: Any) -> Any:
     """The sum of two numbers, or of two such sums."""
     if type(value) is float:
-        return (state if type(state) is ExactFloat else ExactFloat((float(state),))).plus(value)
+        return _exact(state).plus(value)
     if type(state) is ExactFloat or type(value) is ExactFloat:
-        more = value.parts if type(value) is ExactFloat else (float(value),)
-        total = state if type(state) is ExactFloat else ExactFloat((float(state),))
-        for part in more:
-            total = total.plus(part)
-        return total
+        total, more = _exact(state), _exact(value)
+        others = tuple(map(int.__add__, total.others, more.others))
+        return _plus(ExactFloat(total.parts, others), more.parts)  # type: ignore[arg-type]
+    if type(value) is Decimal:
+        return add_decimals(state, value)
     try:
         return state + value
     except TypeError:  # a sum begins with 0, which a timedelta cannot be added to
@@ -116,25 +124,51 @@ def add_exactly(state: Any, value: Any) -> Any:
         raise
 
 
+def without(state: Any, value: Any) -> Any:
+    """The sum without a number that is in it."""
+    if type(value) is float:
+        return _exact(state).plus(value, -1)
+    if type(value) is Decimal:
+        return _DECIMALS.subtract(state, value)
+    return add_exactly(state, -value)
+
+
+def _exact(number: Any) -> ExactFloat:
+    """A whole number may have more digits than one float."""
+    if type(number) is ExactFloat:
+        return number
+    if not isinstance(number, int):
+        return ExactFloat().plus(float(number))
+    parts = [float(number)]
+    while rest := number - sum_of(map(int, parts)):
+        parts.append(float(rest))
+    return _plus(ExactFloat(), parts)
+
+
+def _plus(total: ExactFloat, parts: Iterable[float]) -> ExactFloat:
+    for part in parts:
+        total = total.plus(part)
+    return total
+
+
 def rounded_once(state: Any) -> int | float | Decimal | timedelta:
     if type(state) is ExactFloat:
-        from math import fsum
-
-        return fsum(state.parts)
+        return state.rounded()
     total: int | Decimal | timedelta = state
     return total
 
 
 def min(field: Field) -> Aggregate:
-    """The least; None of nothing. What is None does not count."""
-    step = "s if x is None else x if s is None or x < s else s"
+    """The least; None of nothing. What is None does not count, nor NaN where there are numbers."""
+    step = "s if x is None else x if s is None or x < s or s != s else s"
     many = "least(xs) if s is None else least(chain((s,), xs))"
     return _extreme("min", field, _least, step, many)
 
 
 def max(field: Field) -> Aggregate:
-    """The greatest; None of nothing. What is None does not count."""
-    step = "s if x is None else x if s is None or x > s else s"
+    """The greatest; None of nothing. What is None does not count, nor NaN where there are
+    numbers."""
+    step = "s if x is None else x if s is None or x > s or s != s else s"
     many = "most(xs) if s is None else most(chain((s,), xs))"
     return _extreme("max", field, _most, step, many)
 
@@ -163,13 +197,13 @@ def _nothing() -> None:
 def _least(state: Any, value: Any) -> Any:
     if state is None or value is None:
         return value if state is None else state
-    return value if value < state else state
+    return value if value < state or state != state else state
 
 
 def _most(state: Any, value: Any) -> Any:
     if state is None or value is None:
         return value if state is None else state
-    return value if value > state else state
+    return value if value > state or state != state else state
 
 
 def mean(field: Field) -> Aggregate:
@@ -185,7 +219,7 @@ def mean(field: Field) -> Aggregate:
         return rounded_once(state[0]) / state[1] if state[1] else None
 
     def remove(state: tuple[Any, int], value: Any) -> tuple[Any, int]:
-        return add_exactly(state[0], -value), state[1] - 1
+        return without(state[0], value), state[1] - 1
 
     return Aggregate(
         "mean", field, lambda: (0, 0), add, merge, result, type_of=types.quotient, remove=remove
@@ -200,7 +234,7 @@ def first(field: Field, by: Field | None = None) -> Aggregate:
 
 def last(field: Field, by: Field | None = None) -> Aggregate:
     """Of the latest record; None of nothing."""
-    step = "x if s is None or x[0] > s[0] else s"
+    step = "x if s is None or x[0] >= s[0] else s"
     return _one_placed("last", field, _later, step, by)
 
 
@@ -231,7 +265,7 @@ def _earlier(state: Placed | None, value: Placed | None) -> Placed | None:
 def _later(state: Placed | None, value: Placed | None) -> Placed | None:
     if state is None or value is None:
         return value if state is None else state
-    return value if value[0] > state[0] else state
+    return value if value[0] >= state[0] else state
 
 
 def _placed(state: Placed | None) -> Any:
@@ -274,19 +308,24 @@ def _joined(state: list[Any], other: list[Any]) -> list[Any]:
 
 def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None) -> Aggregate:
     """The `k` greatest, the greatest first, of equals the earlier, and of those of one time the
-    one that `by` puts first; with `of`, that field of the records that they stand in."""
+    one that `by` puts first, and NaN last of all; with `of`, that field of the records that they
+    stand in."""
     if not isinstance(k, int) or k < 1:
         raise DefinitionError(f"top_k: k={k!r} is no count of 1 or more, as in top_k('amount', 3)")
 
     def best(state: list[Any]) -> list[Any]:
         ordered = sorted(state, key=_place)
-        return sorted(ordered, key=lambda one: one[1][0], reverse=True)[:k]
+        numbers = [one for one in ordered if one[1][0] == one[1][0]]
+        others = [one for one in ordered if one[1][0] != one[1][0]]
+        return (sorted(numbers, key=lambda one: one[1][0], reverse=True) + others)[:k]
 
     def add(state: list[Any], value: Any) -> list[Any]:
-        number = value[1][0]
-        _ = number < (state[0][1][0] if state else number)  # raises here what fails in `best`
         state.append(value)
         return state if len(state) < 4 * k + 16 else best(state)
+
+    def check(state: list[Any], value: Any) -> None:
+        number = value[1][0]
+        _ = number < (state[0][1][0] if state else number)  # raises here what fails in `best`
 
     def result(state: list[Any]) -> list[Any]:
         return [shown for _, (_, shown) in best(state)]
@@ -304,6 +343,7 @@ def top_k(field: Field, k: int, of: Field | None = None, by: Field | None = None
         by=by,
         type_of=types.list_of,
         in_place=True,
+        check=check,
         state_of=types.list_of,
     )
 
@@ -320,6 +360,7 @@ def distinct(field: Field) -> Aggregate:
         lambda state: in_order(different.forms(state)),
         type_of=types.list_of,
         in_place=True,
+        check=different.check,
     )
 
 
@@ -334,6 +375,7 @@ def count_distinct(field: Field) -> Aggregate:
         len,
         type_of=types.always(int),
         in_place=True,
+        check=different.check,
     )
 
 

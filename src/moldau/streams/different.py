@@ -18,6 +18,11 @@ def noted(state: Noted, value: Any) -> Noted:
     return _note(state, kept(value))
 
 
+def check(_state: Noted, value: Any) -> None:
+    """Raises an exception for what cannot be told from others."""
+    hash(kept(value))
+
+
 def united(state: Noted, other: Noted) -> Noted:
     made = dict(state)
     for form in forms(other):

@@ -78,6 +78,29 @@ def test_promise_17_a_record_counts_in_all_aggregates_of_a_step_or_in_none() -> 
         assert len(t["shop-dlq"].records()) == 2
 
 
+@pytest.mark.parametrize("step", ["tumbling", "running", "session", "hopping"])
+def test_promise_17_what_cannot_be_told_apart_or_compared_counts_nowhere(step: str) -> None:
+    """Each is tried three times, and the list that is collected is changed in place."""
+    app = moldau.App("shop")
+    keyed = app.stream(app.topic("in", dict)).group_by("k")
+    made: dict[str, Any] = {
+        "tumbling": keyed.tumbling("1s"),
+        "running": keyed,
+        "session": keyed.session("1s"),
+        "hopping": keyed.hopping("1s", "1s"),
+    }
+    made[step].agg(all=moldau.collect("n"), few=moldau.distinct("n"), best=moldau.top_k("m", 2)).to(
+        "out"
+    )
+    with moldau.testing.run(app) as t:
+        for n, m in ((1, 1), ([2], 2), (3, "x"), (4, 4)):
+            t["in"].send({"k": "a", "n": n, "m": m})
+        t.end()
+        row = t["out"].values()[-1]
+        assert (row["all"], row["few"], row["best"]) == ([1, 4], [1, 4], [4, 1])
+        assert len(t["shop-dlq"].records()) == 2
+
+
 @pytest.mark.parametrize("step", ["tumbling", "running", "session"])
 def test_promise_17_a_result_that_cannot_be_made_is_a_letter_that_can_be_sent_back(
     step: str,

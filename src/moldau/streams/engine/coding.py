@@ -76,6 +76,18 @@ def _elements(value: Any) -> bytes:
     return _encoder.encode(sorted(map(encode, value)))
 
 
+def _parts_of(value: ExactFloat) -> list[Any]:
+    """And behind them what it counts, where there is any."""
+    return [*value.parts, list(value.others)] if any(value.others) else list(value.parts)
+
+
+def _exact(kept: list[Any]) -> ExactFloat:
+    if kept and isinstance(kept[-1], list):
+        *parts, others = kept
+        return ExactFloat(tuple(parts), tuple(others))
+    return ExactFloat(tuple(kept))
+
+
 def _iso(value: Any) -> bytes:
     return str(value.isoformat()).encode()
 
@@ -90,7 +102,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     tuple: _extension(_TUPLE, lambda value: encode(list(value))),
     Decimal: _extension(_DECIMAL, lambda value: str(value).encode()),
     datetime: _extension(_DATETIME, _iso),
-    ExactFloat: _extension(_EXACT, lambda value: _encoder.encode(list(value.parts))),
+    ExactFloat: _extension(_EXACT, lambda value: _encoder.encode(_parts_of(value))),
     set: _extension(_SET, _elements),
     frozenset: _extension(_FROZEN_SET, _elements),
     date: _extension(_DATE, _iso),
@@ -102,7 +114,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
 
 _RICH: dict[int, Callable[[bytes], Any]] = {
     _DECIMAL: lambda raw: Decimal(raw.decode()),
-    _EXACT: lambda raw: ExactFloat(tuple(_decoder.decode(raw))),
+    _EXACT: lambda raw: _exact(_decoder.decode(raw)),
     _TUPLE: lambda raw: tuple(_decoder.decode(raw)),
     _DATETIME: lambda raw: datetime.fromisoformat(raw.decode()),
     _LONG: int,

@@ -8,14 +8,14 @@ Its text is made of our own words and numbers only: what people name comes in as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 from itertools import chain
 from typing import Any, get_type_hints
 
 from moldau.streams import fields
-from moldau.streams.aggregates import Aggregate, add_exactly
+from moldau.streams.aggregates import Aggregate, add_decimals, add_exactly
 from moldau.streams.windows import Aligned, Calendar
 
 Groups = dict[int, dict[Any, list[Any]]]
@@ -120,14 +120,16 @@ def compiled_together(aggregates: Mapping[str, Aggregate], type_: Any) -> Togeth
     each = list(aggregates.values())
     if any(one.has_place or one.in_place or one.kind == "fold" for one in each):
         return None
-    names: dict[str, Any] = {"chain": chain, "least": min, "most": max, "total": sum}
-    names |= {"reduce": reduce, "add_exactly": add_exactly}
+    names: dict[str, Any] = {"chain": chain, "least": _least, "most": _most, "total": sum}
+    names |= {"reduce": reduce, "add_exactly": add_exactly, "add_decimals": add_decimals}
     body = []
     for number, aggregate in enumerate(each):
         names[f"init{number}"], names[f"add{number}"] = aggregate.init, aggregate.add
         many = aggregate.many or f"reduce(add{number}, xs, s)"
-        if _is_exact(aggregate, type_):
+        if _summed(aggregate, type_) is int:
             many = "total(xs, s)"
+        elif _summed(aggregate, type_) is Decimal:
+            many = "reduce(add_decimals, xs, s)"
         if aggregate.field is not None:
             names[f"get{number}"] = taker(aggregate, type_)
             body.append(f"xs = map(get{number}, values)")
@@ -143,23 +145,42 @@ def compiled_together(aggregates: Mapping[str, Aggregate], type_: Any) -> Togeth
     return together
 
 
+def _least(values: Iterable[Any]) -> Any:
+    return _of_numbers(min, values)
+
+
+def _most(values: Iterable[Any]) -> Any:
+    return _of_numbers(max, values)
+
+
+def _of_numbers(function: Any, values: Iterable[Any]) -> Any:
+    """NaN is less than nothing and greater than nothing, so it stays only where it comes first."""
+    values = list(values)
+    found = function(values)
+    if found != found:
+        found = function((one for one in values if one == one), default=found)
+    return found
+
+
 def _initial(aggregates: Mapping[str, Aggregate]) -> str:
     return ", ".join(f"init{number}()" for number in range(len(aggregates)))
 
 
-def _is_exact(aggregate: Aggregate, type_: Any) -> bool:
-    """Is it a sum of what is exact as it is?"""
-    return aggregate.add is add_exactly and _declared(type_, aggregate.field) in (int, Decimal)
+def _summed(aggregate: Aggregate, type_: Any) -> Any:
+    """Of what it is a sum, as far as that is declared."""
+    return _declared(type_, aggregate.field) if aggregate.add is add_exactly else None
 
 
 def compiled(aggregates: Mapping[str, Aggregate], type_: Any, window: Aligned) -> Update:
     """`update(groups, changed, late, checkpoint, partition, keys, starts, floors, values, times,
     offsets)` takes a batch in; `late` gets the places of its records that were late. Raises
     FailedAt: that record counts nowhere, all before it do."""
-    names: dict[str, Any] = {"add_exactly": add_exactly, "FailedAt": FailedAt}
+    names: dict[str, Any] = {"add_exactly": add_exactly, "add_decimals": add_decimals}
+    names["FailedAt"] = FailedAt
     order = safest_first(list(aggregates.values()))
     takes = [line for number, one in order for line in _takes(number, one, type_, names)]
-    adds = [line for number, one in order for line in _adds(number, one, type_, names)]
+    adds = [line for number, one in order for line in _checks(number, one, names)]
+    adds += [line for number, one in order for line in _adds(number, one, type_, names)]
     adds += [f"states[{number}] = new{number}" for number, _ in order]
     columns = ["key", "start", "floor", "value"]
     if any(one.has_place for one in aggregates.values()):
@@ -200,6 +221,13 @@ def _takes(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any])
     return [f"x{number} = (({place}), get{number}(value))"]
 
 
+def _checks(number: int, aggregate: Aggregate, names: dict[str, Any]) -> list[str]:
+    if aggregate.check is None:
+        return []
+    names[f"check{number}"] = aggregate.check
+    return [f"check{number}(states[{number}], x{number})"]
+
+
 def _adds(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any]) -> list[str]:
     """The next state, beside the present one."""
     names[f"init{number}"], names[f"add{number}"] = aggregate.init, aggregate.add
@@ -207,8 +235,10 @@ def _adds(number: int, aggregate: Aggregate, type_: Any, names: dict[str, Any]) 
     if step is None:
         taken = "None" if aggregate.field is None else f"x{number}"
         return [f"new{number} = add{number}(states[{number}], {taken})"]
-    if _is_exact(aggregate, type_):
+    if _summed(aggregate, type_) is int:
         step = "s + x"
+    elif _summed(aggregate, type_) is Decimal:
+        step = "add_decimals(s, x)"
     step = re.sub(r"\bx\b", f"x{number}", step)
     return [f"s = states[{number}]", f"new{number} = {step}"]
 

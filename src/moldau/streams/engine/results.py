@@ -100,6 +100,7 @@ class States:
     def __init__(self, aggregates: Mapping[str, Aggregate], type_: Any) -> None:
         self._aggregates = list(aggregates.values())
         self._adding = safest_first(self._aggregates)
+        self._checks = [(n, one.check) for n, one in self._adding if one.check is not None]
         self._takers = [_taker(one, type_) for one in self._aggregates]
         self.restored = restored_states(self._aggregates, type_)
         self.restored_parts = restored_parts(self._aggregates, type_)
@@ -113,6 +114,8 @@ class States:
 
     def add(self, states: list[Any], taken: Sequence[Any]) -> None:
         """To all of them, or to none when one fails."""
+        for number, check in self._checks:
+            check(states[number], taken[number])
         added = [(number, one.add(states[number], taken[number])) for number, one in self._adding]
         for number, state in added:
             states[number] = state
