@@ -154,6 +154,34 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
         "'in' is read with until end already",
     ),
     "standbys": (lambda app, s: moldau.App("app", standbys="1"), "standbys='1'"),  # type: ignore[arg-type]
+    "group_by of several": (
+        lambda app, s: app.stream(s).group_by("category", "amount"),
+        "several: give a function of them, as in group_by(lambda one: (one.category, one.amount))",
+    ),
+    "group_by of a list": (
+        lambda app, s: app.stream(app.topic("in")).group_by(["shop", "day"]),
+        """as in group_by(lambda one: (one["shop"], one["day"]))""",
+    ),
+    "key_by of several": (
+        lambda app, s: app.stream(s).key_by("category", "amount"),
+        "key_by: one field is wanted, and category, amount are several",
+    ),
+    "group_by of a table": (
+        lambda app, s: app.table(s).group_by("category", "amount"),
+        "group_by: one field is wanted",
+    ),
+    "agg without a name": (
+        lambda app, s: _grouped(app, s).agg(moldau.count()),
+        "agg: give each aggregate the name that it has in the result",
+    ),
+    "agg of a window without a name": (
+        lambda app, s: _grouped(app, s).tumbling("1m").agg(moldau.count()),
+        "agg: give each aggregate the name that it has in the result",
+    ),
+    "agg of a table's groups without a name": (
+        lambda app, s: app.table(s).group_by("category").agg(moldau.count()),
+        "agg: give each aggregate the name that it has in the result",
+    ),
     "config": (lambda app, s: moldau.App("app", config=5), "config=5"),  # type: ignore[arg-type]
 }
 

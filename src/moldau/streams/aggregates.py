@@ -423,6 +423,15 @@ def _no_merge(_state: Any, _other: Any) -> Any:
     raise DefinitionError("fold: windows by session need merge=, a function that joins two states")
 
 
+def refuse_unnamed(unnamed: Sequence[Any]) -> None:
+    """Raises DefinitionError for aggregates without a name: what would they be called?"""
+    if unnamed:
+        raise DefinitionError(
+            "agg: give each aggregate the name that it has in the result, as in "
+            "agg(total=moldau.sum('amount'), orders=moldau.count())"
+        )
+
+
 def check(
     aggregates: Mapping[str, Any], type_: Any, there: Sequence[str], merges: bool = False
 ) -> None:

@@ -7,7 +7,7 @@ of a type whose fields nobody declares (dict, Any) every name is accepted.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, get_origin, is_typeddict
@@ -57,6 +57,8 @@ def check(type_: Any, name: str, verb: str) -> None:
 def getter(type_: Any, field: Field, verb: str) -> Getter:
     """Reads the field from a value of that type. Raises DefinitionError."""
     if not isinstance(field, str):
+        if isinstance(field, list | tuple):
+            raise _several(type_, field, verb)
         if not callable(field):
             raise DefinitionError(
                 f"{verb}: {field!r} is neither the name of a field nor a function"
@@ -64,6 +66,21 @@ def getter(type_: Any, field: Field, verb: str) -> Getter:
         return plain(field, verb)
     check(type_, field, verb)
     return itemgetter(field) if is_mapping(type_) else attrgetter(field)
+
+
+def only(field: Field, more: Sequence[Any]) -> Field:
+    """The field, or, where there are more, what `getter` refuses with a sentence."""
+    several: Any = (field, *more)
+    return several if more else field
+
+
+def _several(type_: Any, given: Sequence[Any], verb: str) -> DefinitionError:
+    names = [str(one) for one in given]
+    read = [f'one["{name}"]' if is_mapping(type_) else f"one.{name}" for name in names]
+    return DefinitionError(
+        f"{verb}: one field is wanted, and {', '.join(names)} are several: give a function of "
+        f"them, as in {verb}(lambda one: ({', '.join(read)}))"
+    )
 
 
 def plain(function: Function, verb: str) -> Function:

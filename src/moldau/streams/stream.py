@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
 from moldau.streams import fields, types, windows
-from moldau.streams.aggregates import Aggregate, check
+from moldau.streams.aggregates import Aggregate, check, refuse_unnamed
 from moldau.streams.arguments import how_often, no_stream, no_updates, no_verb, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
@@ -178,13 +178,18 @@ class Stream(Joins):
 
     # --- by key -----------------------------------------------------------------------------
 
-    def key_by(self, field: fields.Field, *, on_error: Policy | Then | None = None) -> Stream:
+    def key_by(
+        self, field: fields.Field, *more: Never, on_error: Policy | Then | None = None
+    ) -> Stream:
         """The records under another key."""
-        return Stream(self._app, self._keyed(field, "key_by", on_error))
+        return Stream(self._app, self._keyed(fields.only(field, more), "key_by", on_error))
 
-    def group_by(self, field: fields.Field, *, on_error: Policy | Then | None = None) -> Grouped:
-        """The records of each key together; repartitioned where they are not."""
-        node = self._keyed(field, "group_by", on_error)
+    def group_by(
+        self, field: fields.Field, *more: Never, on_error: Policy | Then | None = None
+    ) -> Grouped:
+        """The records of each key together; repartitioned where they are not. What a function
+        gives is called "key" in the results; of several fields it is a tuple."""
+        node = self._keyed(fields.only(field, more), "group_by", on_error)
         return Grouped(self._app, node, fields.label(field, "key"))
 
     def _keyed(self, field: fields.Field, verb: str, on_error: Policy | Then | None = None) -> Node:
@@ -291,13 +296,14 @@ class Grouped(_Aggregating):
 
     def agg(
         self,
-        *,
+        *unnamed: Never,
         name: str | None = None,
         on_error: Policy | Then | None = None,
         **aggregates: Aggregate,
     ) -> Table:
         """Over all records of a key: a table with the key and each aggregate under its name. Sent
         to a topic, a result whenever one changes; as a table, by event time."""
+        refuse_unnamed(unnamed)
         return Table(self._app, self._agg(name, aggregates, on_error))
 
     def tumbling(self, size: Duration) -> Windowed:
@@ -331,7 +337,7 @@ class Windowed(_Aggregating):
 
     def agg(
         self,
-        *,
+        *unnamed: Never,
         name: str | None = None,
         late: str | Topic | None = None,
         on_error: Policy | Then | None = None,
@@ -340,6 +346,7 @@ class Windowed(_Aggregating):
         """One result for each key and window, once, when the window closes: the key,
         `window_start`, `window_end` (UTC), and each aggregate under its name. Records that come
         later than all their windows are counted, and sent to the topic `late`."""
+        refuse_unnamed(unnamed)
         node = self._agg(name, aggregates, on_error)
         if late is not None:
             topic = self._app.topic(late, node.parents[0].type) if isinstance(late, str) else late

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
 from moldau.streams import fields, types
-from moldau.streams.aggregates import Aggregate, check
+from moldau.streams.aggregates import Aggregate, check, refuse_unnamed
 from moldau.streams.arguments import how_often, topic_of
 from moldau.streams.durations import Duration
 from moldau.streams.engine.here import Get, Here
@@ -109,9 +109,9 @@ class Table(InHandlers):
 
     # --- by other keys ----------------------------------------------------------------------
 
-    def group_by(self, field: fields.Field) -> GroupedTable:
+    def group_by(self, field: fields.Field, *more: Never) -> GroupedTable:
         """Its rows in groups. A row that changes leaves the group that it was in."""
-        node = self._changes()
+        field, node = fields.only(field, more), self._changes()
         group = fields.getter(node.type, field, "group_by")
         return GroupedTable(self._app, node, group, field)
 
@@ -295,7 +295,7 @@ class GroupedTable:
 
     def agg(
         self,
-        *,
+        *unnamed: Never,
         name: str | None = None,
         on_error: Policy | Then | None = None,
         **aggregates: Aggregate,
@@ -303,6 +303,7 @@ class GroupedTable:
         """Over the rows that each group has: one row for each group, and none for a group without
         rows. `fold` needs remove= to be fast; without it, a group is added up anew when it
         changes."""
+        refuse_unnamed(unnamed)
         parent, add = self._node, self._app.add
         check(aggregates, parent.type, (self._label,))
         made = name or self._app.name_for("agg")
