@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _QUIET_S = 0.5
+_NO_MORE_S = 10.0
 
 
 class Results:
@@ -60,11 +61,12 @@ def verdict(job: Job, to_close_s: float) -> str:
 def _each(job: Job, results: Results) -> str:
     """Of work that makes one record of each."""
     count = total = 0
-    until = time.monotonic() + 10
+    until = time.monotonic() + _NO_MORE_S
     while count < job.records and time.monotonic() < until:
         for one in results.more(_QUIET_S):
             count += 1
             total += one["cents"]
+            until = time.monotonic() + _NO_MORE_S
     expected = sales.total_cents(job.records, with_factor=job.work == "join")
     if (count, total) == (job.records, expected):
         return ""

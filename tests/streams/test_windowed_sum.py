@@ -66,6 +66,31 @@ def test_silence_closes_also_where_all_is_idle() -> None:
         assert t["revenue-per-minute"].values() == [row(0, "books", "1.10", 1)]
 
 
+def test_promise_04_nor_does_one_whose_time_goes_on_by_silence() -> None:
+    app = revenue(idle_after="5s", close_after_silence="9s")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["sales"].send(sale(0), partition=0)
+        t["sales"].send(sale(1), partition=1)
+        t.advance("20s")  # the quiet one is 11 s into the first minute, and goes on
+        t["sales"].send(sale(1800), partition=0)
+        t.advance("1s")
+        assert t["revenue-per-minute"].values() == [row(0, "books", "2.20", 2)]
+
+
+def test_promise_05_where_all_are_idle_the_farthest_closes_its_own() -> None:
+    app = revenue(idle_after="5s", close_after_silence="9s")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["sales"].send(sale(1800), partition=0)
+        t["sales"].send(sale(0), partition=1)
+        t.advance("8s")
+        assert t["revenue-per-minute"].values() == []
+        t.advance("62s")
+        assert t["revenue-per-minute"].values() == [
+            row(0, "books", "1.10", 1),
+            row(30, "books", "1.10", 1),
+        ]
+
+
 def test_a_field_that_is_not_there_is_named_with_the_nearest() -> None:
     app = moldau.App("x")
     topic = app.topic("sales", type(sale(0)))

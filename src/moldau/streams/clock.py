@@ -17,14 +17,29 @@ AFTER_ALL = 1 << 62
 class SourceClock:
     """One source partition. `watermark` never falls."""
 
-    __slots__ = ("highest", "is_aside", "is_idle", "lateness", "watermark")
+    __slots__ = ("_idle_at", "highest", "is_aside", "lateness", "watermark")
 
     def __init__(self, lateness: int, is_aside: bool) -> None:
         self.lateness = lateness
         self.highest = BEFORE_ALL
         self.watermark = BEFORE_ALL
-        self.is_idle = False  # read to its end and quiet: it does not hold the others back
-        self.is_aside = is_aside  # it never does, and only its end counts
+        self._idle_at: int | None = None  # its watermark then; None: it is not
+        self.is_aside = is_aside  # it holds nobody back, and only its end counts
+
+    @property
+    def is_idle(self) -> bool:
+        """Read to its end and quiet: it does not hold the others back."""
+        return self._idle_at is not None
+
+    @is_idle.setter
+    def is_idle(self, is_idle: bool) -> None:
+        if is_idle != self.is_idle:
+            self._idle_at = self.watermark if is_idle else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Idle, and silent for so long that its time goes on with the wall clock."""
+        return self._idle_at is not None and self.watermark > self._idle_at
 
     def pass_over(self, times: Sequence[int]) -> Floors:
         """Takes the records' times in. For each, the watermark just before it."""
@@ -93,15 +108,17 @@ class TaskClock:
     @property
     def least(self) -> int:
         """Where the task's watermark may be by now. Who is idle holds nobody back, but may go on:
-        the end of all has come when each of them has ended."""
+        the end of all has come when each of them has ended. Where all are idle, it is where the
+        time of those has come that are silent."""
         left = [one for one in self._sources.values() if one.watermark < AFTER_ALL]
         if not left:
             return AFTER_ALL
         active = [one.watermark for one in left if not one.is_idle]
         if active:
             return min(active)
-        if len(left) == len(self._sources):
-            return self.watermark
-        # Those that have ended held back what the idle had closed before.
-        idle = [one.watermark for one in left if not one.is_aside]
-        return max(self.watermark, min(idle, default=BEFORE_ALL))
+        idle = [one for one in left if not one.is_aside]
+        least = max((one.watermark for one in idle if one.goes_on), default=self.watermark)
+        if len(left) < len(self._sources):
+            # Those that have ended held back what the idle had closed before.
+            least = max(least, min((one.watermark for one in idle), default=least))
+        return max(self.watermark, least)

@@ -142,6 +142,7 @@ class SourceInput:
         return records, self._columns(records)
 
     def end(self) -> None:
+        self._clock.is_idle = self._origin.idle = False
         self._raise_to(AFTER_ALL)
 
     @property
@@ -154,17 +155,16 @@ class SourceInput:
         self._last_ms = self._last_ms or now_ms  # it was never heard of: from now on
         quiet = now_ms - self._last_ms
         silence, idle = self._topic.close_after_silence, self._topic.idle_after
+        if idle is not None and quiet >= idle:
+            self._clock.is_idle = self._origin.idle = True
         if silence is not None and quiet >= silence and self._clock.highest > BEFORE_ALL:
             self._raise_to(self._clock.highest + quiet - self._clock.lateness)
-        elif idle is not None and quiet >= idle:
-            self._clock.is_idle = self._origin.idle = True
 
     def was_deaf(self, ms: int) -> None:
         if self._last_ms:
             self._last_ms += ms
 
     def _raise_to(self, watermark: int) -> None:
-        self._clock.is_idle = self._origin.idle = False
         self._clock.raise_to(watermark)
         self._origin.watermark = self._clock.watermark
 
@@ -220,8 +220,8 @@ class FrameInput:
                 batch = batch.where([offset > seen for offset in frame.offsets])
             self._seen[origin] = frame.offsets[-1]
             self._target.process(batch)
+        clock.is_idle = frame.idle  # first: what it rises by then is silence
         clock.raise_to(frame.watermark)
-        clock.is_idle = frame.idle
 
     def end(self) -> None:
         """It ends when all who speak in it have said so, in their frames."""
