@@ -18,6 +18,7 @@ ASK_S = 30.0
 # whoever stands still in one, when its time is over and the coordinator has come round to it.
 STABLE_S = 120.0
 PAUSE_S = 0.1
+BATCH = 5000
 # A coordinator that has just begun; or that has nothing stable to say.
 _NOT_YET = (
     KafkaError._TIMED_OUT,
@@ -54,14 +55,38 @@ class Ends:
         for topic in self._topology.source_topics:
             places = [TopicPartition(topic, one) for one in range(self._partitions[topic])]
             for place in self.committed(places):
-                first, end = self._consumer.get_watermark_offsets(place, ASK_S)
-                more = end - max(place.offset, first)  # it has no position where it is new
-                if more > 0:
+                more = self._behind(place)
+                if more:
                     raise StreamsError(
                         f"{self._id} has read to the end before (until='end') and closed every "
                         f"window; {topic} {place.partition} has {more} records more, which would "
                         f"be late: reset the program (moldau streams reset) to read all of it again"
                     )
+
+    def _behind(self, place: TopicPartition) -> int:
+        """How many records there are behind it. A log may go on and hold none: ends of
+        transactions, and what was aborted."""
+        first, end = self._consumer.get_watermark_offsets(place, ASK_S)
+        begin = max(place.offset, first)  # it has no position where it is new
+        if begin >= end:
+            return 0
+        self._consumer.assign([TopicPartition(place.topic, place.partition, begin)])
+        try:
+            return self._count(end)
+        finally:
+            self._consumer.unassign()
+
+    def _count(self, end: int) -> int:
+        count, position = 0, -1
+        while position < end:
+            for message in self._consumer.consume(BATCH, PAUSE_S):
+                error, position = message.error(), message.offset() or 0
+                if error is None:
+                    position += 1
+                    count += position <= end
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+        return count
 
     def taken_away(self, place: tuple[str, int]) -> StreamsError:
         """That partition has ended for good, and is to be read on."""
