@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
 TOPIC = 1 << 20  # partitions, at most, of one topic
 NO_SOURCE = -1
+_TOGETHER = 1 << 24  # records, at most, that count from one moment on
 
 
 def source_of(place: int, partition: int) -> int:
@@ -53,6 +54,17 @@ class Batch:
     def partition(self) -> int:
         """Of its topic."""
         return self.source if self.source < 0 else self.source % TOPIC
+
+    @property
+    def ordinals(self) -> Sequence[int]:
+        """Which of two of one time and source goes first. Of what has no offsets those go first
+        that counted first: the late ones of a time may have come in another batch."""
+        if self.offsets:
+            return self.offsets
+        if not any(map(lt, self.times, self.floors)):
+            return range(len(self))
+        behind = (max(0, floor - time) for time, floor in zip(self.times, self.floors, strict=True))
+        return [late * _TOGETHER + number for number, late in enumerate(behind)]
 
     def with_values(self, values: Sequence[Any]) -> Batch:
         return Batch(self.keys, values, self.times, self.floors, self.offsets, self.source)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import groupby
 from operator import le, lt
 from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.guard import Guard
-from moldau.streams.engine.held import Held
+from moldau.streams.engine.held import Held, since_of
 from moldau.streams.engine.keys import typed
 from moldau.streams.engine.operators import Operator, Step
 from moldau.streams.engine.state import Table
@@ -72,10 +73,14 @@ class Deduplicating(Step):
         order = self._order
         if order is None:
             return rows
-        try:
-            return sorted(rows, key=lambda row: (row[0], order(row[5])))
-        except TypeError:  # what `by` reads is not of one type
-            return sorted(rows, key=lambda row: (row[0], repr(order(row[5]))))
+        made: list[Any] = []
+        for _, some in groupby(rows, key=since_of):  # else it would matter what comes with them
+            of_one_time = list(some)
+            try:
+                made += sorted(of_one_time, key=lambda row: order(row[5]))
+            except TypeError:  # what `by` reads is not of one type
+                made += sorted(of_one_time, key=lambda row: repr(order(row[5])))
+        return made
 
     def _kept(self, rows: Sequence[Any]) -> Iterator[Any]:
         for row in rows:

@@ -33,7 +33,7 @@ class RunningAggregates(Aggregating):
         )
 
     def process(self, batch: Batch) -> None:
-        offsets = batch.offsets or range(len(batch))
+        offsets = batch.ordinals
         touched: dict[Any, None] = {}
         by_key = self._rows
         by_key.fetch(batch.keys)

@@ -15,13 +15,12 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count
 from typing import Any, NamedTuple
 
-from moldau.streams.aggregates import in_order
 from moldau.streams.batch import Batch
 from moldau.streams.engine.aggregating import Parts, Windowing
 from moldau.streams.engine.cached import Cached
 from moldau.streams.engine.operators import Sending
 from moldau.streams.engine.results import States
-from moldau.streams.engine.window_names import Place
+from moldau.streams.engine.window_names import Place, in_order
 from moldau.streams.windows import Session
 
 
@@ -79,7 +78,7 @@ class SessionAggregates(Windowing):
         return min(one.last for one in sessions) + self._gap
 
     def process(self, batch: Batch) -> None:
-        offsets = batch.offsets or range(len(batch))
+        offsets = batch.ordinals
         late = set()
         changed: list[Place] = []
         self._open.fetch(batch.keys)

@@ -73,7 +73,7 @@ class SlidingAggregates(Windowing):
         return [one._replace(taken=restored(one.taken)) for one in rows]
 
     def process(self, batch: Batch) -> None:
-        offsets = batch.offsets or range(len(batch))
+        offsets = batch.ordinals
         late = set()
         times: dict[Any, set[int]] = {}  # of what is kept, by key
         self._kept.fetch(batch.keys)

@@ -67,7 +67,7 @@ class WindowedAggregates(Windowing):
             changed, number = [], self._updates.number()
         good = [True] * len(batch)
         if not self._all_together(batch, starts, changed, number):
-            offsets = batch.offsets or range(len(batch))
+            offsets = batch.ordinals
             columns = batch.keys, starts, batch.floors, batch.values, batch.times, offsets
             try:
                 self._update(self._open.groups, changed, late, number, batch.source, *columns)
