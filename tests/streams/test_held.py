@@ -25,6 +25,7 @@ from moldau.streams.engine.task import Task
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import Topology, topology
 from tests.drawn import share
+from tests.streams.stored import store_of
 
 SECONDS, PRODUCTS = 2000, 5
 BOUND = 600_000
@@ -55,7 +56,7 @@ class Run:
     def begin(self) -> None:
         if self._store is not None:
             self._store.close()
-        self._store = LocalStore(self._folder, "topic")
+        self._store = store_of(self, self._folder)
         self.state = State(self._store)
         marker = self.state.begin()
         counts = counts_of(self._made)

@@ -29,7 +29,7 @@ from moldau.streams.running.local_store import LocalStore
 from moldau.streams.topology import topology
 from tests.drawn import share
 from tests.streams.awkward_keys import AWKWARD
-from tests.streams.stored import Stored
+from tests.streams.stored import Stored, store_of
 
 STARTS = [-(1 << 40), -1, 0, 255, 1 << 40]  # names of windows end in each byte
 KEYS = [typed(one) for one in ("", "a", "é", -7, 300, 1 << 70, b"x", 2.5, ("a", 1), *AWKWARD)]
@@ -155,7 +155,7 @@ class Run:
     def begin(self) -> None:
         if self._store is not None:
             self._store.close()
-        self._store = LocalStore(self._folder, "topic")
+        self._store = store_of(self, self._folder)
         self.state = State(self._store)
         counts = {"visits": 1, "out": 1}
         marker = self.state.begin()
