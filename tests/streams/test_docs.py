@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs" / "streams"
-PAGES = ["agents.md", "errors.md", "formats.md", "index.md", "joins.md", "state.md"]
+PAGES = sorted(page.name for page in DOCS.glob("*.md") if "```python" in page.read_text())
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -28,5 +28,3 @@ def test_the_python_in_the_docs_runs(page: str, monkeypatch: pytest.MonkeyPatch)
     for name, test in list(names.items()):
         if name.startswith("test_"):
             test()
-    for _, target in re.findall(r"\[([^]]*)\]\(([^)]*\.md)\)", text):
-        assert (DOCS / target).exists()
