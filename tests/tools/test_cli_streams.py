@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -68,6 +69,8 @@ def test_describe_tells_stages_steps_and_internal_topics(
     assert "by key to revenue-agg-1-repartition" in text
     assert "state in revenue-agg-1-changelog" in text
     assert "revenue = sum(amount)" in text
+    assert re.search(r"^  group_by-1 +keyby \w+  < source-1$", text, re.MULTILINE)
+    assert " False" not in text
     assert cli_streams.main(["describe", "-A", "shop:app", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [one["verb"] for one in told["stages"][0]["steps"]] == ["source", "keyby"]

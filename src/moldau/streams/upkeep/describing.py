@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from moldau.streams.join_nodes import GlobalLookup
-from moldau.streams.program import Agent, Keyed, Node, Sink, Source
+from moldau.streams.program import Agent, KeyBy, Keyed, Node, Sink, Source
 from moldau.streams.shapes import shapes
 from moldau.streams.topology import Stage, Topology
 
 
 def described(made: Topology) -> dict[str, Any]:
     """For programs: {app, stages: [{name, reads, changelog, steps: [{name, verb, of, topic,
-    tables, state}], writes}]}. `of` names the steps that a step takes from,
-    `tables` those whose rows its functions look up."""
+    key, tables, state}], writes}]}. `of` names the steps that a step takes from, `key` the field
+    that it brings together by, `tables` those whose rows its functions look up."""
     return {"app": made.app, "stages": [_stage(made, stage) for stage in made.stages]}
 
 
@@ -51,6 +51,8 @@ def _step(node: Node, state: str | None) -> dict[str, Any]:
         told["tables"] = [one.name for one in node.tables]
     if isinstance(node, Source | Sink | GlobalLookup):
         told["topic"] = node.topic.name
+    if isinstance(node, KeyBy):
+        told["key"] = node.label
     if isinstance(node, Keyed):
         told["state"] = state
     if isinstance(node, Agent):
@@ -60,8 +62,9 @@ def _step(node: Node, state: str | None) -> dict[str, Any]:
 
 def _step_line(step: dict[str, Any]) -> str:
     """What it is, and whom it takes from where that is not plain from its place."""
-    parts = [step.get("state") or step["verb"]]
-    parts += [step[name] for name in ("topic", "function") if name in step]
+    told = (step.get("state") or step["verb"]).split(", ")
+    parts = [", ".join(one for one in told if not one.endswith(" False"))]
+    parts += [step[name] for name in ("topic", "key", "function") if name in step]
     parts += [f"looks into {', '.join(step['tables'])}"] if "tables" in step else []
     return " ".join(parts) + (f"  < {', '.join(step['of'])}" if step["of"] else "")
 

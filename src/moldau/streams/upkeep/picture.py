@@ -9,7 +9,7 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 from moldau.streams.join_nodes import GlobalLookup
-from moldau.streams.program import Node, Sink, Source
+from moldau.streams.program import KeyBy, Node, Sink, Source
 from moldau.streams.topology import Topology
 
 _WIDTH, _HEIGHT, _ACROSS, _DOWN, _MARGIN = 170, 40, 230, 64, 24
@@ -36,6 +36,8 @@ class _Graph:
         for number, stage in enumerate(made.stages):
             for node in stage.nodes:
                 verb, color = type(node).__name__.lower(), _STAGES[number % len(_STAGES)]
+                if isinstance(node, KeyBy):
+                    verb += f" {node.label}"
                 self.boxes[_step(node)] = _Box(node.name, verb, color, False)
                 self._connect(node, {(one.node, one.target): one.name for one in stage.reads})
 
