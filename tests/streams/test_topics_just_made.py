@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.errors import StreamsError
 from moldau.streams.running import internal_topics, new_topics
 from moldau.streams.running.internal_topics import make, prepare
 from moldau.streams.running.new_topics import until_known
@@ -134,3 +136,22 @@ class Brokers:
             )
 
         return SimpleNamespace(list_topics=list_topics)
+
+
+def test_topics_are_made_though_the_controller_that_was_to_be_asked_is_down() -> None:
+    """librdkafka waits for it, until it is told of another."""
+    made: Future[None] = Future()
+
+    def list_topics(*, timeout: float) -> None:
+        made.set_result(None)
+
+    admin: Any = SimpleNamespace(create_topics=lambda _: {"in": made}, list_topics=list_topics)
+    make(admin, [NewTopic("in", 1, 1)])
+
+
+def test_brokers_that_never_answer_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(internal_topics, "TIMEOUT_S", 0.0)
+    monkeypatch.setattr(internal_topics, "AGAIN_S", 0.0)
+    waits: Any = SimpleNamespace(create_topics=lambda _: {"in": Future()}, list_topics=print)
+    with pytest.raises(StreamsError, match="topic in cannot be made: no answer from the brokers"):
+        make(waits, [NewTopic("in", 1, 1)])

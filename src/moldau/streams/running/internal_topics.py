@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
@@ -16,6 +18,7 @@ from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
 TIMEOUT_S = 30.0
+AGAIN_S = 1.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
 # A frame or a value of state is larger than the records that it was made of.
 MOST_BYTES = 8 * 1024 * 1024
@@ -90,20 +93,28 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
 def _enlarge(admin: AdminClient, wanted: list[NewPartitions]) -> None:
     """What others enlarge meanwhile is large enough. Raises StreamsError."""
     asked = admin.create_partitions(wanted) if wanted else {}
-    _wait_for(asked, KafkaError.INVALID_PARTITIONS, "")
+    _wait_for(admin, asked, KafkaError.INVALID_PARTITIONS, "")
 
 
 def make(admin: AdminClient, wanted: list[NewTopic]) -> None:
     """Those too that somebody else makes meanwhile. Raises StreamsError."""
     asked = admin.create_topics(wanted) if wanted else {}
-    _wait_for(asked, KafkaError.TOPIC_ALREADY_EXISTS, " cannot be made")
+    _wait_for(admin, asked, KafkaError.TOPIC_ALREADY_EXISTS, " cannot be made")
 
 
-def _wait_for(asked: Mapping[str, Future[None]], is_done: int, trouble: str) -> None:
+def _wait_for(
+    admin: AdminClient, asked: Mapping[str, Future[None]], is_done: int, trouble: str
+) -> None:
     """`is_done`: the error that says that somebody else has done it. Raises StreamsError."""
+    until = time.monotonic() + TIMEOUT_S
     for name, future in asked.items():
+        while not wait([future], AGAIN_S).done and time.monotonic() < until:
+            with suppress(KafkaException):  # who is the controller now? It was one that is down.
+                admin.list_topics(timeout=AGAIN_S)
         try:
-            future.result(TIMEOUT_S)
+            future.result(0)
+        except TimeoutError:
+            raise StreamsError(f"topic {name}{trouble}: no answer from the brokers") from None
         except KafkaException as error:
             if error.args[0].code() != is_done:
                 raise StreamsError(f"topic {name}{trouble}: {error.args[0].str()}") from None
