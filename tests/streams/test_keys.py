@@ -87,7 +87,7 @@ def test_a_global_table_is_by_the_bytes_of_the_key() -> None:
         t["rates"].send(Amount(Decimal("1.5"), "five"), Amount(Decimal("1.50"), "fifty"))
         t[orders].send(Amount(Decimal("1.50")), Amount(Decimal("1.5")), Amount(Decimal("1.500")))
         assert [one["to_right"] for one in t["out"].values()] == ["fifty", "five"]
-    assert [one.value for one in store.values] == [Decimal("1.50")]
+    assert [one.value for one in store] == [Decimal("1.50")]
 
 
 @pytest.mark.parametrize("kind", ["table", "global_table"])

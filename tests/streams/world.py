@@ -60,9 +60,10 @@ class World:
         state = State(store)
         state.take((begin + n, *record) for n, record in enumerate(self._changelogs[place][begin:]))
         marker = state.begin()
-        tables = {name: store.values for name, store in self._globals.items()}
         with patch.object(state_module, "AT_ONCE", self._chance.choice((0, 1, 10_000))):
-            task = Task(self.topology, stage, partition, self._counts, state, marker, tables=tables)
+            task = Task(
+                self.topology, stage, partition, self._counts, state, marker, tables=self._globals
+            )
         task.leave_by(lambda: self._drain(task))
         self._tasks[stage.name, partition] = task
 

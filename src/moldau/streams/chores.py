@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.here import HERE, Here
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.results import utc
@@ -89,14 +90,14 @@ class RunningChores:
         now_ms: Callable[[], int],
         say: Callable[[str], None],
         leads: Callable[[], bool] = lambda: True,
-        tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        tables: Mapping[str, GlobalStore] | None = None,
         wait: Callable[[str, Called], bool] | None = None,
     ) -> None:
         self._chores = chores
         self._wait = wait or self._to_its_end
         self._has_started = False
         self._leads = leads
-        self._here = Here(tables or {})
+        self._here = Here({} if tables is None else tables)  # filled later, in a worker
         self._host = host
         self._now_ms = now_ms
         self._say = say

@@ -335,7 +335,7 @@ class GlobalTable(InHandlers):
         values = here.everywhere.get(self.topic.name)
         if values is None:
             raise Trouble(f"{self}: it is of another program than the handler")
-        return values.get
+        return values.lookup
 
 
 def _with(type_: Any) -> Any:

@@ -95,7 +95,6 @@ class Driver:
         }
         counts = dict.fromkeys(names, partitions)
         self._redriven: dict[tuple[str, int], int] = {}
-        tables = {name: store.values for name, store in self._globals.items()}
         self._read: dict[tuple[str, int, str], int] = {}
         self._ended: set[str] = set()  # these are read no farther
         self._host = VirtualHost(lambda: self.now_ms, self._move)
@@ -109,7 +108,7 @@ class Driver:
                     State(),
                     host=self._host,
                     wait=self._move,
-                    tables=tables,
+                    tables=self._globals,
                 ),
                 self._host,
             )
@@ -120,7 +119,7 @@ class Driver:
         self._said: list[str] = []
         app.chores.is_virtual = True
         self._chores = RunningChores(
-            app.chores, self._host, lambda: self.now_ms, self._said.append, tables=tables
+            app.chores, self._host, lambda: self.now_ms, self._said.append, tables=self._globals
         )
         self._chores.start()
         self.settle()

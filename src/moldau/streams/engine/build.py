@@ -17,6 +17,7 @@ from moldau.streams.engine.counts import Counts, StepCount, counted
 from moldau.streams.engine.dead_letters import DeadLetters
 from moldau.streams.engine.deduplication import Deduplicating, waiting_before
 from moldau.streams.engine.frames import FrameFormat
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.guard import Guard, Wait
 from moldau.streams.engine.held import Held, Ordering, waiting_of
 from moldau.streams.engine.here import Get, Here
@@ -83,7 +84,7 @@ class Built:
     state: State
     own: Origin
     partitioners: Mapping[str, Partitioner]
-    tables: Mapping[str, Mapping[Any, Any]]
+    tables: Mapping[str, GlobalStore]
     app: str = ""
     host: Host | None = None
     wait: Wait = no_wait

@@ -95,8 +95,10 @@ def _lookup(node: TableLookup, following: Following, built: Built) -> Operator:
 
 def _global(node: GlobalLookup, following: Following, built: Built) -> Operator:
     made = NowLooking(node, built.guard(node), node.key, following)
-    values = built.tables[node.topic.name]
-    made.get = lambda key: values.get(known(key))
+    store = built.tables[node.topic.name]
+    lookup = store.lookup
+    made.get = lambda key: lookup(known(key))
+    made.fetch = lambda keys: store.fetch(map(known, keys))
     return made
 
 

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moldau.streams.program import Node
+
+if TYPE_CHECKING:
+    from moldau.streams.engine.global_store import GlobalStore
 
 Get = Callable[[Any], Any]
 """What a key (`keys.py`) holds now; None: nothing."""
@@ -21,7 +24,7 @@ class Here:
     table is of. `partition` None: it is no task, as a timer's. `place_of`: in which partition a key
     of its tables lies."""
 
-    everywhere: Mapping[str, Mapping[Any, Any]]
+    everywhere: Mapping[str, GlobalStore]
     rows: Mapping[Node, Get] = field(default_factory=dict)
     partition: int | None = None
     place_of: Callable[[Any], int] = hash

@@ -16,6 +16,7 @@ from moldau.streams.engine.build import Built, no_wait
 from moldau.streams.engine.coalescing import Coalescing
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.counts import Counts
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.guard import Wait
 from moldau.streams.engine.here import at
 from moldau.streams.engine.inputs import FrameInput, SourceInput
@@ -42,7 +43,7 @@ class Task:
         marker: Any = None,
         host: Host | None = None,
         wait: Wait = no_wait,
-        tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        tables: Mapping[str, GlobalStore] | None = None,
         counts: Counts | None = None,
     ) -> None:
         """`partitions`: how many each topic has. `marker`: where the state was restored to. `host`:

@@ -53,13 +53,18 @@ def of_place(place: Place) -> bytes:
 
 def place_in(name: bytes) -> Place:
     """Raises StreamsError."""
-    read = _READERS.get(name[_WIDTH : _WIDTH + 1])
+    return start_in(name), key_in(name[_WIDTH:])
+
+
+def key_in(name: bytes) -> Any:
+    """Raises StreamsError."""
+    read = _READERS.get(name[:1])
     if read is None:
         raise StreamsError(
-            f"state of windows holds a row {name!r} that this release does not know: reset the "
-            f"program (moldau streams reset)"
+            f"state holds a row {name!r} that this release does not know: reset the program "
+            f"(moldau streams reset)"
         )
-    return start_in(name), read(name[_WIDTH + 1 :])
+    return read(name[1:])
 
 
 _READERS: dict[bytes, Callable[[bytes], Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -67,7 +67,7 @@ class Changelogs:
         messages = self._reader.consume(BATCH, wait_s) if self._reader is not None else []
         for message in messages:
             place = (message.topic() or "", message.partition() or 0)
-            position = _offset(message)
+            position = offset_behind(message)
             if place not in self._followed:
                 continue
             self._followed[place] = position
@@ -116,21 +116,33 @@ def end_of(
 ) -> int:
     """Where it ends, open transactions and all; READ_COMMITTED: where the first of them begins.
     Raises KafkaException."""
-    where = TopicPartition(place.topic, place.partition)
+    (end,) = offsets(admin, [place], OffsetSpec.latest(), level, patience_s=patience_s).values()
+    return end
 
-    def ask() -> int:
+
+def offsets(
+    admin: AdminClient,
+    places: Iterable[TopicPartition],
+    which: OffsetSpec,
+    level: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    *,
+    patience_s: float = TO_LEAD_S,
+) -> dict[Place, int]:
+    """Raises KafkaException."""
+    asked = {TopicPartition(one.topic, one.partition): which for one in places}
+
+    def ask() -> dict[Place, int]:
         # Else it waits a minute for a broker that led it, and is gone.
-        asked = admin.list_offsets(
-            {where: OffsetSpec.latest()}, isolation_level=level, request_timeout=ASK_S
-        )
+        answers = admin.list_offsets(asked, isolation_level=level, request_timeout=ASK_S)
         try:
-            end = int(asked[where].result().offset)
-            if end < 0:  # seen while leaders moved: taken for empty, a task would begin anew
+            found = {(one.topic, one.partition): int(answers[one].result().offset) for one in asked}
+            if min(found.values()) < 0:  # while leaders moved: taken for empty, a task began anew
                 raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         except KafkaException:
-            admin.list_topics(place.topic, ASK_S)  # else it asks by what it knew of leaders
+            for topic in {one.topic for one in asked}:
+                admin.list_topics(topic, ASK_S)  # else it asks by what it knew of leaders
             raise
-        return end
+        return found
 
     return _known(ask, patience_s)
 
@@ -173,7 +185,7 @@ def _known(ask: Callable[[], Answer], patience_s: float = TO_LEAD_S) -> Answer:
         time.sleep(POLL_S)
 
 
-def _offset(message: Message) -> int:
+def offset_behind(message: Message) -> int:
     """Where the reader is behind it: control records are read too, but not shown."""
     error = message.error()
     offset = message.offset()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from moldau.streams.app import App
 from moldau.streams.chores import RunningChores
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
 from moldau.streams.running.hooks import Hooks
@@ -31,7 +31,7 @@ class Hosting:
         app: App,
         say: Callable[[str], None],
         leads: Callable[[], bool] = lambda: True,
-        tables: Mapping[str, Mapping[Any, Any]] | None = None,
+        tables: Mapping[str, GlobalStore] | None = None,
         patience: Patience | None = None,
     ) -> None:
         """`leads`: is this the one worker of its group that does what one should? `tables`: what

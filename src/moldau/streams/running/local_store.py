@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,11 @@ class LocalStore:
     raises DamagedError where the file is not what was written, Trouble where the disk does not take
     it: no record's fault, also where a function of the user's looks into it."""
 
-    def __init__(self, folder: Path, changelog: str) -> None:
-        """`changelog`: its topic's id. What is there of another is thrown away."""
+    def __init__(self, folder: Path, changelog: str, *, is_shared: bool = False) -> None:
+        """`changelog`: its topic's id. What is there of another is thrown away. `is_shared`: by
+        threads, one at a time."""
         self.folder = folder
+        self._is_shared = is_shared
         self.stamp: Stamp | None = None
         self.written_ms = 0  # when it was true, at last, in ms since 1970
         self._changelog = changelog.encode()
@@ -185,7 +187,9 @@ class LocalStore:
             is_known = taken_sum(path) if path.exists() else True
             if is_known is False:
                 raise self._damaged("it is not what was written")
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=not self._is_shared
+            )
             self._db.text_factory = bytes  # which a changed byte may make of a value
         try:
             for setting in _SETTINGS:
@@ -243,6 +247,22 @@ class LocalStore:
         if value is None:
             raise self._damaged("a value has a wrong checksum")
         return value
+
+
+def opened(
+    folder: Path,
+    changelog: str,
+    say: Callable[[DamagedError], None],
+    *,
+    is_shared: bool = False,
+) -> LocalStore:
+    """As a LocalStore; a damaged one is thrown away, and said."""
+    try:
+        return LocalStore(folder, changelog, is_shared=is_shared)
+    except DamagedError as error:
+        say(error)
+        remove_files(folder)
+        return LocalStore(folder, changelog, is_shared=is_shared)
 
 
 @contextmanager

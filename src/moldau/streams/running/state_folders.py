@@ -44,8 +44,8 @@ class TaskFolder:
 
 
 class StateFolders:
-    def __init__(self, app: App) -> None:
-        self.root = folder_of(app)
+    def __init__(self, app: App, within: str = "") -> None:
+        self.root = folder_of(app) / within
 
     def taken(self, stage: str, partition: int, *, is_asked_for: bool = False) -> TaskFolder | None:
         """None: another process has it, and is asked for it. Raises StreamsError."""
@@ -68,6 +68,14 @@ class StateFolders:
             if found is not None:
                 return found
         raise StreamsError(f"{self.root}: {MOST} processes hold the state of {stage} {partition}")
+
+    def at_once(self, stage: str, partition: int) -> TaskFolder:
+        """That, or where another process has it, one beside it. Raises StreamsError."""
+        found = self.taken(stage, partition)
+        if found is None:
+            return self.another(stage, partition)
+        self.tidy(stage, partition)
+        return found
 
     def tidy(self, stage: str, partition: int) -> None:
         """Removes those beside it that nobody has."""

@@ -19,7 +19,7 @@ from moldau.streams.running.changelogs import (
     topic_id,
 )
 from moldau.streams.running.hosting import AnyTask
-from moldau.streams.running.local_store import DamagedError, LocalStore, remove_files
+from moldau.streams.running.local_store import DamagedError, LocalStore, opened
 from moldau.streams.running.polled import Place
 from moldau.streams.running.state_folders import StateFolders, TaskFolder
 from moldau.streams.running.wall_clock import now_ms
@@ -122,30 +122,26 @@ class Opening:
         one.folder = folder
         one.end = end_of(self.admin, TopicPartition(*one.place), patience_s=patience_s)
         topic = topic_id(self.admin, one.place[0], patience_s=patience_s)
-        one.open(self._store(folder, topic))
+        one.open(opened(folder.path, topic, self.say_damaged))
         if not self._is_of_use(one, patience_s):
             one.clear()
 
     def say_damaged(self, error: DamagedError) -> None:
         self._say(f"{error}: it is thrown away, and restored from the changelog")
 
-    def _store(self, folder: TaskFolder, topic: str) -> LocalStore:
-        """`topic`: the changelog's id."""
-        try:
-            return LocalStore(folder.path, topic)
-        except DamagedError as error:
-            self.say_damaged(error)
-            remove_files(folder.path)
-            return LocalStore(folder.path, topic)
-
     def _is_of_use(self, one: TaskState, patience_s: float) -> bool:
-        """A deletion is in a changelog for `delete.retention.ms` only: a store that is older than
-        that may hold what has been deleted since."""
         store = one.store
         if store is None or store.stamp is None:
             return True
         if store.stamp.offset >= one.end:
             return store.stamp.offset == one.end
-        age_ms = now_ms() - store.written_ms
-        kept_ms = deletions_kept_ms(self.admin, one.place[0], patience_s=patience_s)
-        return age_ms < 0.9 * kept_ms
+        return knows_deletions(self.admin, one.place[0], store, patience_s=patience_s)
+
+
+def knows_deletions(
+    admin: AdminClient, topic: str, store: LocalStore, *, patience_s: float = TO_LEAD_S
+) -> bool:
+    """A deletion is in a compacted topic for `delete.retention.ms` only: a store that is older than
+    that may hold what has been deleted since. Raises KafkaException."""
+    age_ms = now_ms() - store.written_ms
+    return age_ms < 0.9 * deletions_kept_ms(admin, topic, patience_s=patience_s)

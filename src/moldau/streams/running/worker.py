@@ -12,11 +12,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from moldau.streams.app import App
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
@@ -93,7 +93,9 @@ class Worker:
         self._tasks: dict[tuple[str, int], AnyTask] = {}
         self._by_place: dict[Place, AnyTask] = {}
         first = (self._topology.stages[0].name, 0)  # one worker has it
-        self._globals = GlobalTables(app, self._topology.global_topics, self._partitions)
+        self._globals = GlobalTables(
+            app, self._topology.global_topics, self._partitions, slot, opening.admin, say
+        )
         tables, leads = self._globals.tables, lambda: first in self._tasks
         self._hosting = Hosting(app, say, leads, tables, self.patience)
         self._at_end: dict[Place, int] = {}  # what is read to its end, and where that is
@@ -150,7 +152,7 @@ class Worker:
         except DamagedError as error:
             self._guarantee.give_up()
             raise StreamsError(
-                f"{error}: it is thrown away; start again, and it is restored from the changelog"
+                f"{error}: it is thrown away; start again, and it is restored from Kafka"
             ) from None
         except BaseException as error:
             # A task may have taken half of a batch: leaving the group must not commit that.
@@ -166,8 +168,8 @@ class Worker:
                 self._standbys.close()
             for state in self._states.values():
                 state.close()
-            self._globals.close()
             self._hosting.close()
+            self._globals.close()
 
     @property
     def partitions(self) -> Mapping[str, int]:
@@ -179,8 +181,8 @@ class Worker:
         return (stage, partition) in self._tasks
 
     @property
-    def global_tables(self) -> Mapping[str, Mapping[Any, Any]]:
-        """What each holds now, by its topic."""
+    def global_tables(self) -> Mapping[str, GlobalStore]:
+        """What each holds now, by its topic, while there is one."""
         return self._globals.tables
 
     def stop(self) -> None:
@@ -342,7 +344,8 @@ class Worker:
         """What has changed since the last checkpoint takes more than it should. What a handler is
         at is committed when it ends, so it is no reason."""
         places = (place for place, task in self._tasks.items() if isinstance(task, Task))
-        return is_too_much([self._states[one].state for one in places], self._app.state_memory)
+        states = [*(self._states[one].state for one in places), *self._globals.states]
+        return is_too_much(states, self._app.state_memory)
 
     def _checkpoint(self, *, is_last: bool = False) -> None:
         """`is_last`: the group takes tasks away behind it, so they are ours yet. Raises
@@ -382,7 +385,8 @@ class Worker:
                 ends = {}  # another may have the tasks by now
             for task, part, state in zip(tasks, changes, states, strict=True):
                 state.committed(task, part, ends.get(state.place))
-            shrink((state.state for state in states), self._app.state_memory)
+            everywhere = self._globals.states
+            shrink([*(one.state for one in states), *everywhere], self._app.state_memory)
             self._emptying.committed(positions)
             self._watch.checkpointed(changes, time.monotonic() - began)
         self._schedule()

@@ -6,18 +6,21 @@ One thread reads at a time. What tasks have committed is put in order by key whe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from heapq import nsmallest
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from moldau.streams.clock import BEFORE_ALL
 from moldau.streams.engine.coding import decode
-from moldau.streams.engine.global_store import known
+from moldau.streams.engine.global_store import GlobalStore, known
 from moldau.streams.engine.typed_keys import plain
+from moldau.streams.errors import StreamsError
 from moldau.streams.formats.basic import Key
 from moldau.streams.program import Topic
 from moldau.streams.watching.committed import Committed
+from moldau.streams.watching.question import Refused
 from moldau.streams.watching.readable import Readable, Versions, Waiting, Waits
 
 _KEY = Key()
@@ -174,9 +177,11 @@ class Rows:
 class GlobalRows:
     """Of a global table, which the worker's thread keeps up to date meanwhile."""
 
-    def __init__(self, topic: Topic, values: Mapping[Any, Any]) -> None:
+    def __init__(self, topic: Topic, tables: Mapping[str, GlobalStore]) -> None:
+        """`tables`: those that are there now, by their topics. Everything raises Refused where
+        this one is not."""
         self._topic = topic
-        self._values = values
+        self._tables = tables
 
     def get(self, names: Sequence[bytes]) -> Row | None:
         for name in names:
@@ -184,14 +189,35 @@ class GlobalRows:
                 key = self._topic.key_format.decode(name)
             except Exception:  # no such key can be in it
                 continue
-            place = known(key)
-            if place in self._values:
-                return Row(name, key, self._values[place])
+            with self._there() as store, suppress(KeyError):
+                return Row(name, key, store[known(key)])
         return None
 
     def behind(self, after: bytes | None, limit: int) -> list[Row]:
+        """In the order of keys: texts, numbers and bytes as they are, others in one that is always
+        the same."""
         encode = self._topic.key_format.encode
-        there = ((plain(place), value) for place, value in dict(self._values).items())
-        rows = (Row(encode(key), key, value) for key, value in there)
-        chosen = (row for row in rows if after is None or row.name > after)
-        return nsmallest(limit, chosen, key=lambda row: row.name)
+        with self._there() as store:
+            try:
+                rows = store.behind(after, limit)
+            except (StreamsError, Refused):
+                raise
+            except Exception as error:
+                raise Refused(400, f"after={after!r} is no key of this table: {error}") from None
+        return [Row(encode(plain(key)), plain(key), row) for key, row in rows]
+
+    @contextmanager
+    def _there(self) -> Iterator[GlobalStore]:
+        name = self._topic.name
+        not_there = Refused(
+            503, f"global table {name!r} is being read, or its worker ends: try again in a moment"
+        )
+        store = self._tables.get(name)
+        if store is None:
+            raise not_there
+        try:
+            yield store
+        except StreamsError:
+            if name not in self._tables:  # it was closed meanwhile
+                raise not_there from None
+            raise

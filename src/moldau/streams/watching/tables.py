@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.topology import Topology
 from moldau.streams.watching.asking import Unanswered, asked
@@ -36,22 +37,21 @@ _decode = msgspec.json.Decoder(_Found).decode
 
 class Tables:
     """`members`: of the processes, which has what; `me`: the name of this one. `counts`: how many
-    partitions each topic has. `globals_`: what global tables hold, by topic."""
+    partitions each topic has. `globals_`: what global tables hold, by topic, while there is one."""
 
     def __init__(
         self,
         topology: Topology,
         counts: Mapping[str, int],
         rows: Rows,
-        globals_: Mapping[str, Mapping[Any, Any]],
+        globals_: Mapping[str, GlobalStore],
         members: Callable[[], Sequence[Member]],
         me: Member,
     ) -> None:
         self._counts = counts
         self._rows = rows
         self._globals = {
-            name: GlobalRows(topic, globals_[name])
-            for name, topic in topology.global_topics.items()
+            name: GlobalRows(topic, globals_) for name, topic in topology.global_topics.items()
         }
         self._members = members
         self._me = me
