@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from struct import Struct as Layout
 from types import TracebackType
 
@@ -23,7 +23,7 @@ class Relay:
     """Listens on `address` and passes on to `target`; answers of the API go through `plant`."""
 
     def __init__(self, target: str, api: str, plant: Plant) -> None:
-        self._target = target
+        self.target = target
         self._request = request_class(api)
         self._plant = plant
         self._open = ExitStack()
@@ -49,8 +49,12 @@ class Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            host, port = self._target.rsplit(":", 1)
-            broker = socket.create_connection((host, int(port)))
+            host, port = self.target.rsplit(":", 1)
+            try:
+                broker = socket.create_connection((host, int(port)))
+            except OSError:  # it is down
+                client.close()
+                continue
             self._open.enter_context(client)
             self._open.enter_context(broker)
             asked: dict[int, int] = {}  # version, by correlation id
@@ -60,20 +64,22 @@ class Relay:
     def _requests(
         self, client: socket.socket, broker: socket.socket, asked: dict[int, int]
     ) -> None:
-        for frame in _frames(client):
-            api_key, version, correlation_id = _HEAD.unpack_from(frame)
-            if api_key == self._request.api_key:
-                asked[correlation_id] = version
-            broker.sendall(_LENGTH.pack(len(frame)) + frame)
+        with suppress(OSError):  # who has gone meanwhile
+            for frame in _frames(client):
+                api_key, version, correlation_id = _HEAD.unpack_from(frame)
+                if api_key == self._request.api_key:
+                    asked[correlation_id] = version
+                broker.sendall(_LENGTH.pack(len(frame)) + frame)
         broker.close()
 
     def _answers(self, client: socket.socket, broker: socket.socket, asked: dict[int, int]) -> None:
-        for frame in _frames(broker):
-            (correlation_id,) = _LENGTH.unpack_from(frame)
-            version = asked.pop(correlation_id, None)
-            changed = frame if version is None else self._changed(frame, version)
-            if changed is not None:
-                client.sendall(_LENGTH.pack(len(changed)) + changed)
+        with suppress(OSError):
+            for frame in _frames(broker):
+                (correlation_id,) = _LENGTH.unpack_from(frame)
+                version = asked.pop(correlation_id, None)
+                changed = frame if version is None else self._changed(frame, version)
+                if changed is not None:
+                    client.sendall(_LENGTH.pack(len(changed)) + changed)
         client.close()
 
     def _changed(self, frame: bytes, version: int) -> bytes | None:

@@ -51,6 +51,10 @@ from moldau.streams.watching.watch import Seen, Watch
 BATCH = 5000
 POLL_S = 0.1
 TICK_S = 0.2
+# How often librdkafka looks for changed topics. Seldom: where it finds some while a rebalance is
+# under way, it forgets that, and takes part in none any more. But a worker that joins, and whose
+# question for topics got no answer, goes on only then.
+REFRESH_MS = 60_000
 # How often it asks who is in the group; and where copies are to be kept of what others have.
 LOOK_S, WARM_S = 10.0, 3.0
 
@@ -84,9 +88,7 @@ class Worker:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                # What TopicWatch does. librdkafka, where it finds that topics have changed while a
-                # rebalance is under way, forgets that rebalance, and takes part in none any more.
-                "topic.metadata.refresh.interval.ms": -1,
+                "topic.metadata.refresh.interval.ms": REFRESH_MS,
             }
         )
         self._ends = Ends(app.id, self._topology, self._partitions, self._consumer)
