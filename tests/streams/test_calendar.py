@@ -73,6 +73,27 @@ def test_a_time_far_away_does_not_cost_all_the_days_between() -> None:
     assert len(window._bounds) == 2
 
 
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [
+        ("America/Goose_Bay", "1993-10-31T03:30"),  # a minute after midnight it was 23:01 again
+        ("America/Anchorage", "1867-10-19T06:00"),  # the day before came again
+    ],
+)
+def test_clocks_that_are_set_back_across_midnight_are_in_the_day_that_had_begun(
+    zone: str, time: str
+) -> None:
+    """Whether it is far from all that was seen before, or not."""
+    at = _ms(time)
+    near, far = Calendar("day", ZoneInfo(zone)), Calendar("day", ZoneInfo(zone))
+    near.starts([at - 24 * _HOUR])
+    far.starts([_ms("2026-01-01")])
+    (start,) = near.starts([at])
+    assert start <= at < near.end(start)
+    assert far.starts([at]) == [start]
+    assert far.end(start) == near.end(start)
+
+
 @pytest.mark.parametrize("time", [10**18, -(10**17), 1 << 62])
 def test_promise_01_a_time_that_is_no_date_is_a_bad_record(time: int) -> None:
     """Of another unit, mostly. It would make all others late, and its window could not be said."""

@@ -10,6 +10,7 @@ import pytest
 
 import moldau
 from moldau.streams import types
+from moldau.streams.durations import milliseconds
 
 
 class Call(msgspec.Struct):
@@ -58,3 +59,9 @@ def test_of_a_row_that_moves_the_span_is_taken_out_again() -> None:
 def test_their_types_are_known() -> None:
     assert types.number(timedelta) is timedelta
     assert types.quotient(timedelta) == timedelta | None
+
+
+def test_a_span_in_decimals_is_what_it_says() -> None:
+    """1.001 times 1000 is a little less than 1001 as a float."""
+    assert [milliseconds(f"{n / 1000:.3f}s", "size") for n in range(3000)] == list(range(3000))
+    assert milliseconds(timedelta(days=1, milliseconds=1), "size") == 86_400_001

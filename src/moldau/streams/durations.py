@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moldau.streams.errors import DefinitionError
@@ -17,9 +18,10 @@ def milliseconds(value: Duration, what: str) -> int:
     """Raises DefinitionError; `what` names the argument in its text. Numbers are refused, because
     they do not say whether they are seconds."""
     if isinstance(value, timedelta):
-        total: float = value / timedelta(milliseconds=1)
+        total = Decimal(value // timedelta(microseconds=1)) / 1000
     elif isinstance(value, str) and _PART.sub("", value.strip()) == "" and value.strip():
-        total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+        parts = (Decimal(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+        total = sum(parts, Decimal(0))
     else:
         raise DefinitionError(
             f"{what}={value!r} is no span of time: write it with its unit, as in '500ms', '10s', "

@@ -103,7 +103,11 @@ class Calendar:
 
     def _bounds_of(self, time: int) -> tuple[int, int]:
         first = self._first_day(datetime.fromtimestamp(time / 1000, self.zone).date())
-        return self._midnight(first), self._midnight(self._following(first))
+        start, end = self._midnight(first), self._midnight(self._following(first))
+        while time >= end:  # behind midnight the clocks were set back to the day before
+            first = self._following(first)
+            start, end = end, self._midnight(self._following(first))
+        return start, end
 
     def _first_day(self, day: date) -> date:
         if self.unit == "week":
