@@ -30,12 +30,12 @@ _METADATA_V0 = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
 class ApacheKafka:
     """Brokers that run inside the `with` block and are gone with this process.
 
-    `config` is added to server.properties; `{port}` in it is the port for clients. In `folder`
-    (default: a new one in the system's temporary folder) are `data-N`, `logs/broker-N.log` and
-    `server-N.properties`, N from `first_node` on; a `data-N` that holds a `meta.properties` is
-    taken as it is. After the block the data of a folder of our own are removed; the logs stay.
-    With `dynamic` the one broker finds its voters in the folder (KIP-853) and not in its
-    configuration. `heap` is what each JVM takes.
+    `config` is added to server.properties; `{port}` in it is the port for clients, `{controller}`
+    the one for controllers. In `folder` (default: a new one in the system's temporary folder) are
+    `data-N`, `logs/broker-N.log` and `server-N.properties`, N from `first_node` on; a `data-N` that
+    holds a `meta.properties` is taken as it is. After the block the data of a folder of our own are
+    removed; the logs stay. With `dynamic` the one broker finds its voters in the folder (KIP-853)
+    and not in its configuration. `heap` is what each JVM takes.
     """
 
     def __init__(
@@ -180,7 +180,8 @@ def _write_properties(kafka: ApacheKafka, node: int, ports: Sequence[int]) -> Pa
     }
     path = kafka.folder / f"server-{node}.properties"
     text = "".join(f"{k}={v}\n" for k, v in (config | kafka.config).items())
-    path.write_text(text.replace("{port}", str(client)))
+    text = text.replace("{port}", str(client)).replace("{controller}", str(controller))
+    path.write_text(text)
     return path
 
 

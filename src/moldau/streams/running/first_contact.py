@@ -20,6 +20,7 @@ ASK_S = 1.0
 SLOW_S = 5.0  # for which a broker that is there may be busy
 BEHIND_S = 3.0  # for which a broker may not know yet what the controller has made
 AGAIN_S = 0.2
+_REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 _NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 _QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
 
@@ -50,10 +51,13 @@ def ask(
 ) -> Mapping[str, int]:
     """The same, of any Kafka. `say` is told when it has to be waited for."""
     reasons: list[str] = []
+    is_refused = False
 
     def failed(error: KafkaError) -> None:
+        nonlocal is_refused
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             reasons[:] = [_plain(error.str())]
+            is_refused = error.code() in _REFUSED
 
     admin = AdminClient({"log_level": _QUIET, "error_cb": failed, **settings})
     where = settings["bootstrap.servers"]
@@ -70,6 +74,8 @@ def ask(
         waited = time.monotonic() - began
         is_over = waited > patience_s
         if is_over or (say is not None and (reasons or waited > SLOW_S)):
+            if is_over and is_refused:
+                raise StreamsError(f"{who}{where} does not let us in{why}")
             if _is_web_server(where):
                 raise StreamsError(f"{who}a web server answers at {where}, and no Kafka: {advice}")
             if is_over:
