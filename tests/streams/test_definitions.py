@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import moldau
+from moldau.streams.arguments import _ELSEWHERE
 from moldau.streams.errors import DefinitionError
 from moldau.streams.program import Topic
 
@@ -194,6 +195,19 @@ def test_what_is_wrong_is_said_where_it_is_written(what: str) -> None:
     with pytest.raises(DefinitionError) as raised:
         declare(app, sales)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("name", _ELSEWHERE)
+def test_a_verb_of_another_library_is_told_by_its_name_here(name: str) -> None:
+    app = moldau.App("app")
+    stream = app.stream(app.topic("in"))
+    with pytest.raises(AttributeError) as raised:
+        getattr(stream, name)
+    assert str(raised.value).endswith(f"; here it is .{_ELSEWHERE[name]}")
+    verb, _, behind = _ELSEWHERE[name].partition("(")
+    found = getattr(stream, verb)
+    if ")." in behind:
+        assert hasattr(found("of"), behind.partition(").")[2].partition("(")[0])
 
 
 def test_a_verb_that_is_not_there_yet_is_told_with_what_comes_first() -> None:

@@ -12,6 +12,34 @@ from moldau.streams.program import Topic
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")  # librdkafka takes their names
 
+# What a verb is called in Kafka Streams, Quix Streams and polars.
+_ELSEWHERE = {
+    "apply": "map(function)",
+    "drop_duplicates": "deduplicate(field, within='1h')",
+    "foreach": "peek(function)",
+    "flatMap": "flat_map(function)",
+    "groupBy": "group_by(field)",
+    "group_by_key": "group_by(field)",
+    "groupByKey": "group_by(field)",
+    "mapValues": "map(function)",
+    "map_values": "map(function)",
+    "print": "peek(print)",
+    "repartition": "key_by(field)",
+    "rolling": "group_by(field).sliding('10m')",
+    "selectKey": "key_by(field)",
+    "select_key": "key_by(field)",
+    "session_window": "group_by(field).session('30m')",
+    "sink": "to(topic)",
+    "sliding_window": "group_by(field).sliding('10m')",
+    "through": "to(topic)",
+    "to_topic": "to(topic)",
+    "tumbling_window": "group_by(field).tumbling('1m')",
+    "hopping_window": "group_by(field).hopping('1h', '5m')",
+    "unique": "deduplicate(field, within='1h')",
+    "update": "peek(function)",
+    "with_columns": "with_fields(name=field)",
+}
+
 
 def legal(name: Any, what: str) -> str:
     """The name of a topic, or of what topics are named after. Raises DefinitionError."""
@@ -99,6 +127,9 @@ def how_often(emit: Any, every: Duration | None) -> int | None:
 
 def no_verb(of: object, name: str, hint: str) -> AttributeError:
     """What is wrong where a verb is not there, or not yet."""
+    known = _ELSEWHERE.get(name, "")
+    if not hint and hasattr(type(of), known.partition("(")[0]):
+        hint = f"; here it is .{known}"
     said = f"{type(of).__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(said, name=name, obj=of)
 
