@@ -288,7 +288,7 @@ def test_a_row_of_another_partition_is_not_found_and_that_is_said() -> None:
             found.append(prices["tea"].cents)
         except KeyError as error:
             assert "tea" not in prices
-            found.append(error.args[0])
+            found.append(str(error))
 
     program.app.stream(program.orders).peek(look).to(program.out)
     products = ["tea", *(str(number) for number in range(10))]
@@ -398,3 +398,33 @@ def test_two_declarations_of_a_global_table_are_refused() -> None:
     program.app.global_table(program.topic)
     with pytest.raises(DefinitionError, match="'prices' is read with type Price already"):
         program.app.global_table(program.app.topic("prices", Order, key="product"))
+
+
+@pytest.mark.parametrize("kind", ["table", "global_table"])
+def test_the_letter_of_a_row_that_is_not_there_names_the_table(kind: str) -> None:
+    app = moldau.App("shop")
+    orders = app.topic("orders", dict)
+    rates = getattr(app, kind)(app.topic("rates", dict))
+    app.stream(orders).map(lambda order: rates["tea"]).to("out")
+    with moldau.testing.run(app) as t:
+        t[orders].send({}, key="tea")
+        (letter,) = t["shop-dlq"].records()
+    message = (dict(letter.headers or [])["moldau-dlq-message"] or b"").decode()
+    assert message.startswith(f"{rates} has no row of 'tea'")
+
+
+def test_the_letter_of_a_value_that_is_not_kept_names_the_state() -> None:
+    app = moldau.App("shop")
+    orders = app.topic("orders", dict)
+    counts = app.state("counts")
+
+    @app.agent(orders, states=[counts])
+    def count(order: Any) -> None:
+        counts["tea"] += 1
+
+    with moldau.testing.run(app) as t:
+        t[orders].send({}, key="tea")
+        (letter,) = t["shop-dlq"].records()
+    assert b"state 'counts' has no value of 'tea'" in (
+        dict(letter.headers or [])["moldau-dlq-message"] or b""
+    )

@@ -19,6 +19,7 @@ from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
 from moldau.streams.handlers import BatchForm, form_of, name_of, takes_a_record
 from moldau.streams.join_nodes import Everywhere, Tabled, TableSource
+from moldau.streams.keying import key_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
 from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source, Topic, Until
 from moldau.streams.sizes import Size, size
@@ -136,7 +137,7 @@ class App:
         if partitioner not in get_args(Partitioner):
             raise DefinitionError(f"partitioner={partitioner!r} is not one of murmur2, crc32")
         if key is not None:
-            fields.check(type, key, f"topic {name!r}, key")
+            key_of(type, key, f"topic {name!r}, key")
         until = self.until if until is AS_APP else until
         _check_until(until, f"topic {name!r}: ")
         if until is None and self.until == "end":

@@ -11,6 +11,17 @@ class DefinitionError(StreamsError, ValueError):
     """The program is wrong as it is written; nothing has run."""
 
 
+class NoRow(KeyError):
+    """Of a table or a state, of a key. Its text says of which."""
+
+    def __init__(self, key: object, said: str) -> None:
+        super().__init__(key)
+        self._said = said
+
+    def __str__(self) -> str:
+        return self._said
+
+
 class Trouble(StreamsError):
     """Not a record's fault: something that the program needs does not answer. It stops, and what
     was not checkpointed is done again when it is started again."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldau.streams.engine.global_store import known
 from moldau.streams.engine.here import HERE, Get, Here
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import NoRow, StreamsError
 
 if TYPE_CHECKING:
     from moldau.streams.program import Node
@@ -22,7 +22,7 @@ class InHandlers:
         here = self._here()
         row = self._get(here)(known(key))
         if row is None:
-            raise KeyError(self._missing(here, key))
+            raise NoRow(key, self._missing(here, key))
         return row
 
     def get(self, key: Any, otherwise: Any = None) -> Any:
@@ -52,6 +52,6 @@ class InHandlers:
         """Raises StreamsError where it is not to be had."""
         raise NotImplementedError
 
-    def _missing(self, here: Here, key: Any) -> Any:
+    def _missing(self, here: Here, key: Any) -> str:
         """What is said of a key that is not there."""
-        return key
+        return f"{self} has no row of {key!r}; .get(key) gives None where there is none"

@@ -19,6 +19,7 @@ from moldau.streams.join_nodes import (
     TableLookup,
 )
 from moldau.streams.joined import SUFFIX, merging
+from moldau.streams.keying import key_of
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Node, Sink, Topic
 from moldau.streams.tables import GlobalTable, Table
@@ -118,7 +119,7 @@ class Joins:
         on_error: Policy | Then | None,
     ) -> Stream:
         node = self._node
-        key = None if on is None else fields.getter(node.type, on, "join")
+        key = None if on is None else key_of(node.type, on, "join")
         made = GlobalLookup(
             name, (node,), type_, node.keyed_by, how=how, merge=merge, topic=other.topic, key=key
         )

@@ -11,6 +11,7 @@ from moldau.streams.arguments import how_often, no_stream, no_updates, no_verb, 
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
+from moldau.streams.keying import key_of
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
     Aggregated,
@@ -194,7 +195,7 @@ class Stream(Joins):
 
     def _keyed(self, field: fields.Field, verb: str, on_error: Policy | Then | None = None) -> Node:
         node = self._node
-        getter = fields.getter(node.type, field, verb)
+        getter = key_of(node.type, field, verb)
         if isinstance(field, str) and field == node.keyed_by:
             return node
         name = fields.label(field, "key")

@@ -26,6 +26,7 @@ from moldau.streams.join_nodes import (
     TableMap,
 )
 from moldau.streams.joined import SUFFIX, merging
+from moldau.streams.keying import key_of
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Aggregated, Node, Sink, Topic
 
@@ -112,7 +113,7 @@ class Table(InHandlers):
     def group_by(self, field: fields.Field, *more: Never) -> GroupedTable:
         """Its rows in groups. A row that changes leaves the group that it was in."""
         field, node = fields.only(field, more), self._changes()
-        group = fields.getter(node.type, field, "group_by")
+        group = key_of(node.type, field, "group_by")
         return GroupedTable(self._app, node, group, field)
 
     def join(
@@ -162,7 +163,7 @@ class Table(InHandlers):
                 f"{name}-members",
                 (left,),
                 _with(left.type),
-                group=fields.getter(left.type, on, "join"),
+                group=key_of(left.type, on, "join"),
             ),
             on_error,
         )
@@ -259,10 +260,10 @@ class Table(InHandlers):
             f"around the function"
         )
 
-    def _missing(self, here: Here, key: Any) -> Any:
+    def _missing(self, here: Here, key: Any) -> str:
         place = here.place_of(key)
         if place == here.partition:
-            return key
+            return super()._missing(here, key)
         return (
             f"{key!r} is in partition {place} of {self}, and this record is in partition "
             f"{here.partition}: key the records by it first (key_by), or take app.global_table"

@@ -61,10 +61,12 @@ class Stage:
     def is_joined(self) -> bool:
         """Must the same key lie in the same partition of all its topics?"""
         topics = set(self.topics) - {self.redrive}
-        return len(topics) > 1 and any(
-            one.tables or (isinstance(one, Joined) and not isinstance(one, GlobalLookup))
-            for one in self.nodes
-        )
+        return len(topics) > 1 and (self.has_joins or any(one.tables for one in self.nodes))
+
+    @property
+    def has_joins(self) -> bool:
+        """By key; else what `is_joined` is joined by functions that look into a table."""
+        return any(isinstance(n, Joined) and not isinstance(n, GlobalLookup) for n in self.nodes)
 
     @property
     def joined_topics(self) -> set[str]:

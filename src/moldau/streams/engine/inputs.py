@@ -42,7 +42,9 @@ class SourceInput:
         self._has_state = built.stage.is_stateful
         self._placement: Placement | None = None
         if topic.name in built.stage.joined_topics:
-            self._placement = Placement(topic, partition, built.partitions[topic.name])
+            self._placement = Placement(
+                topic, partition, built.partitions[topic.name], joins=built.stage.has_joins
+            )
         self._decode = topic.format.decode
         self._count = built.counts.topic(built.stage.name, topic.name)
         self._letters = built.dead_letters(topic.name, topic.policy, count=self._count)

@@ -11,7 +11,7 @@ from moldau.streams.engine.keys import typed
 from moldau.streams.engine.returning import is_made_again, named, strange, strict_reader
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import NoRow, StreamsError
 
 Value = TypeVar("Value")
 
@@ -49,7 +49,8 @@ class KeyedState(Generic[Value]):
         if data is not None:
             return self._value(data)
         if self._default is None:
-            raise KeyError(key)
+            said = f"state {self.name!r} has no value of {key!r}; give it a default=, or take .get"
+            raise NoRow(key, said)
         return self._default()
 
     def __setitem__(self, key: Any, value: Value) -> None:

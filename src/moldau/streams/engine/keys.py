@@ -27,7 +27,13 @@ def typed(key: Any) -> Any:
         return key
     name = encode(key)
     value = key if kind in _AS_THEY_ARE else decode(name)
-    hash(value)
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"a {kind.__name__} can be no key, as it may change or would not come back as it is: "
+            f"make a tuple of what tells it from others"
+        ) from None
     return value if _is_alone(value) else TypedKey(name, value)
 
 

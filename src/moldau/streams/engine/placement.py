@@ -15,10 +15,12 @@ SAMPLE = 1000
 class Placement:
     """Of one partition: looks at its first records."""
 
-    def __init__(self, topic: Topic, partition: int, partitions: int) -> None:
+    def __init__(self, topic: Topic, partition: int, partitions: int, *, joins: bool) -> None:
+        """`joins`: else a function looks into a table beside it."""
         self._topic = topic
         self._partition = partition
         self._partitions = partitions
+        self._joins = joins
         self._left = SAMPLE if partitions > 1 else 0
 
     def check(self, keys: Sequence[bytes | None]) -> None:
@@ -34,15 +36,25 @@ class Placement:
 
     def _said(self, key: bytes) -> str:
         name, count = self._topic.name, self._partitions
-        start = f"{name} is joined by its key, and {key!r} lies in partition {self._partition}"
+        use = "joined by its key" if self._joins else "met by key where a function looks it up"
+        start = f"{name} is {use}, and {key!r} lies in partition {self._partition}"
         for partitioner, place_of in PLACES.items():
             if place_of(key, count) == self._partition:
                 return (
                     f"{start}, where {partitioner} puts it and {self._topic.partitioner} does not: "
-                    f"say topic({name!r}, partitioner={partitioner!r}) of this and of what it is "
-                    f"joined to, or join by a field (on=) that it is not keyed by"
+                    f"say topic({name!r}, partitioner={partitioner!r}) of this and of what it "
+                    f"meets, or {self._otherwise}"
                 )
-        return (
-            f"{start}, where no partitioner puts it that is known here: leave out key= of the "
-            f"topic and join by the field (on=), which repartitions it"
-        )
+        return f"{start}, where no partitioner puts it that is known here: {self._by_field}"
+
+    @property
+    def _otherwise(self) -> str:
+        if self._joins:
+            return "join by a field (on=) that it is not keyed by"
+        return "look into a global table (app.global_table), which has every key everywhere"
+
+    @property
+    def _by_field(self) -> str:
+        if self._joins:
+            return "leave out key= of the topic and join by the field (on=), which repartitions it"
+        return "bring the records to their key (key_by), or look into a global table"

@@ -1,0 +1,39 @@
+"""Can values of a type be keys? One is found again by its bytes, in state and in topics, so it must
+be what comes back of them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+from moldau.streams import fields, types
+from moldau.streams.errors import DefinitionError
+
+
+def key_of(type_: Any, field: fields.Field, verb: str) -> fields.Getter:
+    """Reads the key from a value of that type. Raises DefinitionError."""
+    read = fields.getter(type_, field, verb)
+    _refuse_no_key(types.field_type(type_, field), fields.label(field, "the key"), verb)
+    return read
+
+
+def _refuse_no_key(type_: Any, shown: str, verb: str) -> None:
+    if get_origin(type_) is tuple:
+        for one in get_args(type_):
+            _refuse_no_key(one, shown, verb)
+        return
+    for kind in types.kinds(type_):
+        if issubclass(kind, tuple):  # with names too: it comes back as one without
+            continue
+        names = fields.names_of(kind)
+        if names is not None:
+            its = ", ".join(f"it.{shown}.{name}" for name in names[:2])
+            raise DefinitionError(
+                f"{verb}: {shown} is a {kind.__name__}, which can be no key, because only its "
+                f"fields would come back: take one of them, or a tuple, as in "
+                f"{verb}(lambda it: ({its}))"
+            )
+        if issubclass(kind, (dict, list, set)):
+            raise DefinitionError(
+                f"{verb}: {shown} is a {kind.__name__}, which can be no key, because it may "
+                f"change: make a tuple of it, as in {verb}(lambda it: tuple(it.{shown}))"
+            )
