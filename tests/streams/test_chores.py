@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -238,6 +240,51 @@ def test_what_is_no_time_is_said() -> None:
         @app.punctuate(sales, "1m")
         async def each_minute(now: datetime) -> None:
             pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["timer", "task", "agent", "hook"])
+def test_sys_exit_ends_a_worker_in_order_and_with_its_code(servers: str, where: str) -> None:
+    """The records before it are committed, the hooks of its end are called."""
+    fill(servers, "sales", [json.dumps({"n": n}).encode() for n in range(3)])
+    app = moldau.App("chores", servers)
+    sales, out = app.topic("sales", dict), app.topic("out")
+    done: list[int] = []
+
+    def end_behind(count: int) -> None:
+        if len(done) >= count:
+            sys.exit(3)
+
+    @app.agent(sales)
+    async def each(sale: dict[str, int]) -> None:
+        if where == "agent":
+            end_behind(2)
+        done.append(sale["n"])
+        await out.send(sale["n"])
+
+    if where == "timer":
+        app.timer("10ms")(lambda: end_behind(3))
+    elif where == "hook":
+        app.on_start(lambda: sys.exit(3))
+    elif where == "task":
+
+        @app.task
+        async def beside() -> None:
+            while True:
+                await asyncio.sleep(0.01)
+                end_behind(3)
+
+    app.on_stop(lambda: out.send("stopped"))
+    with pytest.raises(SystemExit) as ended:
+        Worker(app).run()
+    assert ended.value.code == 3
+    out_of = read(servers, "out")
+    if where in ("timer", "task"):
+        assert out_of == [0, 1, 2, "stopped"]
+    elif where == "agent":  # those that were not done are taken again
+        assert out_of[-1] == "stopped"
+    else:
+        assert out_of == []
 
 
 @pytest.mark.slow

@@ -18,6 +18,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import moldau
+from moldau.streams.errors import StreamsError
+from moldau.streams.running.worker import Worker
 from tests.durability.process import Up
 from tests.streams.committed import values
 from tests.streams.shop_worker import worker
@@ -120,6 +122,21 @@ def test_promise_08_brokers_that_stand_still_cost_neither_results_nor_memory(
         assert process.returncode == 0, said
     assert len(shop.copies()) == 10 * 4000
     assert most_kb < MOST_KB
+
+
+def test_what_has_failed_is_told_before_the_group_is_left(
+    up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may hang, and nobody would know why."""
+    shop = Shop(up.address, tmp_path)
+    shop.app.on_start(lambda: int("no number"))
+    made = Worker(shop.app)
+    order: list[str] = []
+    made.on_failure = lambda error: order.append(str(error).partition(" has failed")[0])
+    monkeypatch.setattr(made._restoring, "close", lambda: order.append("closes"))
+    with pytest.raises(StreamsError):
+        made.run()
+    assert order == ["on_start <lambda>", "closes"]
 
 
 def test_promise_08_a_disk_that_fills_is_named_and_costs_no_results(up: Up, tmp_path: Path) -> None:

@@ -45,6 +45,58 @@ def test_it_may_be_told_to_stop_while_it_starts_a_process(
     assert len(ended.stdout.split()) == slot + 1
 
 
+ENDS = """
+import json, os, sys
+from moldau.tools import supervisor
+
+supervisor.FIRST_PAUSE_S, supervisor.LOOK_EVERY_S = 0.001, 0.01
+tells = {tells!r}
+
+class Ends(supervisor.Supervisor):
+    def __init__(self):
+        super().__init__([], 3)
+        code = "import os, sys, time; "
+        code += "slot, pipe = int(sys.argv[2]), int(sys.argv[6]); "
+        code += f"ends = slot == 1; os.write(pipe, {{json.dumps(tells).encode() + bytes([10])!r}}) "
+        code += "if ends else time.sleep(300); sys.exit(7)"
+        self._command = [sys.executable, "-c", code]
+
+sys.exit(Ends().run())
+"""
+
+
+def ended(tells: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    """Of three processes one tells that and ends with 7, whenever it is started."""
+    return subprocess.run(
+        [sys.executable, "-c", ENDS.format(tells=tells)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_what_the_program_itself_ends_ends_for_all_with_its_code() -> None:
+    """It was started again, and again."""
+    of_all = ended({"is_exit": True})
+    assert of_all.returncode == 7
+    assert of_all.stderr == ("moldau worker: process 1 has called sys.exit(7), and so all end\n")
+
+
+@pytest.mark.slow
+def test_an_error_that_ends_a_process_again_and_again_is_said_once_and_then_why_all_end() -> None:
+    of_all = ended({"error": "shop reads orders, which is not there"})
+    assert of_all.returncode == 1
+    first, pause, last = of_all.stderr.splitlines()
+    assert first == "moldau worker: shop reads orders, which is not there"
+    assert pause.startswith("moldau worker: what ends so is started again")
+    assert last == (
+        "moldau worker: gives up: process 1 has ended 8 times with: "
+        "shop reads orders, which is not there"
+    )
+
+
 WORKER = """
 import sys
 from moldau.streams.running import process
@@ -52,7 +104,7 @@ from moldau.streams.running import process
 class Worker:
     pass
 
-def run(app, slot, http, announce_to, told):
+def run(app, slot, http, announce_to, told, failed):
     print("runs", flush=True)
     while True:
         told._is_over.wait(300)

@@ -129,10 +129,16 @@ class RunningChores:
     def _hook(self, when: str, hook: Chore) -> bool:
         name = f"{when} {_name(hook)}"
         try:
-            return self._wait(name, self._called(hook, self._scope()))
+            return self._wait(name, self._run_hook(hook)) and self._host.exit is None
         except Exception as error:
             told = f"{name} has failed: {type(error).__name__}: {error}\n{trace(error)}"
             raise StreamsError(told) from None
+
+    async def _run_hook(self, hook: Chore) -> None:
+        try:
+            await self._called(hook, self._scope())
+        except SystemExit as told:
+            self._host.exits(told)
 
     def _to_its_end(self, _name: str, called: Called) -> bool:
         self._host.run(called)
@@ -171,6 +177,9 @@ class RunningChores:
                 continue
             try:
                 await self._called(function, held)
+            except SystemExit as told:
+                held.drop()
+                return self._host.exits(told)
             except (Exception, asyncio.CancelledError) as error:
                 _raise_if_told(error)
                 held.drop()
@@ -183,6 +192,8 @@ class RunningChores:
             await asyncio.sleep(TO_LEAD_S)
         try:
             await self._called(function, self._scope())
+        except SystemExit as told:
+            self._host.exits(told)
         except (Exception, asyncio.CancelledError) as error:
             _raise_if_told(error)
             self._failed = StreamsError(f"task {_name(function)}: {type(error).__name__}: {error}")

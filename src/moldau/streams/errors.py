@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class StreamsError(Exception):
-    """The text says what was wrong, where, and what to do."""
+    """The text says what was wrong, where, and what to do. `is_told`: people have read it."""
+
+    is_told = False
 
 
 class DefinitionError(StreamsError, ValueError):

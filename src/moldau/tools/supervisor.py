@@ -1,6 +1,7 @@
 """Several processes of one program: one that dies is started again, with a pause that grows while
-it keeps dying. With `--http` they answer at one address, each process besides at a port that it
-finds for itself."""
+it keeps dying. What the program itself ends, by sys.exit() or by an error that waiting does not
+mend, ends all of them. With `--http` they answer at one address, each process besides at a port
+that it finds for itself."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+MOST_SAME = 8  # times in a row that one ends with the same error: about a minute
 HEALTHY_S = 60.0  # who has run for so long begins with the first pause again
 LOOK_EVERY_S = 0.1
 
@@ -107,6 +109,9 @@ class Supervisor:
         self._started: dict[int, float] = {}
         self._pauses: dict[int, float] = {}
         self._due: dict[int, float] = {}
+        self._errors: dict[int, tuple[str, int]] = {}  # of each, the last and how often in a row
+        self._said: set[str] = set()
+        self._code = 0
         self._told = 0  # to stop, so often
         self._heeded = 0
 
@@ -117,7 +122,7 @@ class Supervisor:
         while self._processes or self._due:
             self._look()
             time.sleep(LOOK_EVERY_S)
-        return 0
+        return self._code
 
     def _start(self, slot: int) -> None:
         self._due.pop(slot, None)
@@ -127,12 +132,12 @@ class Supervisor:
         self._processes[slot] = self._opened([*self._command, *told], slot)
 
     def _opened(self, command: list[str], slot: int) -> subprocess.Popen[bytes]:
-        if self._inner is None:
-            return subprocess.Popen(command, start_new_session=True)
         from moldau.streams.watching.announcing import Announced
 
         pipe = Announced()
-        command += ["--http", self._inner, "--announce-to", str(pipe.write)]
+        command += ["--announce-to", str(pipe.write)]
+        if self._inner is not None:
+            command += ["--http", self._inner]
         made = subprocess.Popen(
             command,
             start_new_session=True,
@@ -163,32 +168,66 @@ class Supervisor:
         now = time.monotonic()
         if self._heeded < self._told:
             self._heed()
-        for slot, pipe in list(self._announced.items()):
-            if (port := pipe.port()) is not None:
-                self._ports[slot] = port
-                self._announced.pop(slot).close()
         for slot, process in list(self._processes.items()):
-            if process.poll() is None:
-                continue
-            del self._processes[slot]
-            self._ports.pop(slot, None)
-            if slot in self._announced:
-                self._announced.pop(slot).close()
-            if process.returncode and not self._told:
-                self._again(slot, process.returncode, now)
+            has_ended = process.poll() is not None
+            pipe = self._announced.get(slot)
+            if pipe is not None:
+                pipe.look()
+                if pipe.port is not None:
+                    self._ports[slot] = pipe.port
+            if has_ended:
+                del self._processes[slot]
+                self._ports.pop(slot, None)
+                self._ended(slot, process.returncode, self._announced.pop(slot, None), now)
         for slot, due in list(self._due.items()):
             if now >= due and not self._told:
                 self._start(slot)
 
-    def _again(self, slot: int, code: int, now: float) -> None:
+    def _ended(self, slot: int, code: int, pipe: Announced | None, now: float) -> None:
+        error, may_pass, is_exit = None, False, False
+        if pipe is not None:
+            pipe.close()
+            error, may_pass, is_exit = pipe.error, pipe.may_pass, pipe.is_exit
+        is_new = error is not None and error not in self._said
+        if error is not None and is_new:
+            self._said.add(error)
+            self._say(error)
+        if self._told:
+            return
+        if is_exit:
+            self._end(f"process {slot} has called sys.exit({code}), and so all end", code)
+        elif error is not None and not may_pass and self._times(slot, error, now) >= MOST_SAME:
+            self._end(f"gives up: process {slot} has ended {MOST_SAME} times with: {error}", 1)
+        elif code:
+            self._again(slot, code, now, None if error is None else is_new)
+
+    def _times(self, slot: int, error: str, now: float) -> int:
+        """How often in a row."""
+        healthy = now - self._started[slot] > HEALTHY_S
+        last, times = self._errors.get(slot, ("", 0))
+        times = times + 1 if last == error and not healthy else 1
+        self._errors[slot] = (error, times)
+        return times
+
+    def _end(self, why: str, code: int) -> None:
+        """As told to stop."""
+        self._say(why)
+        self._code = code
+        self._told = 1
+
+    def _say(self, text: str) -> None:
+        print(f"moldau worker: {text}", file=sys.stderr, flush=True)
+
+    def _again(self, slot: int, code: int, now: float, is_new: bool | None) -> None:
+        """`is_new`: was its error said for the first time? None: it told none."""
         healthy = now - self._started[slot] > HEALTHY_S
         pause = FIRST_PAUSE_S if healthy else self._pauses.get(slot, FIRST_PAUSE_S)
         self._pauses[slot] = min(pause * 2, LONGEST_PAUSE_S)
         self._due[slot] = now + pause
-        print(
-            f"moldau worker: process {slot} ended with {code}; started again in {pause:g} s",
-            file=sys.stderr,
-        )
+        if is_new is None:
+            self._say(f"process {slot} ended with {code}; started again in {pause:g} s")
+        elif is_new:
+            self._say(f"what ends so is started again, with pauses of up to {LONGEST_PAUSE_S:g} s")
 
     def _stop(self, _number: int, _frame: object) -> None:
         """No more than that: a process may be about to start, and be known to nobody yet."""

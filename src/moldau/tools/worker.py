@@ -61,11 +61,17 @@ def main(argv: list[str]) -> int:
             http=arguments.http,
             announce_to=arguments.announce_to,
             parent=arguments.parent,
+            tell=_tell,
         )
     except StreamsError as error:
-        print(f"moldau worker: {error}", file=sys.stderr)
+        if not error.is_told:
+            _tell(str(error))
         return 1
     return 0
+
+
+def _tell(text: str) -> None:
+    print(f"moldau worker: {text}", file=sys.stderr, flush=True)
 
 
 def load(where: str) -> App:

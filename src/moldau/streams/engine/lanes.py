@@ -60,6 +60,9 @@ class Host(Protocol):
     def settled(self) -> None:
         """A lane has nothing more to do."""
 
+    def exits(self, told: SystemExit, *, in_record: bool = False) -> None:
+        """The program's own code ends the process (sys.exit)."""
+
 
 @types.coroutine
 def _turn() -> Generator[None, None, None]:
@@ -112,6 +115,8 @@ class Lane:
         except Exception as error:
             self.error, self.is_idle = error, True
             self._host.settled()
+        except SystemExit as told:  # it is never idle again, so that nothing of its records counts
+            self._host.exits(told, in_record=True)
 
     async def _live(self) -> None:
         raise NotImplementedError

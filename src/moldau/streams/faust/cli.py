@@ -87,14 +87,15 @@ def main(
     arguments = parser(app, prog).parse_args(argv)
     try:
         if arguments.command == "worker":
-            return _worker(app, arguments, argv, several)
+            return _worker(app, arguments, argv, prog, several)
         if arguments.command == "send":
             return _send(app, arguments)
         if arguments.command in ("agents", "tables"):
             return _list(app, arguments.command)
         return _own(app, app.commands[arguments.command], arguments)
     except StreamsError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        if not error.is_told:
+            print(f"{prog}: {error}", file=sys.stderr)
         return 1
 
 
@@ -102,6 +103,7 @@ def _worker(
     app: App,
     arguments: argparse.Namespace,
     argv: list[str],
+    prog: str,
     several: Several | None,
 ) -> int:
     level = {"warn": "WARNING", "crit": "CRITICAL"}.get(arguments.loglevel)
@@ -123,6 +125,7 @@ def _worker(
             http=http,
             announce_to=arguments.announce_to,
             parent=arguments.parent,
+            tell=lambda text: print(f"{prog}: {text}", file=sys.stderr, flush=True),
         )
     finally:
         app.outside.close()

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from moldau.streams.app import App
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 
 PATIENCE_S = 30.0
 ASK_S = 1.0
@@ -79,7 +79,7 @@ def ask(
             if _is_web_server(where):
                 raise StreamsError(f"{who}a web server answers at {where}, and no Kafka: {advice}")
             if is_over:
-                raise StreamsError(f"{who}no broker answers at {where}{why}: {advice}")
+                raise Trouble(f"{who}no broker answers at {where}{why}: {advice}")
             if say is not None:
                 say(f"{who}waiting for a broker at {where}{why}")
             say = None

@@ -48,6 +48,8 @@ class AsyncHost:
         self._loop = loop
         self.clock = clock
         self.until = 0.0
+        self.exit: SystemExit | None = None  # the program's own code has called sys.exit()
+        self.is_cut = False  # that was in the middle of a record
         self._running: set[asyncio.Task[None]] = set()
         self._is_running = False
 
@@ -75,6 +77,11 @@ class AsyncHost:
     def settled(self) -> None:
         if self._is_running:
             self.loop.stop()  # when what is ready has had its turn
+
+    def exits(self, told: SystemExit, *, in_record: bool = False) -> None:
+        self.exit = self.exit or told
+        self.is_cut |= in_record
+        self.settled()
 
     # --- for the body -----------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ class Hosting:
         paced = [task for task in tasks if isinstance(task, PacedTask)]
         for task in paced:
             task.take_no_more()
-        self.host.work(paced, TO_END_S)
+        if not self.host.is_cut:  # else they are not all done any more
+            self.host.work(paced, TO_END_S)
         self.chores.stop()
 
     def drop(self, task: AnyTask) -> None:

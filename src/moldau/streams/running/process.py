@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from confluent_kafka import KafkaException
 
 from moldau.streams.app import App
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.ears import GRACE_S, ears
-from moldau.streams.running.worker import Worker
+from moldau.streams.running.worker import Worker, trouble
 from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
 from moldau.streams.watching.serving import serving
@@ -28,12 +29,14 @@ def run(
     http: str | None = None,
     announce_to: int | None = None,
     parent: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """A worker that ends cleanly on SIGINT and SIGTERM: it checkpoints and leaves the group. A
     second signal ends it at once, and so do brokers that do not answer for long; what was not
-    checkpointed is done again. `http`: HOST:PORT where it answers; the port is written to the pipe
-    `announce_to`, or said. `parent`: it ends likewise when that process is gone. Raises
-    StreamsError."""
+    checkpointed is done again. `http`: HOST:PORT where it answers, which is said.
+    `announce_to`: a pipe to who supervises it, and is told that and what it ends with. `parent`: it
+    ends likewise when that process is gone. `tell`: is told what has failed before the group is
+    left, which may take long. Raises StreamsError, and SystemExit of the program's own."""
     if threading.current_thread() is not threading.main_thread():
         raise StreamsError(
             f"{app.id}: it runs in the main thread, which hears Ctrl-C; beside other work it is a "
@@ -42,26 +45,50 @@ def run(
     told = _Told(app)
     if parent is not None:
         threading.Thread(target=told.follow, args=(parent,), name="parent", daemon=True).start()
+
+    def failed(error: StreamsError) -> None:
+        if error.is_told:
+            return
+        if announce_to is not None:
+            announce(announce_to, error=str(error), may_pass=isinstance(error, Trouble))
+        elif tell is not None:
+            tell(str(error))
+        error.is_told = announce_to is not None or tell is not None
+
     try:
-        _run(app, slot, http, announce_to, told)
+        _run(app, slot, http, announce_to, told, failed)
     except KafkaException as error:
-        raise StreamsError(
-            f"{app.id}: trouble with {app.bootstrap_servers}: {error.args[0].str()}; what was not "
-            f"checkpointed is done again when it is started again"
-        ) from error
+        made = trouble(app, error)
+        failed(made)
+        raise made from error
+    except StreamsError as error:
+        failed(error)
+        raise
+    except SystemExit:
+        if announce_to is not None:
+            announce(announce_to, is_exit=True)
+        raise
 
 
-def _run(app: App, slot: int, http: str | None, announce_to: int | None, told: _Told) -> None:
+def _run(
+    app: App,
+    slot: int,
+    http: str | None,
+    announce_to: int | None,
+    told: _Told,
+    failed: Callable[[StreamsError], None],
+) -> None:
 
     def say(listening: Listening) -> None:
         if announce_to is None:
             print(f"{app.id}: {listening.url}", flush=True)
         else:
-            announce(announce_to, listening.port)
+            announce(announce_to, port=listening.port)
 
     try:
         with ears(told.heard), serving(app, slot, http, say) as worker:
             told.begin(worker)
+            worker.on_failure = failed
             worker.run()
     finally:
         told.end()

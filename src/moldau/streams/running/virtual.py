@@ -65,6 +65,10 @@ class VirtualHost(AsyncHost):
     def settled(self) -> None:
         """The loop stops by itself."""
 
+    def exits(self, told: SystemExit, *, in_record: bool = False) -> None:
+        """Out of the test's own call."""
+        raise told
+
     def work(self, tasks: Iterable[Task | PacedTask], seconds: float = math.inf) -> None:
         paced = [task for task in tasks if isinstance(task, PacedTask)]
         self._selector.tasks = paced

@@ -20,7 +20,7 @@ from moldau.streams.engine.global_store import GlobalStore
 from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, ENDED, Ends
@@ -71,6 +71,7 @@ class Worker:
         """`slot`: of the processes of this machine, which one. `say`: what people should know.
         `watch`: who is told of all that goes on."""
         self._app = app
+        self.on_failure: Callable[[StreamsError], None] = _unheard  # before the group is left
         self.patience = Patience()
         self._topology = topology(app.id, app.nodes)
         self._partitions = prepare(app, self._topology, say)
@@ -129,7 +130,8 @@ class Worker:
     # --- life -------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Until `stop`, or until the end of the input with until="end"."""
+        """Until `stop`, or until the end of the input with until="end". Raises the SystemExit
+        of the program's own timers, tasks, agents and hooks when all is in order behind it."""
         with self.patience.waiting():
             self._ends.refuse_more()
             self._strangers.refuse(self._restoring.admin)
@@ -143,7 +145,7 @@ class Worker:
             self._hosting.chores.start()
             self._schedule()
             self._watch.status = "running"
-            while self._running:
+            while self._running and self._hosting.host.exit is None:
                 self._round()
             self._watch.status = "stopping"
             self._hosting.finish(self._tasks.values())
@@ -151,16 +153,12 @@ class Worker:
                 self._guarantee.send(self._hosting.chores.drain())
                 self._checkpoint()
                 self._emptying.finish()
-        except DamagedError as error:
-            self._guarantee.give_up()
-            raise StreamsError(
-                f"{error}: it is thrown away; start again, and it is restored from Kafka"
-            ) from None
         except BaseException as error:
-            # A task may have taken half of a batch: leaving the group must not commit that.
-            self._guarantee.give_up()
-            if isinstance(error, KafkaException | StreamsError):
-                self._topics.explain()
+            try:
+                self._explain(error)
+            finally:
+                # A task may have taken half of a batch: leaving the group must not commit that.
+                self._guarantee.give_up()
             raise
         finally:
             self._is_closing = True
@@ -172,6 +170,26 @@ class Worker:
                 state.close()
             self._hosting.close()
             self._globals.close()
+        if self._hosting.host.exit is not None:
+            raise self._hosting.host.exit
+
+    def _explain(self, error: BaseException) -> None:
+        """Says what has failed while it can: to leave the group may take long. Raises StreamsError
+        where that says more."""
+        try:
+            if isinstance(error, DamagedError):
+                raise StreamsError(
+                    f"{error}: it is thrown away; start again, and it is restored from Kafka"
+                ) from None
+            if isinstance(error, KafkaException | StreamsError):
+                self._topics.explain()
+            if isinstance(error, KafkaException):
+                raise trouble(self._app, error) from error
+        except StreamsError as explained:
+            self.on_failure(explained)
+            raise
+        if isinstance(error, StreamsError):
+            self.on_failure(error)
 
     @property
     def partitions(self) -> Mapping[str, int]:
@@ -526,6 +544,17 @@ def _ends(states: list[TaskState], changes: list[list[Output]]) -> dict[Place, i
     others may have written to it."""
     both = zip(states, changes, strict=True)
     return {one.place: one.position + len(part) for one, part in both if part}
+
+
+def trouble(app: App, error: KafkaException) -> Trouble:
+    return Trouble(
+        f"{app.id}: trouble with {app.bootstrap_servers}: {error.args[0].str()}; what was not "
+        f"checkpointed is done again when it is started again"
+    )
+
+
+def _unheard(_error: StreamsError) -> None:
+    """Whoever runs it hears of it when it has left the group."""
 
 
 def _wait(ms: int) -> None:

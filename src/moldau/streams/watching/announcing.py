@@ -1,31 +1,43 @@
-"""How a supervisor hears at which port a process of its answers."""
+"""What a process tells its supervisor, over a pipe: at which port it answers, and why it ends."""
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
+from typing import Any
 
 
 class Announced:
-    """A port that a process tells, once, over a pipe that it is given `write` of."""
+    """`write`: the end that the process is given. `error`: it ends with that sentence; `may_pass`:
+    waiting may mend that. `is_exit`: the program's own code has called sys.exit()."""
 
     def __init__(self) -> None:
         self._read, self.write = os.pipe()
         os.set_blocking(self._read, False)
         self._text = b""
+        self.port: int | None = None
+        self.error: str | None = None
+        self.may_pass = False
+        self.is_exit = False
 
-    def port(self) -> int | None:
-        """None: it has not been told yet."""
+    def look(self) -> None:
+        """What has been told since."""
         try:
-            self._text += os.read(self._read, 100)
+            while part := os.read(self._read, 65536):
+                self._text += part
         except BlockingIOError:
-            return None
-        return int(self._text) if self._text.endswith(b"\n") else None
+            pass
+        *lines, self._text = self._text.split(b"\n")
+        for line in lines:
+            for name, value in json.loads(line).items():
+                setattr(self, name, value)
 
     def close(self) -> None:
         os.close(self._read)
 
 
-def announce(pipe: int, port: int) -> None:
-    """The other end of it."""
-    os.write(pipe, f"{port}\n".encode())
-    os.close(pipe)
+def announce(pipe: int, **told: Any) -> None:
+    """The other end of it. Who has no supervisor any more tells nobody."""
+    with suppress(BrokenPipeError):
+        os.write(pipe, json.dumps(told).encode() + b"\n")
