@@ -106,6 +106,12 @@ class TaskClock:
         return clock
 
     @property
+    def is_idle(self) -> bool:
+        """Is each of them that may go on? Of those that say nothing of time nobody asks."""
+        left = [s for s in self._sources.values() if s.watermark < AFTER_ALL and not s.is_aside]
+        return bool(left) and all(one.is_idle for one in left)
+
+    @property
     def least(self) -> int:
         """Where the task's watermark may be by now. Who is idle holds nobody back, but may go on:
         the end of all has come when each of them has ended. Where all are idle, it is where the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 import moldau
+from moldau.streams.engine.placing import partition_of
 from moldau.streams.engine.reading import Records
 from moldau.streams.engine.state import State
 from moldau.streams.engine.task import Task
@@ -89,3 +90,43 @@ def test_promise_04_what_came_while_no_worker_ran_is_not_late() -> None:
         assert restarted.of_prices() == []
     restarted.task.tick("prices", 5_030_000)
     assert restarted.of_prices() == [500]
+
+
+def _seconds_of_all(app: moldau.App) -> None:
+    """Counts by key, in the partitions that the keys lie in, and of these counts the sum."""
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms", key="k"))
+    seconds = rows.group_by("k").tumbling("1s").agg(n=moldau.count())
+    seconds.group_by(lambda row: "all").tumbling("10s").agg(n=moldau.sum("n")).to("out")
+
+
+def test_promise_04_a_task_that_hears_of_nothing_does_not_hold_back_what_is_behind_it() -> None:
+    """One of two partitions is empty."""
+    app = moldau.App("shop", idle_after="10s")
+    _seconds_of_all(app)
+    with moldau.testing.run(app, partitions=2) as t:
+        t["in"].send(*({"k": "a", "at": 1000 * n} for n in range(22)))
+        t.advance("1s")
+        assert t["out"].values() == []
+        t.advance("10s")
+        t["in"].send(*({"k": "a", "at": 1000 * n} for n in range(22, 32)))
+        assert [row["n"] for row in t["out"].values()] == [10, 10, 10]
+
+
+def test_promise_04_what_a_quiet_task_has_still_to_tell_is_waited_for() -> None:
+    """It would be late: its window is open, and its next record may come a minute later."""
+    app = moldau.App("shop", idle_after="10s")
+    _seconds_of_all(app)
+    with moldau.testing.run(app, partitions=2) as t:
+        t["in"].send({"k": "c", "at": 500})
+        other = next(key for key in "abdef" if _place(key) != _place("c"))
+        t["in"].send(*({"k": other, "at": 1000 * n} for n in range(32)))
+        t.advance("1s")
+        t.advance("10s")
+        t["in"].send({"k": other, "at": 33_000})
+        assert t["out"].values() == []
+        t["in"].send({"k": "c", "at": 33_000})
+        assert [row["n"] for row in t["out"].values()] == [11, 10, 10]
+
+
+def _place(key: str) -> int:
+    return partition_of(key.encode(), 2)

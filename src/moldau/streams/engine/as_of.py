@@ -72,6 +72,10 @@ class AsOfJoining(StreamJoining):
         far = self._tolerance
         return self._ages.stop(self._now - far, watermark - far) + far
 
+    @property
+    def waits(self) -> bool:
+        return bool(self._again or self._limits)
+
     def _run(self, taken: list[Taken], watermark: int) -> Paired:
         made: Paired = []
         self._bring([row[4] for _, _, row in taken], watermark)

@@ -57,6 +57,10 @@ class Deduplicating(Step):
             batch, _ = self._guard.map(self._order, batch)  # a record that fails fails here
         self._held.add(batch)
 
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some
+
     def advance(self, watermark: int) -> None:
         due = self._in_order(self._held.release(watermark))
         self._seen.fetch(row[4] for row in due)

@@ -85,6 +85,10 @@ class ForeignResulting(Step):
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some
+
     def advance(self, watermark: int) -> None:
         made = []
         for time, _, _, _, key, (named, row), _, _ in self._held.release(watermark):

@@ -145,6 +145,11 @@ class Held:
         self._waiting += rows
         self._fresh += rows
 
+    @property
+    def has_some(self) -> bool:
+        """That wait."""
+        return bool(self._waiting or self._away)
+
     def release(self, watermark: int) -> Sequence[Any]:
         """The rows before it, in order."""
         while self._away and self._away[0][0] < watermark:
@@ -241,3 +246,7 @@ class Ordering(Step):
 
     def advance(self, watermark: int) -> None:
         self._pass(batch_of(self._held.release(watermark)))
+
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some

@@ -183,6 +183,10 @@ class Tabling(Step):
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some
+
     def advance(self, watermark: int) -> None:
         self._history.purge(self._watermark)
         self._watermark = watermark

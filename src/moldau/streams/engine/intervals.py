@@ -146,6 +146,12 @@ class IntervalJoining(StreamJoining):
     def stop(self, watermark: int) -> int:
         return min(one.line.stop(self._now, watermark) for one in (self._left, self._right))
 
+    @property
+    def waits(self) -> bool:
+        return bool(self._again) or any(
+            one.keeps_missed and len(one.line) for one in (self._left, self._right)
+        )
+
     def _run(self, taken: list[Taken], watermark: int) -> Paired:
         made: Paired = []
         self._bring(taken, watermark)

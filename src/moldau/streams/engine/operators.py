@@ -33,6 +33,11 @@ class Operator(Protocol):
         all steps before this one; those behind are told next."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Is there something that leaves when time goes on, whatever else comes?"""
+        ...
+
     def again(self, key: Any, data: bytes, time: int) -> None:
         """Makes what leaves it of the parts that a dead letter holds. Raises LookupError where it
         makes nothing of parts."""
@@ -63,6 +68,10 @@ class Step:
 
     def advance(self, watermark: int) -> None:
         """Nothing here waits for it."""
+
+    @property
+    def waits(self) -> bool:
+        return False
 
     def again(self, key: Any, data: bytes, time: int) -> None:
         raise LookupError("the step makes nothing of what it keeps any more")

@@ -92,6 +92,10 @@ class OrderedAggregates(Step):
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some
+
     def advance(self, watermark: int) -> None:
         made: list[tuple[Any, Any, int]] = []
         released = self._held.release(watermark)

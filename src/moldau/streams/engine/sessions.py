@@ -113,6 +113,10 @@ class SessionAggregates(Windowing):
         self._open.put(key, [one for one in sessions if one not in touched] + [made])
         return made
 
+    @property
+    def waits(self) -> bool:
+        return bool(self._ends)
+
     def advance(self, watermark: int) -> None:
         over = [
             (one.last + self._gap, key, one)

@@ -77,6 +77,10 @@ class WaitingSide(Step):
     def process(self, batch: Batch) -> None:
         self._held.add(batch)
 
+    @property
+    def waits(self) -> bool:
+        return self._held.has_some
+
     def advance(self, watermark: int) -> None:
         self._join.take(self._is_left, self._held.release(watermark))
 

@@ -125,6 +125,10 @@ class SlidingAggregates(Windowing):
             return watermark
         return min(watermark, max(self._watermark, self._ends[0][0]) + self._size // 64 + 1)
 
+    @property
+    def waits(self) -> bool:
+        return bool(self._next)
+
     def advance(self, watermark: int) -> None:
         keys = in_order(self._due(watermark))
         self._kept.fetch(keys)

@@ -120,6 +120,7 @@ class Task:
 
     def feed(self, topic: str, records: Records, now_ms: int) -> None:
         """Records of the task's partition of that topic, in order."""
+        self._own.idle = False
         with at(self._here):
             self._inputs[topic].feed(records, now_ms)
         self._built.reading = None
@@ -177,6 +178,7 @@ class Task:
 
     def _advance_to(self, watermark: int) -> None:
         self._clock.watermark = watermark
+        self._own.idle = False
         for made in self._repartitionings:
             made.origin = self._own
         with at(self._here):
@@ -206,7 +208,11 @@ class Task:
     # --- checkpoints ------------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Tells the stages behind how far this one is."""
+        """Tells the stages behind how far this one is. Where all that it hears of is quiet it does
+        not hold them back, unless something waits here that would be late there then."""
+        if self._repartitionings and self.stage.is_stateful:
+            waits = (one.waits for one in self._in_order)
+            self._own.idle = self._clock.is_idle and not any(waits)
         for made in self._repartitionings:
             if self.stage.is_stateful:
                 made.announce(self._own)

@@ -159,6 +159,10 @@ class WindowedAggregates(Windowing):
         keys, times = [key for key, _, _ in windows], [end - 1 for end in ends]
         return self._results.batch(Batch(keys, parts, times, [self._watermark] * len(keys), ()))
 
+    @property
+    def waits(self) -> bool:
+        return any(True for _ in self._open)
+
     def advance(self, watermark: int) -> None:
         end = self._window.end
         for start in sorted(start for start in self._open if end(start) <= watermark):
