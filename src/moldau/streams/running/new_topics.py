@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -46,9 +45,9 @@ def _ignorant(
 ) -> Iterator[list[str]]:
     """The brokers that do not know them, or do not answer: each time, until there are none."""
 
-    @cache
     def at(where: str) -> AdminClient:
-        # Of others it hears, and asks the one that it is connected to.
+        # A new one each time: one that has heard of others may ask these, once it has lost or
+        # missed the one that is meant.
         return AdminClient({**settings, "bootstrap.servers": where, "log_level": _QUIET})
 
     knowing: set[str] = set()
