@@ -116,6 +116,7 @@ def wait_for(admin: AdminClient, topic: str, count: int) -> None:
         found = sum(end_of(admin, place, level) for place in places(admin, topic))
 
 
+@pytest.mark.long
 def test_promise_08_kill_9_counts_nothing_twice_in_an_agent(tmp_path: Path) -> None:
     with moldau.Broker(config={"group.min.session.timeout.ms": 500}) as broker:
         found = counted(broker.bootstrap_servers, "counting", "at_least_once", tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_an_address_without_a_broker_is_one_sentence(
 def test_a_web_server_is_named_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_contact, "ASK_S", 0.5)
     monkeypatch.setattr(first_contact, "SLOW_S", 0.1)
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         where = f"127.0.0.1:{web.server_port}"
         try:

@@ -303,6 +303,7 @@ def test_each_process_of_a_machine_has_its_own(
         assert sum(taken) == 200 if turn == 0 else sum(taken) in (0, 100)
 
 
+@pytest.mark.long
 def test_promise_08_a_worker_that_is_killed_finds_all_again(servers: str, tmp_path: Path) -> None:
     """While its table is changed, at any moment; and again."""
     shop = Shop(servers, "killed", tmp_path / "state")

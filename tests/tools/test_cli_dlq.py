@@ -244,7 +244,7 @@ def test_again_all_are_sent(servers: str, capsys: pytest.CaptureFixture[str]) ->
     assert asked(capsys, servers, "list", "again-dlq") == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kill_9_in_a_redrive_sends_no_more_than_a_batch_twice(servers: str, tmp_path: Path) -> None:
     count = 20_000
     before = went(servers) if "odd-source-1-redrive" in topics(servers) else Counter()
