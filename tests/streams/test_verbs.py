@@ -141,3 +141,13 @@ def test_promise_07_deduplicate_goes_by_event_time(
         found = [Decimal(one["amount"]) for one in t["out"].values()]
     assert len(found) == len(set(found))
     assert set(found) == wanted
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_merged_keeps_its_fields_behind_a_repartition(is_first: bool) -> None:
+    app, stream = program()
+    priced, named = stream.select("category", price="amount"), stream.select(name="category")
+    both = priced.merge(named) if is_first else named.merge(priced)
+    both.group_by(len).tumbling("1m").agg(rows=moldau.collect(dict)).to("out")
+    rows = [one["rows"] for one in results(app, sale(0), partitions=2)]
+    assert sorted(rows, key=str) == [[{"category": "books", "price": "1.10"}], [{"name": "books"}]]

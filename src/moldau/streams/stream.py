@@ -175,7 +175,8 @@ class Stream(Joins):
             if not isinstance(other, Stream):
                 raise no_stream(other, "merge")
         nodes = (self._node, *(other._node for other in others))
-        return self._then(Merge(self._name("merge"), nodes, self._node.type))
+        type_ = types.of_any([one.type for one in nodes])
+        return self._then(Merge(self._name("merge"), nodes, type_))
 
     # --- by key -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ are checked too, and a Decimal comes out of a repartition as one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter, itemgetter
@@ -82,6 +82,14 @@ def record_of(name: str, types: Mapping[str, Any]) -> Any:
     """The type of dicts with these fields."""
     make: Any = TypedDict
     return make(name, dict(types))
+
+
+def of_any(several: Sequence[Any]) -> Any:
+    """Of what is of one of them. Of mappings with other fields none is declared: read as the first
+    one, the others would lose theirs."""
+    first = several[0]
+    differ = any(one != first for one in several)
+    return Any if differ and all(map(fields.is_mapping, several)) else first
 
 
 def reader(type_: Any, shown: Mapping[str, fields.Field], verb: str) -> Callable[[Any], Any]:
