@@ -46,14 +46,18 @@ def field_type(type_: Any, field: fields.Field) -> Any:
     return returned(field)
 
 
+def unwrapped(type_: Any) -> Any:
+    """What is in a NewType, a `type Name = …` or an Annotated; of others, itself."""
+    for inner in ("__supertype__", "__value__"):
+        if hasattr(type_, inner):
+            return unwrapped(getattr(type_, inner))
+    return unwrapped(get_args(type_)[0]) if get_origin(type_) is Annotated else type_
+
+
 def kinds(type_: Any) -> tuple[type, ...]:
     """The classes that its values are of, as far as they are known, without that of None."""
-    for inner in ("__supertype__", "__value__"):  # NewType, and `type Name = …`
-        if hasattr(type_, inner):
-            return kinds(getattr(type_, inner))
+    type_ = unwrapped(type_)
     origin, args = get_origin(type_), get_args(type_)
-    if origin is Annotated:
-        return kinds(args[0])
     if origin in (Union, UnionType):
         return tuple(kind for one in args for kind in kinds(one))
     if origin is Literal:

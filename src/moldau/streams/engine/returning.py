@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
 import msgspec
 
@@ -97,12 +97,8 @@ def is_made_again(kind: Any) -> bool:
 
 def _parts_to_read(type_: Any) -> list[Any]:
     """The types in it that do not come back by themselves."""
-    for inner in ("__supertype__", "__value__"):  # NewType, and `type Name = …`
-        if hasattr(type_, inner):
-            return _parts_to_read(getattr(type_, inner))
+    type_ = types.unwrapped(type_)
     origin, args = get_origin(type_), get_args(type_)
-    if origin is Annotated:
-        return _parts_to_read(args[0])
     if origin is Literal or type_ in (Any, None, object):
         return []
     if is_typeddict(type_):

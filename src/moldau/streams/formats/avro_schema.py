@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, is_typeddict
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 from moldau.streams import types
@@ -57,7 +57,7 @@ class _Schemas:
         self._known: dict[str, Any] = {}
 
     def of(self, type_: Any) -> Any:
-        type_ = _bare(type_)
+        type_ = types.unwrapped(type_)
         origin, arguments = get_origin(type_), get_args(type_)
         if origin is None and isinstance(type_, type) and type_ in _PLAIN:
             return _PLAIN[type_]
@@ -137,19 +137,6 @@ class _Schemas:
             f"topic {self._topic!r}: Avro has no schema for {what}; give one: "
             f"format=moldau.Avro(schema=...)"
         )
-
-
-def _bare(type_: Any) -> Any:
-    """Without what is said beside it."""
-    while True:
-        if get_origin(type_) is Annotated:
-            type_ = get_args(type_)[0]
-        elif hasattr(type_, "__supertype__"):  # NewType
-            type_ = type_.__supertype__
-        elif type(type_).__name__ == "TypeAliasType":
-            type_ = type_.__value__
-        else:
-            return type_
 
 
 def _kind(schema: Any) -> str:
