@@ -13,9 +13,9 @@ _MARK = encode({"watermark": 0})
 
 
 def store_of(owner: object, folder: Path) -> LocalStore:
-    """The state there, closed when its owner is gone: where CPython 3.13 finds a database that was
-    left open, it says so in whichever test runs then."""
-    store = LocalStore(folder, "topic")
+    """The state there, closed when its owner is gone, by whichever thread finds that: where CPython
+    3.13 finds a database that was left open, it says so in whichever test runs then."""
+    store = LocalStore(folder, "topic", is_shared=True)
     finalize(owner, store.close)
     return store
 

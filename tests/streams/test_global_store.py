@@ -169,6 +169,28 @@ def test_threads_look_into_it_while_it_changes_and_lets_go(tmp_path: Path) -> No
     life.store.close()
 
 
+def test_two_threads_look_for_what_was_let_go_of_at_once() -> None:
+    class Late:
+        """A lock that another reader takes first, once."""
+
+        before: Any = None
+
+        def __enter__(self) -> None:
+            before, self.before = self.before, None
+            if before is not None:
+                before()
+
+        def __exit__(self, *_: object) -> None: ...
+
+    lock = Late()
+    store = GlobalStore(topic_of(str), lock=lock)
+    store.put([b"a"], [b"1"])
+    (cache,) = store.state.caches
+    cache.shrink()
+    lock.before = lambda: store.lookup("a")
+    assert store.lookup("a") == [1]
+
+
 def test_a_page_goes_on_in_the_order_of_keys() -> None:
     store = GlobalStore(topic_of(int))
     store.put([b"10", b"9", b"100", b"-1"], [b"1", b"2", b"3", b"4"])

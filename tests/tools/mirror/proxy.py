@@ -13,11 +13,11 @@ PRODUCE = 0
 
 
 class Proxy:
-    """Forwards connections to `upstream`. While `holding`, Produce requests larger than `larger`
-    bytes stay here, and with them what comes behind on their connection, until `release`."""
+    """Forwards connections to `upstream`. While `holding`, Produce requests with `mark` in them
+    stay here, and with them what comes behind on their connection, until `release`."""
 
-    def __init__(self, larger: int) -> None:
-        self.larger = larger
+    def __init__(self, mark: bytes) -> None:
+        self.mark = mark
         self.upstream = 0
         self.holding = False
         self.held = threading.Event()
@@ -72,7 +72,7 @@ class Proxy:
     ) -> None:
         for frame in _frames(client):
             is_produce = frame[4:6] == PRODUCE.to_bytes(2, "big")
-            if self.holding and is_produce and len(frame) > self.larger:
+            if self.holding and is_produce and self.mark in frame:
                 self.held.set()
                 self._go.wait()
                 held.set()
@@ -117,8 +117,8 @@ def _frames(connection: socket.socket) -> Iterator[bytes]:
 
 
 @contextmanager
-def proxy(larger: int) -> Iterator[Proxy]:
-    one = Proxy(larger)
+def proxy(mark: bytes) -> Iterator[Proxy]:
+    one = Proxy(mark)
     try:
         yield one
     finally:

@@ -144,6 +144,8 @@ class _Rows(Cached):
 
     def __missing__(self, key: Any) -> Any:
         with self._lock:
+            if key in self:  # another thread was here first
+                return self[key]
             try:
                 return super().__missing__(key)
             except StreamsError:
