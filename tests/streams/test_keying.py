@@ -92,6 +92,22 @@ def test_and_is_a_dead_letter_that_says_so_where_it_is_not() -> None:
     assert message.startswith(b"a Place can be no key")
 
 
+@pytest.mark.parametrize("on", ["of", lambda order: order["of"]], ids=["field", "function"])
+def test_what_is_looked_up_in_a_global_table_too(on: Any) -> None:
+    """Such an order ended the worker, at every start."""
+    app = moldau.App("shop")
+    places = app.global_table(app.topic("places", dict))
+    app.stream(app.topic("orders", dict)).join(places, on=on, how="left").to("out")
+    with moldau.testing.run(app) as t:
+        t["places"].send({"town": "Prague"}, key="a")
+        named: list[Any] = ["a", ["a"], {"a": 1}, ["b"], "b"]
+        t["orders"].send(*({"of": of} for of in named))
+        assert t["out"].values() == [{"of": "a", "town": "Prague"}, {"of": "b"}]
+        letters = t["shop-dlq"].records()
+    told = [dict(one.headers or [])["moldau-dlq-message"] for one in letters]
+    assert told == [b"unhashable type: 'list'", b"unhashable type: 'dict'", *told[:1]]
+
+
 @pytest.mark.parametrize(
     ("type_", "value", "key", "shown"),
     [

@@ -9,7 +9,7 @@ from moldau.streams.batch import Batch
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.held import batch_of
 from moldau.streams.engine.history import History
-from moldau.streams.engine.operators import Operator, Step
+from moldau.streams.engine.operators import Operator, Step, keys_of
 from moldau.streams.engine.rows import Rows
 from moldau.streams.engine.sides import Joining
 from moldau.streams.engine.state import Table
@@ -114,7 +114,7 @@ class NowLooking(Step):
     def process(self, batch: Batch) -> None:
         keys: Sequence[Any] = batch.keys
         if self._key is not None:
-            batch, keys = self._guard.map(self._key, batch)
+            batch, keys = keys_of(self._guard, self._key, batch)
         if self.fetch is not None:
             self.fetch(keys)
         self._pass(self._merged(batch, list(map(self.get, keys))))

@@ -125,17 +125,27 @@ class FlatMapping(Mapping):
 
 class Keying(Mapping):
     def process(self, batch: Batch) -> None:
-        batch, keys = self._guard.map(self._function, batch)
-        try:
-            hash(tuple(keys))
-        except TypeError:  # one of them can be no key
-            batch, keys = self._guard.map(self._hashable, batch)
+        batch, keys = keys_of(self._guard, self._function, batch)
         self._pass(batch.with_keys(keys))
 
-    def _hashable(self, value: Any) -> Any:
-        key = self._function(value)
+
+def keys_of(
+    guard: Guard, function: Callable[[Any], Any], batch: Batch
+) -> tuple[Batch, Sequence[Any]]:
+    """What the function reads of the records of the batch that is returned with it: those whose
+    key can be one. Raises StreamsError to stop."""
+
+    def hashable(value: Any) -> Any:
+        key = function(value)
         hash(key)
         return key
+
+    good, keys = guard.map(function, batch)
+    try:
+        hash(tuple(keys))
+    except TypeError:  # one of them can be no key
+        return guard.map(hashable, good)
+    return good, keys
 
 
 class Sending(Step):
