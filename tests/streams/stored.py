@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from weakref import finalize
 
 from moldau.streams.engine.coding import encode
 from moldau.streams.engine.state import MARKER, State
@@ -12,12 +11,20 @@ from moldau.streams.running.local_store import LocalStore
 _MARK = encode({"watermark": 0})
 
 
-def store_of(owner: object, folder: Path) -> LocalStore:
-    """The state there, closed when its owner is gone, by whichever thread finds that: where CPython
-    3.13 finds a database that was left open, it says so in whichever test runs then."""
-    store = LocalStore(folder, "topic", is_shared=True)
-    finalize(owner, store.close)
+_open: list[LocalStore] = []
+
+
+def store_of(folder: Path) -> LocalStore:
+    """The state there, until the test ends."""
+    store = LocalStore(folder, "topic")
+    _open.append(store)
     return store
+
+
+def close_all() -> None:
+    """By the thread that opened them: a collector that finds one may run in any, and in any test."""
+    while _open:
+        _open.pop().close()
 
 
 class Stored:

@@ -56,7 +56,7 @@ class Run:
     def begin(self) -> None:
         if self._store is not None:
             self._store.close()
-        self._store = store_of(self, self._folder)
+        self._store = store_of(self._folder)
         self.state = State(self._store)
         marker = self.state.begin()
         counts = counts_of(self._made)

@@ -155,7 +155,7 @@ class Run:
     def begin(self) -> None:
         if self._store is not None:
             self._store.close()
-        self._store = store_of(self, self._folder)
+        self._store = store_of(self._folder)
         self.state = State(self._store)
         counts = {"visits": 1, "out": 1}
         marker = self.state.begin()
