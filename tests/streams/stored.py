@@ -22,7 +22,7 @@ def store_of(folder: Path) -> LocalStore:
 
 
 def close_all() -> None:
-    """By the thread that opened them: a collector that finds one may run in any, and in any test."""
+    """By the thread that opened them; a collector that finds one may run in any, in any test."""
     while _open:
         _open.pop().close()
 
