@@ -12,7 +12,7 @@ from operator import floordiv, sub
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from moldau.streams import fields, types
+from moldau.streams import fields, messages, types
 from moldau.streams.durations import zone_of
 from moldau.streams.errors import BadRecord, DefinitionError
 
@@ -59,6 +59,8 @@ class EventTime:
                 time = time.replace(tzinfo=self.zone)
             since: timedelta = time - _EPOCH
             return since // _MS
+        if messages.is_timestamp(time):
+            return messages.milliseconds(time)
         if not isinstance(value, _NUMBERS) or isinstance(value, bool) or not _is_finite(value):
             raise BadRecord(f"its event time {value!r} is neither a time nor a number")
         if self.unit is None:

@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, get_origin, is_typeddict
 
 from moldau.client.near_names import nearest
+from moldau.streams import messages
 from moldau.streams.errors import DefinitionError
 
 Field = str | Callable[[Any], Any]
@@ -29,9 +30,8 @@ def names_of(type_: Any) -> tuple[str, ...] | None:
             return tuple(sorted(type_.__required_keys__ | type_.__optional_keys__))
     if dataclasses.is_dataclass(type_):
         return tuple(one.name for one in dataclasses.fields(type_))
-    descriptor = getattr(type_, "DESCRIPTOR", None)
-    if descriptor is not None:  # Protobuf
-        return tuple(descriptor.fields_by_name)
+    if messages.is_message(type_):
+        return tuple(type_.DESCRIPTOR.fields_by_name)
     for attribute in ("__struct_fields__", "model_fields", "_fields"):  # msgspec, pydantic, tuples
         found = getattr(type_, attribute, None)
         if found is not None:
@@ -65,7 +65,24 @@ def getter(type_: Any, field: Field, verb: str) -> Getter:
             )
         return plain(field, verb)
     check(type_, field, verb)
-    return itemgetter(field) if is_mapping(type_) else attrgetter(field)
+    return reading(type_, field)
+
+
+def reading(type_: Any, name: str) -> Getter:
+    """Reads a field that is there."""
+    if messages.is_message(type_):
+        return messages.getter(type_, name)
+    return itemgetter(name) if is_mapping(type_) else attrgetter(name)
+
+
+def reading_all(type_: Any, names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads fields that are there."""
+    if len(names) > 1 and not messages.is_message(type_):
+        get: Any = itemgetter if is_mapping(type_) else attrgetter
+        read: Callable[[Any], tuple[Any, ...]] = get(*names)
+        return read
+    readers = [reading(type_, name) for name in names]
+    return lambda value: tuple([one(value) for one in readers])
 
 
 def only(field: Field, more: Sequence[Any]) -> Field:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter, itemgetter
 from typing import Any, Optional
 
 from moldau.streams import fields, types
@@ -52,11 +51,7 @@ def _optional(types_: Iterable[Any]) -> list[Any]:
 def _all(type_: Any, names: Iterable[str]) -> tuple[Callable[[Any], tuple[Any, ...]], int]:
     """Reads those fields, and how many they are."""
     names = list(names)
-    get: Any = itemgetter if fields.is_mapping(type_) else attrgetter
-    if not names:
-        return (lambda value: ()), 0
-    read = get(*names)
-    return (read, len(names)) if len(names) > 1 else ((lambda value: (read(value),)), 1)
+    return fields.reading_all(type_, names), len(names)
 
 
 def _of_declared(
@@ -98,4 +93,5 @@ def _as_dict(type_: Any) -> Callable[[Any], dict[str, Any]]:
     names = fields.names_of(type_)
     if names is None or fields.is_mapping(type_):
         return lambda value: {} if value is None else value
-    return lambda value: {} if value is None else {name: getattr(value, name) for name in names}
+    read = fields.reading_all(type_, names)
+    return lambda value: {} if value is None else dict(zip(names, read(value), strict=True))

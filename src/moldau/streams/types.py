@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -21,7 +20,7 @@ from typing import (
     get_type_hints,
 )
 
-from moldau.streams import fields
+from moldau.streams import fields, messages
 
 if TYPE_CHECKING:
     from moldau.streams.aggregates import Aggregate
@@ -33,6 +32,8 @@ def declared(type_: Any) -> dict[str, Any] | None:
     names = fields.names_of(type_)
     if names is None:
         return None
+    if messages.is_message(type_):
+        return messages.types_of(type_)
     try:
         hints = get_type_hints(type_)
     except Exception:  # an annotation that cannot be resolved here
@@ -98,12 +99,11 @@ def of_any(several: Sequence[Any]) -> Any:
 
 def reader(type_: Any, shown: Mapping[str, fields.Field], verb: str) -> Callable[[Any], Any]:
     """From a value of that type to a dict of those fields. Raises DefinitionError."""
-    names = list(shown)
-    if all(isinstance(field, str) for field in shown.values()) and len(names) > 1:
-        for field in shown.values():
-            fields.check(type_, str(field), verb)
-        get: Any = itemgetter if fields.is_mapping(type_) else attrgetter
-        read_all = get(*shown.values())
+    names, named = list(shown), [one for one in shown.values() if isinstance(one, str)]
+    if len(named) == len(names) > 1:
+        for name in named:
+            fields.check(type_, name, verb)
+        read_all = fields.reading_all(type_, named)
         return lambda value: dict(zip(names, read_all(value), strict=True))
     readers = [(name, fields.getter(type_, field, verb)) for name, field in shown.items()]
     return lambda value: {name: read(value) for name, read in readers}

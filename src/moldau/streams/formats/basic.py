@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from moldau.streams.errors import DefinitionError
-from moldau.streams.formats.models import decode_hook, encode_hook
+from moldau.streams.formats.models import decode_hook, encode_hook, json_hook
 
 
 class Format(Protocol):
@@ -49,7 +49,7 @@ class Json:
 
         with _readable(type_, "JSON"):
             self.decode = msgspec.json.Decoder(type_, dec_hook=decode_hook).decode
-        self.encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+        self.encode = msgspec.json.Encoder(enc_hook=json_hook).encode
 
 
 class MessagePack:

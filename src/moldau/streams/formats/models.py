@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import MutableMapping, MutableSequence
+from typing import Any, TypedDict
+
+from moldau.streams import messages
 
 
 def encode_hook(value: Any) -> Any:
@@ -11,7 +14,16 @@ def encode_hook(value: Any) -> Any:
         return _dumped(value)
     if hasattr(value, "SerializeToString"):
         return value.SerializeToString()
+    if isinstance(value, MutableSequence):  # what a message has of several
+        return list(value)
+    if isinstance(value, MutableMapping):
+        return dict(value)
     raise NotImplementedError(f"values of type {type(value).__name__} cannot be written")
+
+
+def json_hook(value: Any) -> Any:
+    """The same, for JSON that others read: a message is its fields, and not its bytes."""
+    return messages.plain(value) if messages.is_message(value) else encode_hook(value)
 
 
 def decode_hook(type_: Any, plain: Any) -> Any:
@@ -19,10 +31,19 @@ def decode_hook(type_: Any, plain: Any) -> Any:
     if hasattr(type_, "model_validate"):
         return type_.model_validate(plain)
     if hasattr(type_, "FromString"):
-        return type_.FromString(plain)
+        return type_.FromString(plain) if isinstance(plain, bytes) else _message(type_, plain)
     if isinstance(plain, type_):
         return plain
     raise NotImplementedError(f"values of type {type_.__name__} cannot be read")
+
+
+def _message(type_: Any, fields: Any) -> Any:
+    """Of what `json_hook` made of it."""
+    import msgspec
+
+    make: Any = TypedDict
+    shape = make(type_.__name__, messages.types_of(type_), total=False)
+    return type_(**msgspec.convert(fields, shape, dec_hook=decode_hook))
 
 
 def _dumped(value: Any) -> Any:

@@ -111,7 +111,10 @@ class _Registered:
 
 
 def _written(type_: Any, value: Any) -> bytes:
-    """Raises TypeError: the bytes of another message would be read as one of this."""
+    """Raises TypeError: the bytes of another message would be read as one of this. A dict, as
+    most verbs give, is made into one."""
+    if isinstance(value, dict):
+        value = type_(**value)
     if not isinstance(value, type_):
         raise TypeError(f"it takes messages of {type_.__name__}, not {type(value).__name__}")
     data: bytes = value.SerializeToString()
