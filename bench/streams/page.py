@@ -94,5 +94,10 @@ METHOD = f"""\
   their defaults else.
 - Windows that never closed are those for which no later record came: where the input falls silent
   they stay open. {len(sales.CATEGORIES)} windows are a minute.
+- Missing ones had not come 15 s after all was committed. Kafka Streams looks for closed windows
+  once a second, and only when a record comes: one more record brought those of its keyed sums.
+  Wrong ones lack records that a program took for late: behind a repartition, of which it reads six
+  partitions at unequal speed, Kafka Streams goes by the newest record that it has seen. With a
+  grace of seven days in place of ten seconds, none of its windows was wrong.
 - Memory is the proportional set size at the second point.
 """
