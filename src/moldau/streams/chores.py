@@ -161,9 +161,13 @@ class RunningChores:
     async def _called(self, function: Chore, scope: Scope) -> None:
         SCOPE.set(scope)
         HERE.set(self._here)
-        made = function()
-        if inspect.isawaitable(made):
-            await made
+        try:
+            made = function()
+            if inspect.isawaitable(made):
+                await made
+        except OSError as error:
+            self._host.judge(error)
+            raise
 
     async def _timer(self, function: Chore, after: After) -> None:
         """One that is not done when it is due again is not called twice."""

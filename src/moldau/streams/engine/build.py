@@ -140,7 +140,8 @@ class Built:
     def guard(self, node: Node, parts: Callable[[Any], bytes] | None = None) -> Guard:
         """`parts`: writes what the step makes its results of, where it is that that may fail."""
         letters = self.dead_letters(node.name, node.policy, parts)
-        return Guard(letters, lambda: self.reading, self.wait)
+        judge = None if self.host is None else self.host.judge
+        return Guard(letters, lambda: self.reading, self.wait, judge)
 
     def results(self, node: Aggregated | TableAggregated) -> Results:
         type_ = node.parents[0].type if isinstance(node, Aggregated) else node.member_type

@@ -17,19 +17,25 @@ from moldau.streams.engine.scope import Taken
 from moldau.streams.errors import Trouble
 
 Wait = Callable[[int], None]
+Judge = Callable[[BaseException], None]
 MOST_WAITS_MS = 5_000  # for each batch
 
 
 class Guard:
-    """`wait` is given ms."""
+    """`wait` is given ms. `judge`: raises what ends the program, and is no record's fault."""
 
     def __init__(
-        self, dead_letters: DeadLetters, reading: Callable[[], Reading | None], wait: Wait
+        self,
+        dead_letters: DeadLetters,
+        reading: Callable[[], Reading | None],
+        wait: Wait,
+        judge: Judge | None = None,
     ) -> None:
         self._dead_letters = dead_letters
         self._policy = dead_letters.policy
         self._reading = reading
         self._wait = wait
+        self._judge = judge
 
     def map(self, function: Callable[[Any], Any], batch: Batch) -> tuple[Batch, list[Any]]:
         """What the function returns for the records of the batch that is returned with it: those
@@ -73,6 +79,8 @@ class Guard:
         left_ms = MOST_WAITS_MS
         while at < len(batch):
             if error is not None:
+                if self._judge is not None:
+                    self._judge(error)
                 for tries in range(1, self._policy.tries):
                     if isinstance(error, Trouble):
                         break

@@ -63,6 +63,9 @@ class Host(Protocol):
     def exits(self, told: SystemExit, *, in_record: bool = False) -> None:
         """The program's own code ends the process (sys.exit)."""
 
+    def judge(self, error: BaseException) -> None:
+        """Of the program's own code. Raises SystemExit where what it prints goes nowhere."""
+
 
 @types.coroutine
 def _turn() -> Generator[None, None, None]:
@@ -145,6 +148,7 @@ class Lane:
         """What a handler has failed with: what it awaits may have been cancelled, which would end
         the lane without a word. Raises what is the end, and no fault of its own."""
         if isinstance(error, Exception):
+            self._host.judge(error)
             return error
         is_told = self._running is not None and self._running.cancelling()
         if is_told or isinstance(error, (SystemExit, KeyboardInterrupt, GeneratorExit)):

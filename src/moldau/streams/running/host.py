@@ -13,6 +13,7 @@ from typing import Any
 
 from moldau.streams.engine.pace import PacedTask
 from moldau.streams.engine.task import Task
+from moldau.streams.running.unread import judge
 
 TURN_S = 0.1
 TO_END_S = 5.0
@@ -82,6 +83,9 @@ class AsyncHost:
         self.exit = self.exit or told
         self.is_cut |= in_record
         self.settled()
+
+    def judge(self, error: BaseException) -> None:
+        judge(error)
 
     # --- for the body -----------------------------------------------------------------------
 

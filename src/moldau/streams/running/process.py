@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from confluent_kafka import KafkaException
@@ -13,6 +14,7 @@ from confluent_kafka import KafkaException
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.ears import GRACE_S, ears
+from moldau.streams.running.unread import say
 from moldau.streams.running.worker import Worker, trouble
 from moldau.streams.watching.addresses import Listening
 from moldau.streams.watching.announcing import announce
@@ -79,14 +81,14 @@ def _run(
     failed: Callable[[StreamsError], None],
 ) -> None:
 
-    def say(listening: Listening) -> None:
+    def listens(listening: Listening) -> None:
         if announce_to is None:
-            print(f"{app.id}: {listening.url}", flush=True)
+            say(f"{app.id}: {listening.url}")
         else:
             announce(announce_to, port=listening.port)
 
     try:
-        with ears(told.heard), serving(app, slot, http, say) as worker:
+        with ears(told.heard), serving(app, slot, http, listens) as worker:
             told.begin(worker)
             worker.on_failure = failed
             worker.run()
@@ -141,4 +143,9 @@ class _Told:
 
     def _tell(self, worker: Worker, number: int) -> None:
         worker.stop()
-        worker.patience.cut_by(number, lambda why: print(f"{self._app.id}: {why}", flush=True))
+        worker.patience.cut_by(number, self._say)
+
+    def _say(self, why: str) -> None:
+        """In a thread, which has more to do than that."""
+        with suppress(SystemExit):
+            say(f"{self._app.id}: {why}")

@@ -44,6 +44,7 @@ from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.strangers import Strangers
 from moldau.streams.running.task_state import TaskState
 from moldau.streams.running.topic_watch import TopicWatch
+from moldau.streams.running.unread import say
 from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage, topology
 from moldau.streams.watching.watch import Seen, Watch
@@ -65,7 +66,7 @@ class Worker:
         app: App,
         *,
         slot: int = 0,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = say,
         watch: Watch | None = None,
     ) -> None:
         """`slot`: of the processes of this machine, which one. `say`: what people should know.
