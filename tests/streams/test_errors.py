@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import moldau
+from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.redriving import back, told_by
 from moldau.streams.errors import StreamsError
 from tests.streams.sales import Sale, row, sale
@@ -242,6 +243,86 @@ def test_a_result_of_many_records_comes_back_as_it_was() -> None:
         assert (books["category"], books["amount"]) == ("books", "2")
         assert books["window_start"] == "2026-01-01T00:00:00Z"
         assert t["out"].records()[-1].timestamp == 1_767_225_659_999
+
+
+def test_a_record_that_was_a_letter_of_another_program_keeps_its_headers() -> None:
+    """A program may read dead letters, and fail at one."""
+    app, sales, stream = program()
+    stream.map(refuses_two).to("out")
+    with moldau.testing.run(app) as t:
+        t[sales].send(sale(1, amount="2"))
+        (letter,) = t["errors-dlq"].records()
+    headers = [*(letter.headers or ()), ("moldau-dlq-left-out", b"0 bytes")]
+    reader = moldau.App("reader", on_error=moldau.retry(1))
+    seen = []
+
+    @reader.agent(reader.topic("errors-dlq", Sale))
+    def look(order: Sale) -> None:
+        seen.append(moldau.current().headers)
+        refuses_two(order)
+
+    with moldau.testing.run(reader) as t:
+        t.deliver(letter_of("errors-dlq", letter.value, headers))
+        t.settle()
+        for _ in range(2):
+            assert t.redrive() == 1
+        letters = t["reader-dlq"].records()
+        assert [one.value for one in letters] == [letter.value] * 3
+        assert [(one.headers or [])[: len(headers)] for one in letters] == [headers] * 3
+        assert [told_by(one.headers or [])["redrives"] for one in letters] == ["0", "1", "2"]
+    assert seen == [headers] * 3
+
+
+def letter_of(topic: str, value: bytes | None, headers: Any) -> Output:
+    return Output(topic, 0, b"key", value, 0, headers)
+
+
+@pytest.mark.parametrize("form", ["record", "output"])
+def test_a_letter_without_its_value_is_never_sent_as_if_it_had_none(form: str) -> None:
+    """The broker has refused that: sent back, it would delete its key from a table."""
+    app = moldau.App("shop")
+    app.stream(app.topic("in", bytes, format="raw")).to(app.topic("out", bytes, format="raw"))
+    told = {"topic": {"record": "in", "output": "out"}[form], "form": form, "app": "shop"}
+    told |= dict.fromkeys(("task", "partition", "part", "offset", "redrives"), "0")
+    told |= {"stage": "source-1", "step": "to-1", "left-out": "7 bytes"}
+    headers = [(f"moldau-dlq-{name}", text.encode()) for name, text in told.items()]
+    with moldau.testing.run(app) as t:
+        t.deliver(letter_of("shop-dlq", None, headers))
+        for _ in range(2):
+            assert t.redrive() == 1
+        assert t["out"].records() == []
+        again = [told_by(one.headers or []) for one in t["shop-dlq"].records()[1:]]
+    assert [one["message"] for one in again] == [
+        "its value was left out (7 bytes), and is in its source"
+    ] * 2
+    assert [one["redrives"] for one in again] == ["1", "2"]
+
+
+def strict_or_not(n: Any) -> Any:
+    """A topic that is read as a stream and as a table."""
+    app = moldau.App("shop")
+    rows = app.topic("rows", msgspec.defstruct("Row", [("k", n), ("n", n)]), key="k")
+    app.stream(rows).to("stream")
+    app.table(rows, name="of-rows").to("table")
+    return app
+
+
+def test_what_could_not_be_read_comes_back_into_the_table_too() -> None:
+    with moldau.testing.run(strict_or_not(int)) as t:
+        t["rows"].send_raw(b'{"k":"a","n":1}', key=b"a")
+        t["rows"].send_raw(None, key=b"b")
+        letters = t["shop-dlq"].records()
+    with moldau.testing.run(strict_or_not(int | str)) as t:
+        t["rows"].send_raw(b'{"k":"b","n":1}', key=b"b")
+        t.advance("1s")
+        for letter in letters:
+            key, value, headers = letter.key, letter.value, letter.headers
+            t.deliver(Output("shop-dlq", 0, key, value, t.now_ms, headers))
+        assert t.redrive() == 2
+        t.end()
+        table = {one.key: one.value is None for one in t["table"].records()}
+        assert table == {b"a": False, b"b": True}
+        assert [one.key for one in t["stream"].records()] == [b"b", b"a"]
 
 
 def test_a_record_that_is_no_dead_letter_is_not_redriven() -> None:

@@ -124,11 +124,7 @@ def _show(topic: DeadLetterTopic, arguments: argparse.Namespace) -> int:
         "key": _text(letter.key),
         "value": _text(letter.value),
         **told,
-        "headers": {
-            name: _text(value)
-            for name, value in letter.headers
-            if name.removeprefix("moldau-dlq-") not in told
-        },
+        "headers": {name: _text(value) for name, value in letter.came_with},
     }
     if arguments.json:
         print_json(whole)

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import moldau
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Output
+from moldau.streams.engine.placing import partition_of
 from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Then
 from moldau.streams.running.internal_topics import MOST_BYTES
@@ -40,6 +41,7 @@ def run(
     then: Then | None = None,
     *,
     answers: Callable[[moldau.App, Stream], None] = texts,
+    partitions: int = 1,
     **settings: Any,
 ) -> Counts:
     """A program that makes texts of these lengths, for a topic that takes few bytes: what it has
@@ -47,7 +49,7 @@ def run(
     admin = AdminClient({"bootstrap.servers": servers})
     topics = [
         NewTopic(f"{name}-in", 1, 1),
-        NewTopic(f"{name}-out", 1, 1, config={"max.message.bytes": "2000"}),
+        NewTopic(f"{name}-out", partitions, 1, config={"max.message.bytes": "2000"}),
     ]
     for future in admin.create_topics(topics).values():
         future.result(10)
@@ -85,7 +87,9 @@ def test_promise_17_what_is_too_large_for_its_topic_is_a_dead_letter(servers: st
 
 
 @pytest.mark.slow
-def test_promise_17_what_is_sent_again_for_another_keeps_its_headers(servers: str) -> None:
+def test_promise_17_what_is_sent_again_for_another_keeps_its_headers_and_partition(
+    servers: str,
+) -> None:
     """As what was in a batch with one that is too large, and as a letter of that one has them."""
 
     def answers(app: moldau.App, rows: Stream) -> None:
@@ -93,13 +97,21 @@ def test_promise_17_what_is_sent_again_for_another_keeps_its_headers(servers: st
 
         @app.agent(rows)
         def answer(row: dict[str, int]) -> None:
-            out.send("x" * row["size"], headers={"size": b"%d" % row["size"]})
+            size = row["size"]
+            headers = {"size": b"%d" % size}
+            out.send("x" * size, key="a key", partition=size % 2, headers=headers)
 
-    run(servers, "headers", [10, 5000, 20], answers=answers)
-    told = [(len(one.value or b""), one.headers) for one in records(servers, "headers-out")]
-    assert sorted(told) == [(12, [("size", b"10")]), (22, [("size", b"20")])]
-    (letter,) = records(servers, "headers-dlq")
-    assert ("size", b"5000") in letter.headers
+    run(servers, "headers", [10, 11, 5000, 20, 5001, 21], answers=answers, partitions=2)
+    told = [
+        (one.partition, len(one.value or b"") - 2, one.headers)
+        for one in records(servers, "headers-out")
+    ]
+    assert sorted(told) == [(size % 2, size, [("size", b"%d" % size)]) for size in (10, 20, 11, 21)]
+    letters = [dict(one.headers) for one in records(servers, "headers-dlq")]
+    assert sorted((one["moldau-dlq-partition"], one["size"]) for one in letters) == [
+        (b"0", b"5000"),
+        (b"1", b"5001"),
+    ]
 
 
 @pytest.mark.slow
@@ -121,16 +133,18 @@ def test_promise_17_the_policy_of_the_step_says_what_becomes_of_it(servers: str)
         run(servers, "stopped", [5000], "stop")
 
 
-def test_promise_17_a_refused_output_goes_to_its_topic_when_it_is_sent_back() -> None:
+@pytest.mark.parametrize("partition", [-1, 1])
+def test_promise_17_a_refused_output_goes_to_its_topic_when_it_is_sent_back(partition: int) -> None:
     app = moldau.App("shop")
     app.stream(app.topic("in", dict)).to("out")
     headers: Any = {
-        "topic": "out", "partition": "-1", "offset": "-1", "part": "0", "form": "output",
+        "topic": "out", "partition": str(partition), "offset": "-1", "part": "0", "form": "output",
         "app": "shop", "stage": "source-1", "task": "0", "step": "to-1", "redrives": "0",
     }  # fmt: skip
     told = [(f"moldau-dlq-{name}", value.encode()) for name, value in headers.items()]
-    with moldau.testing.run(app) as t:
+    with moldau.testing.run(app, partitions=2) as t:
         t.deliver(Output("shop-dlq", 0, b"a", b"[1]", 5, told))
         assert t.redrive() == 1
-        ((key, value, timestamp, left),) = t["out"].records()
+        place = partition if partition >= 0 else partition_of(b"a", 2)
+        ((key, value, timestamp, left),) = t["out"]._log[place]
     assert (key, value, timestamp, left or []) == (b"a", b"[1]", 5, [])

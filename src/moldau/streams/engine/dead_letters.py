@@ -21,6 +21,7 @@ from moldau.streams.errors import StreamsError
 from moldau.streams.policies import Policy
 
 PREFIX = "moldau-dlq-"
+LEFT_OUT = "left-out"  # the last of its headers, where the broker refused the letter's value too
 _OF = {
     "value": "a result of the step before it",
     "parts": "what it has kept",
@@ -111,6 +112,8 @@ class DeadLetters:
             "tries": tries,
             "redrives": record.redrives,
         }
+        if record.left_out is not None:
+            told[LEFT_OUT] = record.left_out
         headers: list[Header] = [(PREFIX + name, str(one).encode()) for name, one in told.items()]
         return [
             Output(

@@ -58,6 +58,7 @@ class Original(NamedTuple):
     redrives: int = 0
     part: int | None = None
     form: Form = "record"
+    left_out: str | None = None  # how much its value was, where a letter had to go without it
 
 
 class Reading:

@@ -7,13 +7,14 @@ nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from moldau.streams.batch import Batch
 from moldau.streams.clock import AFTER_ALL, TaskClock
 from moldau.streams.engine.build import Built, leading_to
 from moldau.streams.engine.columns import Keys
-from moldau.streams.engine.dead_letters import PREFIX
+from moldau.streams.engine.dead_letters import LEFT_OUT, PREFIX
 from moldau.streams.engine.keyed_by import KeyedBy
 from moldau.streams.engine.keys import typed_in
 from moldau.streams.engine.operators import Operator, Origin, Step
@@ -21,6 +22,7 @@ from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original, Reading, Records
 from moldau.streams.engine.values import ValueFormat
 from moldau.streams.errors import BadRecord, StreamsError
+from moldau.streams.join_nodes import TableSource
 from moldau.streams.program import Node, Source
 from moldau.streams.topology import redrive_topic
 
@@ -34,25 +36,34 @@ class _Letters(Reading):
 
     def original(self, offset: int) -> Original:
         letter = super().original(offset)
-        told = told_by(letter.headers)
+        headers, told = parts(letter.headers)
         return letter._replace(
             topic=told["topic"],
             partition=int(told["partition"]),
             offset=int(told["offset"]),
-            headers=[one for one in letter.headers if not one[0].startswith(PREFIX)],
+            headers=headers,
             redrives=int(told["redrives"]) + 1,
             part=int(told["part"]),
             form=told["form"],  # type: ignore[arg-type]
+            left_out=told.get(LEFT_OUT),
         )
 
 
-def told_by(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
-    """What the headers of a dead letter say."""
-    return {
-        name.removeprefix(PREFIX): (value or b"").decode(errors="replace")
-        for name, value in headers
-        if name.startswith(PREFIX)
-    }
+def parts(headers: Sequence[Header]) -> tuple[list[Header], dict[str, str]]:
+    """Of a dead letter: the headers that its record came with, and what those behind them say. The
+    record may have been a letter too, that a program reads."""
+    came, told = list(headers), dict[str, str]()
+    while came and came[-1][0].startswith(PREFIX):
+        name = came[-1][0].removeprefix(PREFIX)
+        if name in told or (name == LEFT_OUT and told):
+            break
+        told[name] = (came.pop()[1] or b"").decode(errors="replace")
+    return came, dict(reversed(told.items()))
+
+
+def told_by(headers: Sequence[Header]) -> dict[str, str]:
+    """What the headers of a dead letter say of it."""
+    return parts(headers)[1]
 
 
 def back(
@@ -102,10 +113,11 @@ class RedriveInput:
             made.origin = self._origin
         for offset, headers in zip(records.offsets, records.headers, strict=False):
             try:
-                step = _checked(headers or ())["step"]
+                told = _checked(headers or ())
             except BadRecord as error:
                 self._refuse(records, offset, error)
                 continue
+            step = told["step"]
             try:
                 self._letter(step, reading.original(offset), offset)
                 for made in self._built.repartitionings:
@@ -123,11 +135,12 @@ class RedriveInput:
         self._built.outputs += letters.original(was, error, 1)
 
     def _letter(self, step: str, was: Original, offset: int) -> None:
+        if was.left_out is not None:  # without its value it would be a tombstone
+            raise LookupError(f"its value was left out ({was.left_out}), and is in its source")
         if was.form == "output":
-            headers = was.headers or None
-            self._built.outputs.append(
-                Output(was.topic, None, was.key, was.value, was.timestamp or None, headers)
-            )
+            place = was.partition if was.partition >= 0 else None
+            headers, time = was.headers or None, was.timestamp or None
+            self._built.outputs.append(Output(was.topic, place, was.key, was.value, time, headers))
             return
         node = self._node(step)
         if was.form == "parts" and node is not None:
@@ -136,41 +149,46 @@ class RedriveInput:
             return
         if was.form == "text":
             raise LookupError("a value that could not be written cannot be read")
-        value, time, key = self._read(node, step, was)
-        way = self._way(node, step, was)
+        value, time, key = self._read(node, was)
         floors = [self._task_clock.watermark]
-        way.process(Batch([key], [value], [time], floors, [offset], was.partition))
+        for way in self._ways_of(node, step, was):
+            way.process(Batch([key], [value], [time], floors, [offset], was.partition))
 
-    def _read(self, node: Node | None, step: str, was: Original) -> tuple[Any, int, Any]:
+    def _read(self, node: Node | None, was: Original) -> tuple[Any, int, Any]:
         if was.form == "value":
             assert node is not None
             value = ValueFormat(node.parents[0].type).decode(was.value or b"")
             return value, was.timestamp, None if was.key is None else typed_in(was.key)
-        topic = self._source(was.topic).topic
-        value = topic.format.decode(was.value)  # type: ignore[arg-type]
+        sources = self._sources(was.topic)
+        topic = sources[0].topic
         key = Keys(topic.key_format)[was.key]
+        if was.value is None and any(isinstance(one, TableSource) for one in sources):
+            return None, was.timestamp, key
+        value = topic.format.decode(was.value)  # type: ignore[arg-type]
         if topic.key is not None:
             KeyedBy(topic).check([key], [was.key], [value])
         when = topic.event_time
         return value, was.timestamp if when is None else when.of([value])[0], key
 
-    def _way(self, node: Node | None, step: str, was: Original) -> Operator:
-        """What leads to the step. None: it was the topic that could not be read."""
-        source = None if was.form == "value" else self._source(was.topic)
+    def _ways_of(self, node: Node | None, step: str, was: Original) -> list[Operator]:
+        """What leads to the step. None: it was the topic that could not be read, by all of it."""
         if node is None:
-            assert source is not None
-            return self._built.by_node[source]
-        if source is None:
-            return self._built.by_node[node]
+            return [
+                self._built.by_node[one]
+                for one in self._sources(was.topic)
+                if was.value is not None or isinstance(one, TableSource)
+            ]
+        if was.form == "value":
+            return [self._built.by_node[node]]
         part = was.part or 0
         way = self._ways.get((step, was.topic, part))
         if way is None:
             way = _Part(part, self._built.by_node[node])
             behind = node
-            for one in _between(source, node):
+            for one in _between_any(self._sources(was.topic), node):
                 way, behind = leading_to(behind, way, one, self._built), one
             self._ways[step, was.topic, part] = way
-        return way
+        return [way]
 
     def _node(self, step: str) -> Node | None:
         for node in self._built.stage.nodes:
@@ -180,11 +198,12 @@ class RedriveInput:
                 return None
         raise LookupError(f"the program has no step {step!r} any more")
 
-    def _source(self, topic: str) -> Source:
-        for source in self._built.stage.sources:
-            if source.topic.name == topic:
-                return source
-        raise LookupError(f"the program does not read topic {topic!r} any more")
+    def _sources(self, topic: str) -> list[Source]:
+        """As a table and as a stream, it may be. Raises LookupError where it is not read."""
+        found = [one for one in self._built.stage.sources if one.topic.name == topic]
+        if not found:
+            raise LookupError(f"the program does not read topic {topic!r} any more")
+        return found
 
     def _policy(self, step: str) -> Any:
         found = [node.policy for node in self._built.stage.nodes if node.name == step]
@@ -218,6 +237,15 @@ class _Part(Step):
         one = batch.where(chosen)
         if len(one):
             self._target.process(one)
+
+
+def _between_any(sources: Sequence[Source], node: Node) -> list[Node]:
+    """The steps between one of them and that one, the last first. Raises LookupError."""
+    *others, last = sources
+    for one in others:
+        with suppress(LookupError):
+            return _between(one, node)
+    return _between(last, node)
 
 
 def _between(source: Source, node: Node) -> list[Node]:

@@ -99,10 +99,12 @@ class AtLeastOnce:
     def _produce(self, outputs: Iterable[Output]) -> None:
         produce, plainly = self._producer.produce, self._delivered
         for topic, partition, key, value, timestamp, headers in outputs:
-            failed = partial(plainly, headers=headers) if headers else plainly
+            failed: Any = plainly
+            if headers or partition is not None:
+                failed = partial(plainly, headers=headers, partition=partition)
+            place = -1 if partition is None else partition
             while True:
                 try:
-                    place = -1 if partition is None else partition
                     # Timestamp 0: now. By position: names cost as much as the rest of the call.
                     produce(topic, value, key, place, failed, None, timestamp or 0, headers)
                     break
@@ -231,12 +233,17 @@ class AtLeastOnce:
         self.aborted = True
 
     def _delivered(
-        self, error: KafkaError | None, message: Message, headers: list[Header] | None = None
+        self,
+        error: KafkaError | None,
+        message: Message,
+        headers: list[Header] | None = None,
+        partition: int | None = None,
     ) -> None:
-        """`headers`: a report of delivery has none."""
+        """`headers`: a report of delivery has none. `partition`: where it was to go; None: where
+        its key lies."""
         if error is not None and error.code() not in _PURGED:
             if self._refusals.is_fault(message.topic() or "", error):
-                self._not_taken.append((output_of(message, headers), error))
+                self._not_taken.append((output_of(message, headers, partition), error))
             else:
                 self._failures.append(f"{message.topic()}: {error.str()}")
 

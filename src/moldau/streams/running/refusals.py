@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, Message
 
 from moldau.streams.app import App
 from moldau.streams.engine.counts import Counts
-from moldau.streams.engine.dead_letters import PREFIX, DeadLetters
+from moldau.streams.engine.dead_letters import LEFT_OUT, PREFIX, DeadLetters
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.reading import Original
 from moldau.streams.errors import StreamsError
@@ -32,7 +32,7 @@ _FAULTS = _NO_TOPIC | {
     KafkaError.POLICY_VIOLATION,
     KafkaError._UNKNOWN_PARTITION,
 }
-_LEFT_OUT = f"{PREFIX}left-out"
+_LEFT_OUT = PREFIX + LEFT_OUT
 
 
 class Refused(StreamsError):
@@ -154,12 +154,13 @@ class Refusals:
         return self._stages[0], topic, self._app.policy
 
 
-def output_of(message: Message, headers: list[Header] | None) -> Output:
-    """What a report of delivery is of, which tells all but its headers."""
+def output_of(message: Message, headers: list[Header] | None, partition: int | None) -> Output:
+    """What a report of delivery is of, which tells all but its headers, and whether it was to go
+    to that partition."""
     timestamp = message.timestamp()[1]
     return Output(
         message.topic() or "",
-        None,
+        partition,
         message.key(),
         message.value(),
         timestamp if timestamp > 0 else None,

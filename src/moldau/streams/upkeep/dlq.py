@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from moldau.client.near_names import nearest
 from moldau.protocol.config.definition import MAX_LONG
 from moldau.streams.engine.outputs import Header, Output
-from moldau.streams.engine.redriving import back, told_by
+from moldau.streams.engine.redriving import back, parts
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.first_contact import ask
 from moldau.streams.running.internal_topics import MOST_BYTES
@@ -28,8 +28,8 @@ TO_ANSWER_S = 5.0
 
 
 class Letter(NamedTuple):
-    """`told` is what its headers say of the failure; `headers` are the others, as they came.
-    `sent_back`: when it first was, ms since 1970."""
+    """`headers` are all of it; `told` is what those say that tell of the failure. `sent_back`: when
+    it first was, ms since 1970."""
 
     partition: int
     offset: int
@@ -41,7 +41,12 @@ class Letter(NamedTuple):
 
     @property
     def told(self) -> dict[str, str]:
-        return told_by(self.headers)
+        return parts(self.headers)[1]
+
+    @property
+    def came_with(self) -> list[Header]:
+        """Those that its record had."""
+        return parts(self.headers)[0]
 
 
 class DeadLetterTopic:
