@@ -54,7 +54,7 @@ app = revenue(
     config={{
         "session.timeout.ms": 2000,
         "heartbeat.interval.ms": 500,
-        "transaction.timeout.ms": 60000,
+        "transaction.timeout.ms": {timeout_ms},
         "log_level": 3,
     }},
 )
@@ -64,7 +64,8 @@ app = revenue(
 class Shop:
     """Topics of its own, and what their results must be."""
 
-    def __init__(self, servers: str, prefix: str, folder: Path) -> None:
+    def __init__(self, servers: str, prefix: str, folder: Path, timeout_ms: int = 60_000) -> None:
+        """`timeout_ms`: of a transaction."""
         self.servers = servers
         self.prefix = prefix
         self.folder = folder
@@ -72,7 +73,9 @@ class Shop:
         self.admin.create_topics([NewTopic(f"{prefix}sales", PARTITIONS, 1)])[
             f"{prefix}sales"
         ].result(30)
-        (folder / "shop.py").write_text(SHOP.format(servers=servers, prefix=prefix))
+        (folder / "shop.py").write_text(
+            SHOP.format(servers=servers, prefix=prefix, timeout_ms=timeout_ms)
+        )
         self._sums: dict[tuple[int, str], list[Any]] = defaultdict(lambda: [Decimal(0), 0])
         self._count = 0
 
@@ -182,6 +185,27 @@ def test_promise_08_a_worker_that_was_given_up_for_dead_commits_nothing(
             said, _ = first.communicate(timeout=60)
             assert first.returncode == 0, said
     assert "a transaction was aborted" in said
+    assert shop.results() == shop.expected
+
+
+def test_promise_10_a_machine_that_slept_in_a_transaction_goes_on(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    """For so long that the broker has ended it, and shut its producer out."""
+    shop = Shop(apache_kafka.bootstrap_servers, "slept-", tmp_path, timeout_ms=6000)
+    with shop.worker(0) as worker:
+        shop.stop_in_a_transaction(worker)
+        _wait(lambda: not shop.is_open, "the broker that ends the transaction")
+        shop.sell()
+        worker.send_signal(signal.SIGCONT)
+        shop.wait_for_checkpoint(CHANGELOG)
+        worker.terminate()
+        said, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0, said
+    assert "records are taken again: it was open for more than 6000 ms" in said
+    with shop.worker(0, "end") as worker:
+        said, _ = worker.communicate(timeout=60)
+        assert worker.returncode == 0, said
     assert shop.results() == shop.expected
 
 

@@ -26,6 +26,8 @@ TRIES = 3
 PAUSE_S = 0.05
 MOST_ABORTS = 3  # in a row
 MOST_REFUSALS = 100  # likewise, where each time another output was refused
+# It goes on while a machine sleeps, where there is such a clock.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _FENCED = (
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -74,6 +76,7 @@ class ExactlyOnce(AtLeastOnce):
         )
         self._say = say
         self._is_open = False
+        self._began = 0.0  # the transaction, by _CLOCK
         self._aborts_in_a_row = 0
         self._aborts_for_refusals = 0
 
@@ -116,6 +119,7 @@ class ExactlyOnce(AtLeastOnce):
             return
         try:
             if not self._is_open:
+                self._began = time.clock_gettime(_CLOCK)
                 self._producer.begin_transaction()
                 self._is_open = True
             if not self._refusals.has_suspects:
@@ -193,12 +197,13 @@ class ExactlyOnce(AtLeastOnce):
         """Raises StreamsError when it cannot be, or has been too often."""
         self.aborts += 1
         self.aborted = True
+        overdue = None
         if is_stuck:
             self._renew(why)
         else:
-            self._end()
+            overdue = self._end()
         self._is_open = False
-        why = self._reason(why)
+        why = overdue or self._reason(why)
         self._count_abort(why)
         self._refusals.aborted(self._not_taken)
         self._not_taken.clear()
@@ -222,17 +227,22 @@ class ExactlyOnce(AtLeastOnce):
                 f"{self._app.id}: {times} transactions in a row were aborted: {why}{advice}"
             )
 
-    def _end(self) -> None:
-        """Raises StreamsError."""
+    def _end(self) -> str | None:
+        """Why it had been ended already, if it was overdue. Raises StreamsError."""
         try:
             self._asked(TIMEOUT_S, self._producer.abort_transaction)
         except KafkaException as raised:
             error = raised.args[0]
-            if error.code() in _FENCED:
+            if error.code() not in _FENCED:
+                self._renew(error.str())
+            elif self._is_overdue:
+                self._renew(why := self._overdue())
+                return why
+            else:
                 raise StreamsError(self._fenced()) from None
-            self._renew(error.str())
         except StuckError as raised:
             self._renew(str(raised))
+        return None
 
     def _renew(self, why: str) -> None:
         """A broker that has aborted it itself, its time being up, or that leads since a moment ago,
@@ -254,12 +264,23 @@ class ExactlyOnce(AtLeastOnce):
             return f"{output.topic}: {error.str()}"
         return self._failures[0] if self._failures else why
 
+    @property
+    def _is_overdue(self) -> bool:
+        """Its time is up, as where the machine slept: then the broker has ended it, and shuts its
+        producer out as it does one whose id another has taken."""
+        return time.clock_gettime(_CLOCK) - self._began > self._timeout_ms / 1000
+
+    def _overdue(self) -> str:
+        return (
+            f"it was open for more than {self._timeout_ms} ms; if this machine did not stand still "
+            f"meanwhile, allow it more, with "
+            f"config={{'transaction.timeout.ms': {5 * self._timeout_ms}}}"
+        )
+
     def _fenced(self) -> str:
         return (
-            f"{self._app.id}: another worker has taken the transactional id {self._id}, or a "
-            f"transaction was open for more than {self._timeout_ms} ms; start the workers of "
-            f"one machine together, with -w, or allow it more, with "
-            f"config={{'transaction.timeout.ms': {5 * self._timeout_ms}}}"
+            f"{self._app.id}: another worker has taken the transactional id {self._id}: start the "
+            f"workers of one machine together, with -w"
         )
 
     def _take_back(self) -> None:
