@@ -12,7 +12,7 @@ demo: .venv/ok
 	$(BIN)/moldau demo --seconds $(SECONDS) $(ARGS)
 
 test: .venv/dev
-	$(BIN)/pytest -n 3 --dist loadfile -m "not long and not apache" $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile -m "not long and not apache" $(ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
