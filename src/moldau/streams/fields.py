@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cache
 from inspect import iscoroutinefunction
 from operator import attrgetter, itemgetter
-from typing import Any, TypeVar, get_origin, is_typeddict
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from moldau.client.near_names import nearest
 from moldau.streams import messages
@@ -19,6 +21,14 @@ from moldau.streams.errors import DefinitionError
 Field = str | Callable[[Any], Any]
 Getter = Callable[[Any], Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def alternatives(type_: Any) -> tuple[Any, ...]:
+    """The types of which each value is of one; None is not counted where there are others."""
+    if get_origin(type_) not in (Union, UnionType):
+        return (type_,)
+    several = tuple(one for one in get_args(type_) if one is not NoneType)
+    return several if len(several) > 1 else (type_,)
 
 
 def names_of(type_: Any) -> tuple[str, ...] | None:
@@ -45,13 +55,17 @@ def is_mapping(type_: Any) -> bool:
 
 
 def check(type_: Any, name: str, verb: str) -> None:
-    """Raises DefinitionError, with the nearest name that there is."""
-    names = names_of(type_)
-    if names is None or name in names:
+    """Raises DefinitionError, with the nearest name that there is. Of several types one has it:
+    values of that one may be what a step before has left over."""
+    several = alternatives(type_)
+    known = [names_of(one) for one in several]
+    if any(names is None or name in names for names in known):
         return
+    names = list(dict.fromkeys(one for names in known for one in names or ()))
     near = nearest(name, names)
     hint = f"did you mean {near!r}?" if near else f"it has {', '.join(names)}."
-    raise DefinitionError(f"{verb}: {type_.__name__} has no field {name!r}; {hint}")
+    of = " | ".join(one.__name__ for one in several)
+    raise DefinitionError(f"{verb}: {of} has no field {name!r}; {hint}")
 
 
 def getter(type_: Any, field: Field, verb: str) -> Getter:
@@ -70,14 +84,46 @@ def getter(type_: Any, field: Field, verb: str) -> Getter:
 
 def reading(type_: Any, name: str) -> Getter:
     """Reads a field that is there."""
+    if len(alternatives(type_)) > 1:
+        return _reading_of_any(name)
     if messages.is_message(type_):
         return messages.getter(type_, name)
     return itemgetter(name) if is_mapping(type_) else attrgetter(name)
 
 
+def _reading_of_any(name: str) -> Getter:
+    """As the class of each value has it."""
+    readers: dict[type, Getter] = {}
+
+    def read(value: Any) -> Any:
+        kind = dict if isinstance(value, dict) else type(value)
+        if kind not in readers:
+            readers[kind] = reading(kind, name)
+        return readers[kind](value)
+
+    return read
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """Its fields, whatever declares them; of a mapping, itself."""
+    kind: Any = type(value)
+    read = _as_dict(kind)
+    return value if read is None else read(value)
+
+
+@cache
+def _as_dict(kind: Any) -> Callable[[Any], dict[str, Any]] | None:
+    names = names_of(kind)
+    if names is None:
+        return None
+    read = reading_all(kind, names)
+    return lambda value: dict(zip(names, read(value), strict=True))
+
+
 def reading_all(type_: Any, names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     """Reads fields that are there."""
-    if len(names) > 1 and not messages.is_message(type_):
+    is_one = len(alternatives(type_)) == 1 and not messages.is_message(type_)
+    if len(names) > 1 and is_one:
         get: Any = itemgetter if is_mapping(type_) else attrgetter
         read: Callable[[Any], tuple[Any, ...]] = get(*names)
         return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moldau.streams import fields
+from moldau.streams import fields, types
 from moldau.streams.arguments import no_stream
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
@@ -252,7 +252,9 @@ class Joins:
     ) -> Stream:
         made = _stream(self._app, node, on_error)
         if late is not None:
-            topic = self._app.topic(late, left.type) if isinstance(late, str) else late
+            topic = (
+                self._app.topic(late, types.of_topic(left.type)) if isinstance(late, str) else late
+            )
             self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
         return made
 

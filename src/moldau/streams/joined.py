@@ -29,7 +29,7 @@ def merging(
         return fields.plain(function, "join"), types.returned(function)
     lefts, rights = types.declared(left), types.declared(right)
     if lefts is None or rights is None:
-        return _of_any(left, right, suffix), dict
+        return _of_any(suffix), dict
     shown = [name for name in rights if keys[0] is None or name != keys[1]]
     names = [*lefts, *(name + suffix if name in lefts else name for name in shown)]
     doubled = sorted({name for name in names if names.count(name) > 1})
@@ -73,13 +73,12 @@ def _of_declared(
     return merge
 
 
-def _of_any(left: Any, right: Any, suffix: str) -> Merge:
-    """Of values whose fields nobody declared: they must be dicts."""
-    read_left, read_right = _as_dict(left), _as_dict(right)
+def _of_any(suffix: str) -> Merge:
+    """Of values whose fields nobody declared: they must be dicts, or have fields."""
 
     def merge(one: Any, other: Any) -> dict[str, Any]:
-        row = dict(read_left(one))
-        for name, value in read_right(other).items():
+        row = dict(_shown(one))
+        for name, value in _shown(other).items():
             if name not in row:
                 row[name] = value
             elif row[name] != value:
@@ -89,9 +88,5 @@ def _of_any(left: Any, right: Any, suffix: str) -> Merge:
     return merge
 
 
-def _as_dict(type_: Any) -> Callable[[Any], dict[str, Any]]:
-    names = fields.names_of(type_)
-    if names is None or fields.is_mapping(type_):
-        return lambda value: {} if value is None else value
-    read = fields.reading_all(type_, names)
-    return lambda value: {} if value is None else dict(zip(names, read(value), strict=True))
+def _shown(value: Any) -> dict[str, Any]:
+    return {} if value is None else fields.as_dict(value)

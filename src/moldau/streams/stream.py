@@ -91,13 +91,14 @@ class Stream(Joins):
         if names is not None:
             return self._shown("with_fields", {**{name: name for name in names}, **more}, on_error)
         add = types.reader(node.type, more, "with_fields")
+        is_one_type = len(fields.alternatives(node.type)) == 1
         keyed_by = None if node.keyed_by in more else node.keyed_by
         made = Map(
             self._name("with_fields"),
             (node,),
-            node.type,
+            node.type if is_one_type else dict,
             keyed_by,
-            function=lambda value: {**value, **add(value)},
+            function=lambda value: {**fields.as_dict(value), **add(value)},
         )
         return self._then(made, on_error)
 
@@ -351,6 +352,10 @@ class Windowed(_Aggregating):
         refuse_unnamed(unnamed)
         node = self._agg(name, aggregates, on_error)
         if late is not None:
-            topic = self._app.topic(late, node.parents[0].type) if isinstance(late, str) else late
+            topic = (
+                self._app.topic(late, types.of_topic(node.parents[0].type))
+                if isinstance(late, str)
+                else late
+            )
             self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
         return Stream(self._app, node)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moldau.streams.arguments import legal
+from moldau.streams.engine.frames import FrameFormat
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_nodes import Everywhere, GlobalLookup, Joined, Latest, Side, Tabled
 from moldau.streams.linking import has_new_key, link, neighbours
@@ -159,6 +160,7 @@ def topology(app: str, nodes: list[Node]) -> Topology:
         if not around:
             for cut in cuts:
                 legal(cut.name, f"step {cut.target.name!r}: its topic")
+                FrameFormat(cut.type)  # or why there is none
             for stage in stages:
                 stage.redrive = redrive_topic(app, stage.name)
                 legal(changelog_topic(app, stage.name), f"step {stage.name!r}: its topic")

@@ -20,11 +20,15 @@ from typing import (
     get_type_hints,
 )
 
+import msgspec
+
 from moldau.streams import fields, messages
 
 if TYPE_CHECKING:
     from moldau.streams.aggregates import Aggregate
     from moldau.streams.windows import Window
+
+UNDECLARED = (Any, dict, list)
 
 
 def declared(type_: Any) -> dict[str, Any] | None:
@@ -42,9 +46,13 @@ def declared(type_: Any) -> dict[str, Any] | None:
 
 
 def field_type(type_: Any, field: fields.Field) -> Any:
-    if isinstance(field, str):
+    if not isinstance(field, str):
+        return returned(field)
+    if len(fields.alternatives(type_)) == 1:
         return (declared(type_) or {}).get(field, Any)
-    return returned(field)
+    known = [declared(one) for one in fields.alternatives(type_)]
+    found = of_any([(one or {}).get(field, Any) for one in known if one is None or field in one])
+    return Any if is_mixed(found) else found
 
 
 def unwrapped(type_: Any) -> Any:
@@ -90,11 +98,29 @@ def record_of(name: str, types: Mapping[str, Any]) -> Any:
 
 
 def of_any(several: Sequence[Any]) -> Any:
-    """Of what is of one of them. Of mappings with other fields none is declared: read as the first
-    one, the others would lose theirs."""
-    first = several[0]
-    differ = any(one != first for one in several)
-    return Any if differ and all(map(fields.is_mapping, several)) else first
+    """Of what is of one of them. Of mappings with other fields none is declared: read as one of
+    them, the others would lose theirs."""
+    different = [one for place, one in enumerate(several) if one not in several[:place]]
+    if len(different) == 1:
+        return different[0]
+    return Any if all(map(fields.is_mapping, different)) else Union[tuple(different)]  # noqa: UP007
+
+
+def is_mixed(type_: Any) -> bool:
+    """Are its values of several types that nobody tells apart by what is written of them?"""
+    several = fields.alternatives(type_)
+    if len(several) == 1:
+        return False
+    try:
+        msgspec.msgpack.Decoder(type_)
+    except TypeError:
+        return True
+    return any(one in UNDECLARED for one in several)
+
+
+def of_topic(type_: Any) -> Any:
+    """Of what is sent to one: read again, it may be any of them."""
+    return Any if is_mixed(type_) else type_
 
 
 def reader(type_: Any, shown: Mapping[str, fields.Field], verb: str) -> Callable[[Any], Any]:

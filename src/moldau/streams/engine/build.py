@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moldau.streams import types
 from moldau.streams.engine import operators
 from moldau.streams.engine.agents import Agents
 from moldau.streams.engine.aggregating import Aggregating, Parts, Windowing
@@ -131,17 +132,24 @@ class Built:
         policy: Policy,
         parts: Callable[[Any], bytes] | None = None,
         count: StepCount | None = None,
+        type_: Any = object,
     ) -> DeadLetters:
-        """`count`: where it is not the step's."""
+        """`count`: where it is not the step's. `type_`: of the values that it takes, where what is
+        written of one must say which it is."""
         stage, partition = self.stage.name, self.own.partition
         count = count or self.counts.step(stage, step)
-        return DeadLetters(self.app, stage, partition, step, policy, self.outputs, count, parts)
+        return DeadLetters(
+            self.app, stage, partition, step, policy, self.outputs, count, parts, type_
+        )
+
+    def letters_of(self, node: Node, parts: Callable[[Any], bytes] | None = None) -> DeadLetters:
+        """`parts`: writes what the step makes its results of, where it is that that may fail."""
+        taken = [one.type for one in node.parents if types.is_mixed(one.type)]
+        return self.dead_letters(node.name, node.policy, parts, type_=taken[0] if taken else object)
 
     def guard(self, node: Node, parts: Callable[[Any], bytes] | None = None) -> Guard:
-        """`parts`: writes what the step makes its results of, where it is that that may fail."""
-        letters = self.dead_letters(node.name, node.policy, parts)
         judge = None if self.host is None else self.host.judge
-        return Guard(letters, lambda: self.reading, self.wait, judge)
+        return Guard(self.letters_of(node, parts), lambda: self.reading, self.wait, judge)
 
     def results(self, node: Aggregated | TableAggregated) -> Results:
         type_ = node.parents[0].type if isinstance(node, Aggregated) else node.member_type
@@ -235,7 +243,7 @@ def _branches(node: Branch, following: list[Operator], built: Built) -> Operator
 
 
 def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
-    letters = built.dead_letters(node.name, node.policy)
+    letters = built.letters_of(node)
     assert built.host is not None
     for name in node.states:
         if name not in built.stores:
@@ -245,7 +253,7 @@ def _agent(node: Agent, following: list[Operator], built: Built) -> Operator:
 
 
 def _keyed_agent(node: KeyedAgent, following: list[Operator], built: Built) -> Operator:
-    letters = built.dead_letters(node.name, node.policy)
+    letters = built.letters_of(node)
     stores = [one for one in following if isinstance(one, KeyedStore)]
     assert built.host is not None
     return KeyedAgents(node, stores, built.host, lambda: built.reading, letters, built.outputs)

@@ -19,7 +19,7 @@ from moldau.streams.engine.results import Made
 from moldau.streams.engine.rows import Rows
 from moldau.streams.engine.sides import Joining, WaitingSide
 from moldau.streams.engine.table_joins import TableJoining
-from moldau.streams.engine.values import UNDECLARED, ValueFormat
+from moldau.streams.engine.values import PairFormat, ValueFormat
 from moldau.streams.join_nodes import (
     AsOfJoin,
     Brought,
@@ -40,6 +40,7 @@ from moldau.streams.join_nodes import (
     TableSource,
 )
 from moldau.streams.program import Aggregated, Deduplicated, Keyed, Node
+from moldau.streams.types import UNDECLARED, is_mixed
 
 if TYPE_CHECKING:
     from moldau.streams.engine.build import Built
@@ -116,8 +117,10 @@ def _merged(node: Joined, built: Built, sides: Sequence[Node], *, is_named: bool
     left: Any
     right: Any
     left, right = (side.type for side in sides)
-    format_ = ValueFormat(Any)
-    if left not in UNDECLARED and right not in UNDECLARED:
+    format_: ValueFormat | PairFormat = ValueFormat(Any)
+    if is_mixed(left) or is_mixed(right):
+        format_ = PairFormat(left, right)
+    elif left not in UNDECLARED and right not in UNDECLARED:
         pair = tuple[left | None, right | None] | None
         format_ = ValueFormat(tuple[bytes, pair] if is_named else pair)
     merge = node.merge

@@ -44,10 +44,13 @@ class DeadLetters:
         outputs: list[Output],
         count: StepCount | None = None,
         parts: Callable[[Any], bytes] | None = None,
+        type_: Any = object,
     ) -> None:
-        """`parts`: writes what the step makes its results of; None: it fails at values."""
+        """`parts`: writes what the step makes its results of; None: it fails at values, of
+        `type_`."""
         self.policy = policy
         self._parts = parts
+        self._write = parts or ValueFormat(type_).encode
         self._topic = policy.topic or f"{app}-dlq"
         self._step = step
         self._place = {"app": app, "stage": stage, "task": str(partition), "step": step}
@@ -82,7 +85,7 @@ class DeadLetters:
     def _written(self, made: Original, value: Any) -> Original:
         """What no format writes is there to be read by people."""
         try:
-            return made._replace(value=(self._parts or ValueFormat(object).encode)(value))
+            return made._replace(value=self._write(value))
         except Exception:
             return made._replace(value=repr(value).encode(errors="replace"), form="text")
 

@@ -33,6 +33,10 @@ def _imported(form: str) -> Any:
 
 
 def _rows(type_: Any) -> Callable[[list[Any]], list[dict[str, Any]]]:
+    several = fields.alternatives(type_)
+    if len(several) > 1 and all(fields.names_of(one) or fields.is_mapping(one) for one in several):
+        empty = dict.fromkeys(name for one in several for name in fields.names_of(one) or ())
+        return lambda values: [empty | fields.as_dict(value) for value in values]
     names = fields.names_of(type_)
     if fields.is_mapping(type_):
         return list

@@ -7,11 +7,13 @@ from typing import Any, Optional
 
 import msgspec
 
+from moldau.streams import fields, types
 from moldau.streams.engine import coding
 from moldau.streams.engine.keys import all_typed
+from moldau.streams.engine.told import Told
 from moldau.streams.formats.models import decode_hook, encode_hook
+from moldau.streams.types import UNDECLARED
 
-UNDECLARED = (Any, dict, list)
 _PLAIN = frozenset({str, int, bytes, type(None)})
 
 
@@ -21,9 +23,29 @@ class ValueFormat:
     def __init__(self, type_: Any) -> None:
         self.encode: Callable[[Any], bytes] = coding.encode
         self.decode: Callable[[bytes], Any] = coding.decode
-        if type_ not in UNDECLARED:
+        if types.is_mixed(type_):
+            told = Told(fields.alternatives(type_))
+            self.encode, self.decode = told.encode, told.decode
+        elif type_ not in UNDECLARED:
             self.encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
             self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
+
+
+class PairFormat:
+    """A pair of values, either of which may be None, or None."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        self._formats = [ValueFormat(left), ValueFormat(right)]
+
+    def encode(self, pair: tuple[Any, Any] | None) -> bytes:
+        each = zip(self._formats, pair or (), strict=False)
+        return coding.encode(
+            [None if one is None else format_.encode(one) for format_, one in each]
+        )
+
+    def decode(self, data: bytes) -> tuple[Any, ...] | None:
+        each = zip(self._formats, coding.decode(data), strict=False)
+        return tuple(None if one is None else format_.decode(one) for format_, one in each) or None
 
 
 class ColumnsFormat:
@@ -31,8 +53,20 @@ class ColumnsFormat:
 
     def __init__(self, type_: Any, *beside: Any) -> None:
         """`beside`: the types of what else is in it, in order."""
-        self._is_declared = type_ not in UNDECLARED
-        values: Any = list[Optional[type_]] if self._is_declared else bytes  # noqa: UP045
+        several = fields.alternatives(type_)
+        first: Any = several[0]
+        self._encode_values: Callable[[list[Any]], bytes] | None = None
+        self._decode_values: Callable[[bytes], list[Any]] = coding.decode
+        values: Any = bytes
+        if types.is_mixed(type_):
+            told = Told(several)
+            self._encode_values, self._decode_values = told.encode_all, told.decode_all
+            # The first may have been the only one, before the program was changed.
+            values = list[Optional[first]] | bytes  # noqa: UP045
+        elif type_ in UNDECLARED:
+            self._encode_values = coding.encode
+        else:
+            values = list[Optional[type_]]  # noqa: UP045
         shape: Any = (list[Any] | bytes, values, *beside)
         self._encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
         decoder = msgspec.msgpack.Decoder(tuple[shape], dec_hook=decode_hook)
@@ -40,10 +74,11 @@ class ColumnsFormat:
 
     def encode(self, keys: Sequence[Any], values: Sequence[Any], *beside: Any) -> bytes:
         plain = _PLAIN.issuperset(map(type, keys))
+        write = self._encode_values
         return self._encode(
             (
                 keys if plain else coding.encode(list(all_typed(keys))),
-                values if self._is_declared else coding.encode(list(values)),
+                values if write is None else write(list(values)),
                 *beside,
             )
         )
@@ -53,5 +88,5 @@ class ColumnsFormat:
         if type(keys) is bytes:
             keys = coding.decode(keys)
         if type(values) is bytes:
-            values = coding.decode(values)
+            values = self._decode_values(values)
         return (all_typed(keys), values, *beside)
