@@ -29,6 +29,10 @@ from moldau.streams.tables import GlobalTable, Table
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
 AS_APP: Any = object()
+# Above what librdkafka says of each attempt to reach a broker, many times a second: what people
+# should know of that is said in a sentence.
+QUIET = {"log_level": 2}
+_OF_LOG = {"debug", "log_level", "logger"}
 
 
 class Pages(Protocol):
@@ -331,7 +335,13 @@ class App:
     @property
     def client_settings(self) -> dict[str, Any]:
         """What every librdkafka client of the program is told."""
-        return {"bootstrap.servers": self.bootstrap_servers, **self.config}
+        quiet = {} if self.wants_log else QUIET
+        return {"bootstrap.servers": self.bootstrap_servers, **quiet, **self.config}
+
+    @property
+    def wants_log(self) -> bool:
+        """librdkafka's, as it comes."""
+        return bool(self.config.keys() & _OF_LOG)
 
     @property
     def consumer_settings(self) -> dict[str, Any]:

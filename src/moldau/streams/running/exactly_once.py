@@ -43,8 +43,8 @@ def transaction_timeout_ms(app: App) -> int:
 def _quiet(app: App) -> dict[str, Any]:
     """librdkafka's log of this producer goes nowhere: a fatal error stands in it at every level,
     before we say in a sentence what it means. The errors come out of the calls; trouble with a
-    broker is in the consumer's log too. Not where the program asks for the log."""
-    if app.config.keys() & {"debug", "log_level", "logger"}:
+    broker `contact.py` tells. Not where the program asks for the log."""
+    if app.wants_log:
         return {}
     return {"log_level": 0, "log.queue": True}  # a queue that nobody reads
 

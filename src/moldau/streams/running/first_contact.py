@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from moldau.streams.app import App
+from moldau.streams.app import QUIET, App
 from moldau.streams.errors import StreamsError, Trouble
 
 PATIENCE_S = 30.0
@@ -21,8 +21,7 @@ SLOW_S = 5.0  # for which a broker that is there may be busy
 BEHIND_S = 3.0  # for which a broker may not know yet what the controller has made
 AGAIN_S = 0.2
 _REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
-_NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
-_QUIET = 2  # above what it says of each attempt, which is told by `error_cb` too
+NO_ANSWER = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
 
 
 def partitions_known(
@@ -56,10 +55,10 @@ def ask(
     def failed(error: KafkaError) -> None:
         nonlocal is_refused
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            reasons[:] = [_plain(error.str())]
+            reasons[:] = [plain(error.str())]
             is_refused = error.code() in _REFUSED
 
-    admin = AdminClient({"log_level": _QUIET, "error_cb": failed, **settings})
+    admin = AdminClient({**QUIET, "error_cb": failed, **settings})
     where = settings["bootstrap.servers"]
     began = time.monotonic()
     while True:
@@ -67,7 +66,7 @@ def ask(
             topics = admin.list_topics(timeout=ASK_S).topics
             return {name: len(one.partitions) for name, one in topics.items()}
         except KafkaException as error:
-            if error.args[0].code() not in _NO_ANSWER:
+            if error.args[0].code() not in NO_ANSWER:
                 raise
             admin.poll(0)
         why = f" ({reasons[0]})" if reasons else ""
@@ -96,6 +95,6 @@ def _is_web_server(where: str) -> bool:
         return False
 
 
-def _plain(reason: str) -> str:
+def plain(reason: str) -> str:
     """Without which thread of librdkafka says it, and how long that took."""
     return re.sub(r" \(after \d+ms in state \w+\)$", "", reason.partition(": ")[2] or reason)

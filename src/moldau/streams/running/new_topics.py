@@ -15,7 +15,6 @@ KNOWN_S = 30.0
 SLOW_S = 5.0
 ASK_S = 1.0
 AGAIN_S = 0.2
-_QUIET = 2  # of a broker that is not there tells `say`
 
 
 def until_known(
@@ -48,7 +47,7 @@ def _ignorant(
     def at(where: str) -> AdminClient:
         # A new one each time: one that has heard of others may ask these, once it has lost or
         # missed the one that is meant.
-        return AdminClient({**settings, "bootstrap.servers": where, "log_level": _QUIET})
+        return AdminClient({**settings, "bootstrap.servers": where})
 
     knowing: set[str] = set()
     while True:

@@ -22,6 +22,7 @@ from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.changelog_ends import ChangelogEnds
+from moldau.streams.running.contact import Contact
 from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, ENDED, Ends
 from moldau.streams.running.gaps import Gaps
@@ -120,6 +121,7 @@ class Worker:
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
+        self._contact = Contact(app, say)
         self._members = MemberWatch(admin, app.id, WARM_S if app.standbys else LOOK_S)
         self._group_errors = GroupErrors(app, say)
         self._strangers = Strangers(app, self._leads, say)
@@ -133,6 +135,7 @@ class Worker:
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end". Raises the SystemExit
         of the program's own timers, tasks, agents and hooks when all is in order behind it."""
+        self._contact.start()
         with self.patience.waiting():
             self._ends.refuse_more()
             self._strangers.refuse(self._restoring.admin)
@@ -167,6 +170,7 @@ class Worker:
                 self._consumer.close()
                 self._restoring.close()
                 self._standbys.close()
+            self._contact.close()
             for state in self._states.values():
                 state.close()
             self._hosting.close()

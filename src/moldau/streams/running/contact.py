@@ -1,0 +1,65 @@
+"""Do the brokers still answer? librdkafka would tell of each attempt, twenty lines a second. It is
+asked beside the worker's own thread, which may be waiting for them itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from moldau.streams.app import App
+from moldau.streams.running.first_contact import NO_ANSWER, plain
+
+EVERY_S = 3.0
+ASK_S = 3.0
+MISSED = 2  # in a row: one may be of a machine that slept meanwhile
+
+
+class Contact:
+    """Of one worker. `say` is told once that nobody answers, and once that somebody does again."""
+
+    def __init__(self, app: App, say: Callable[[str], None]) -> None:
+        self._app = app
+        self._say = say
+        self._reason = ""
+        self._missed = 0
+        self._admin = AdminClient({"error_cb": self._failed, **app.client_settings})
+        self._is_over = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._follow, name="contact", daemon=True).start()
+
+    def close(self) -> None:
+        self._is_over.set()
+
+    def look(self) -> None:
+        """Asks, and waits for the answer."""
+        if self._is_answered():
+            if self._missed >= MISSED:
+                self._say(f"{self._app.id}: {self._app.bootstrap_servers} answers again")
+            self._missed, self._reason = 0, ""
+            return
+        self._missed += 1
+        if self._missed == MISSED:
+            self._say(
+                f"{self._app.id}: no broker answers at {self._app.bootstrap_servers}"
+                f"{self._reason}: it goes on trying"
+            )
+
+    def _follow(self) -> None:
+        while not self._is_over.wait(EVERY_S):
+            self.look()
+
+    def _is_answered(self) -> bool:
+        try:
+            self._admin.describe_cluster(request_timeout=ASK_S).result()
+        except KafkaException as error:
+            self._admin.poll(0)
+            return error.args[0].code() not in NO_ANSWER
+        return True
+
+    def _failed(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._reason = f" ({plain(error.str())})"
