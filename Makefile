@@ -19,7 +19,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile fast \
+	$(BIN)/pytest -n 4 --dist loadfile --hypothesis-profile fast \
 	  -m "not slow and not long and not apache"
 
 bench: .venv/dev

@@ -18,6 +18,8 @@ from tests.durability.process import Up
 from tests.durability.promises import DURABLE, prepare
 from tests.durability.test_syncs import listens
 
+pytestmark = pytest.mark.slow  # each starts a broker, or several
+
 CLEAN = ".kafka_cleanshutdown"
 
 
@@ -149,7 +151,6 @@ def test_a_torn_write_to_the_metadata_log_loses_no_other_topic(disk: Disk, tmp_p
 # --- no room ------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_full_disk_refuses_writes_and_serves_reads(disk: Disk, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with Up(data, environment=disk.environment) as up, Raw(up.serves().address) as client:
@@ -181,7 +182,6 @@ NEEDS_NO_ROOM = {"InitProducerId"}
 
 
 @pytest.mark.parametrize("end", [Up.stop, Up.kill])
-@pytest.mark.slow
 def test_a_folder_on_a_disk_that_is_full_since_then_is_one_sentence(
     end: Callable[[Up], object], disk: Disk, tmp_path: Path
 ) -> None:

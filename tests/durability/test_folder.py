@@ -25,6 +25,8 @@ from tests.attacks.raw import NOW, Raw, batch, produce_request
 from tests.attacks.test_frames import raise_limit
 from tests.durability.process import Up
 
+pytestmark = pytest.mark.slow  # each starts a broker, or several
+
 CLEAN = ".kafka_cleanshutdown"
 RECORDS = 400
 PADDING = bytes(5000)  # so that the indexes have an entry for almost each batch
@@ -106,7 +108,6 @@ DAMAGES = [remove, empty, noise, odd, zeros, backwards, off_by_one]
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
 @pytest.mark.parametrize("suffix", ["index", "timeindex"])
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.slow
 def test_indexes_are_only_a_shortcut(
     damage: Callable[[Path], None], suffix: str, clean: bool, folders: Callable[[bool], Path]
 ) -> None:
@@ -228,19 +229,16 @@ CHECKPOINTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "clean",
-    [pytest.param(True, id="stopped", marks=pytest.mark.slow), pytest.param(False, id="killed")],
-)
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
 @pytest.mark.parametrize("name", CHECKPOINTS)
 @pytest.mark.parametrize(
     "content",
     [
         b"\xff\0noise" * 9,
-        *(
-            pytest.param(one, marks=pytest.mark.slow)
-            for one in (None, b"", b"0\n", b"0\n9\nt 0 1\n")
-        ),
+        None,
+        b"",
+        b"0\n",
+        b"0\n9\nt 0 1\n",
     ],
 )
 def test_checkpoints_can_be_lost(
@@ -399,7 +397,6 @@ def test_more_connections_than_file_descriptors(tmp_path: Path) -> None:
     assert len(said.splitlines()) < 500, "one line for each that is turned away, at most"
 
 
-@pytest.mark.slow
 def test_more_logs_than_file_descriptors(tmp_path: Path) -> None:
     """All are written, put on disk at once and read: files are closed and opened again."""
     partitions = 250

@@ -21,6 +21,8 @@ from tests.durability.faults import Disk
 from tests.durability.process import Up
 from tests.durability.promises import DURABLE, Question, prepare, produce
 
+pytestmark = pytest.mark.slow  # each starts a broker, or several
+
 DELAY_MS = 300
 
 
@@ -65,7 +67,6 @@ def test_a_held_sync_holds_what_must_be_durable_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", DURABLE)
-@pytest.mark.slow
 def test_a_slow_sync_delays_the_answer_by_as_much(name: str, disk: Disk, tmp_path: Path) -> None:
     with broker(disk, tmp_path) as up, Raw(up.address) as client:
         prepare(up.address)
@@ -139,7 +140,6 @@ def test_many_wait_for_one_sync(disk: Disk, tmp_path: Path) -> None:
         assert disk.syncs - before <= 10
 
 
-@pytest.mark.slow
 def test_what_waits_for_a_slow_disk_does_not_fill_the_memory(disk: Disk, tmp_path: Path) -> None:
     """The records are in the log; and after so many Produces a connection is not read on."""
     request = frame(produce_request("old", batch(bytes(100_000))), 9)
@@ -234,7 +234,6 @@ def test_a_clean_stop_answers_what_was_written_before_it(disk: Disk, tmp_path: P
         assert up.ended() == (0, "")
 
 
-@pytest.mark.slow
 def test_a_producer_goes_on_after_a_clean_stop_that_it_was_not_told_of(
     disk: Disk, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ import pytest
 import moldau
 from tests.broker.folder_life import consume_in_group, create, limit, produce
 
+pytestmark = pytest.mark.slow  # each starts a broker, or several
+
 CHECK = (sys.executable, "-P", "-m", "moldau", "folder", "check")
 
 
@@ -165,7 +167,6 @@ def test_a_topic_without_its_directory(folder: Path) -> None:
     assert [one["has_directory"] for one in orders["partitions"]] == [True, False]
 
 
-@pytest.mark.slow
 def test_damaged_metadata(folder: Path) -> None:
     log = folder / "__cluster_metadata-0" / f"{0:020d}.log"
     content = bytearray(log.read_bytes())
@@ -199,7 +200,6 @@ def test_damaged_files_beside_them(folder: Path, name: str, content: str, said: 
     assert said in report["moldau"]["reasons"][0]["advice"]
 
 
-@pytest.mark.slow
 def test_folders_of_nobody(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     report = found(tmp_path / "empty", 1)

@@ -26,6 +26,8 @@ from moldau.protocol.messages.find_coordinator import (
     FindCoordinatorResponse,
 )
 
+pytestmark = pytest.mark.slow  # each starts a broker, or several
+
 UP = [sys.executable, "-P", "-m", "moldau", "up"]
 
 
@@ -184,7 +186,6 @@ def test_it_serves_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
     assert process.wait(30) == 0
 
 
-@pytest.mark.slow
 def test_who_lets_others_in_is_warned_and_who_is_refused_only_hears_why(tmp_path: Path) -> None:
     options = ("--data", str(tmp_path), "--host", "0.0.0.0", "--port")
     with up(*options, "0") as process:
@@ -230,7 +231,6 @@ def say(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.mark.slow
 def test_in_the_background_it_is_shown_and_stopped(
     tmp_path: Path, say: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -278,7 +278,6 @@ def test_a_taken_port(tmp_path: Path) -> None:
     assert "--port" in said
 
 
-@pytest.mark.slow
 def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
     with up("--data", str(tmp_path), "--port", "0") as process:
         address(process)
@@ -371,7 +370,6 @@ def compose_of_apache(port: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("compose", [compose_of_old, compose_of_apache])
-@pytest.mark.slow
 def test_the_usual_compose_files_just_work(
     tmp_path: Path, compose: type[Mapping[str, str]]
 ) -> None:
@@ -382,7 +380,6 @@ def test_the_usual_compose_files_just_work(
         round_trip(f"localhost:{port}")
 
 
-@pytest.mark.slow
 def test_each_listener_is_answered_with_its_own_address(tmp_path: Path) -> None:
     inner, outer = free_port(), free_port()
     environment = {

@@ -11,6 +11,8 @@ from confluent_kafka import Consumer
 
 from tests.tools.conftest import Moldau
 
+pytestmark = pytest.mark.slow  # each starts a tool, or several
+
 
 @pytest.fixture
 def moldau(moldau_here: Moldau) -> Moldau:

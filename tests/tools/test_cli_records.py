@@ -9,6 +9,8 @@ import pytest
 
 from tests.tools.conftest import Moldau
 
+pytestmark = pytest.mark.slow  # each starts a tool, or several
+
 
 @pytest.fixture
 def moldau(moldau_here: Moldau) -> Moldau:
@@ -86,7 +88,6 @@ def test_a_part_is_consumed(moldau: Moldau, topic: str, words: str, values: str)
     assert (ran.returncode, ran.stdout.split()) == (0, values.split()), ran.stderr
 
 
-@pytest.mark.slow
 def test_a_group_goes_on_where_it_was(moldau: Moldau, topic: str) -> None:
     produced(moldau, topic, *"01234")
     group = ("-g", f"g-{topic}")
