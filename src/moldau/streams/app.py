@@ -25,6 +25,7 @@ from moldau.streams.program import Agent, Node, Partitioner, Punctuated, Source,
 from moldau.streams.sizes import Size, size
 from moldau.streams.stream import Stream
 from moldau.streams.tables import GlobalTable, Table
+from moldau.streams.written import written
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Guarantee = Literal["at_least_once", "exactly_once"]
@@ -369,6 +370,7 @@ class App:
 
     def add(self, node: Node, on_error: Policy | Then | None = None) -> Node:
         node.policy = policy_of(on_error, self.policy)
+        node.written = written()
         if any(one.name == node.name for one in self.nodes):
             raise DefinitionError(f"two steps are named {node.name!r}: give one another name=")
         self.nodes.append(node)

@@ -12,7 +12,16 @@ from moldau.streams.join_nodes import Brought, ForeignJoin, Joined, Regrouped, T
 from moldau.streams.program import Aggregated, KeyBy, Keyed, Node, Sink, Source
 from moldau.streams.seen import seen
 
-_NOT_OF_FUNCTIONS = {"parents", "children", "type", "policy", "tables", "topic", "window"}
+_NOT_OF_FUNCTIONS = {
+    "parents",
+    "children",
+    "type",
+    "policy",
+    "tables",
+    "written",
+    "topic",
+    "window",
+}
 
 
 def link(nodes: list[Node]) -> None:

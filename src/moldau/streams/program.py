@@ -70,6 +70,7 @@ class Node:
     policy: Policy = field(kw_only=True, default=DEFAULT)
     # Those that its functions look into; None: not known yet (`linking.py`).
     tables: tuple[Node, ...] | None = field(kw_only=True, default=None)
+    written: str = field(kw_only=True, default="")  # file:line
 
     def __post_init__(self) -> None:
         for parent in self.parents:

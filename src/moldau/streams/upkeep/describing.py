@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moldau.streams.join_nodes import GlobalLookup
+from moldau.streams.loose_ends import loose_ends
 from moldau.streams.program import Agent, KeyBy, Keyed, Node, Sink, Source
 from moldau.streams.shapes import shapes
 from moldau.streams.topology import Stage, Topology
@@ -27,7 +28,8 @@ def as_text(made: Topology) -> str:
         width = max(len(step["name"]) for step in stage["steps"])
         lines += [f"  {step['name']:<{width}}  {_step_line(step)}" for step in stage["steps"]]
         lines += [f"  {'':<{width}}  by key to {topic}" for topic in stage["writes"]]
-    return "\n".join(lines)
+    loose = loose_ends(made)
+    return "\n".join([*lines, *([""] if loose else []), *loose])
 
 
 def _stage(made: Topology, stage: Stage) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from moldau.streams.app import App
+from moldau.streams.loose_ends import loose_ends
+from moldau.streams.running.unread import say
 from moldau.streams.running.worker import Worker
 from moldau.streams.topology import topology
 from moldau.streams.watching.addresses import Listening, listen
@@ -22,6 +24,9 @@ def serving(
     """A worker that is to be run, and answers at HOST:PORT (None: nowhere) meanwhile. `listens`: is
     told where. Raises StreamsError when that address is not to be had."""
     made = topology(app.id, app.nodes)
+    if slot == 0:  # for all of this machine
+        for loose in loose_ends(made, is_asked=http is not None):
+            say(f"{app.id}: {loose}")
     if http is None:
         yield Worker(app, slot=slot, watch=Watch(made, slot))
         return
