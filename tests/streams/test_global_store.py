@@ -19,6 +19,7 @@ from moldau.streams.engine.global_store import GlobalStore, known
 from moldau.streams.engine.state_memory import shrink
 from moldau.streams.engine.typed_keys import plain
 from moldau.streams.errors import Trouble
+from moldau.streams.running import kept_tables
 from moldau.streams.running.local_store import LocalStore
 from moldau.streams.watching.question import Refused
 from moldau.streams.watching.rows import GlobalRows
@@ -169,25 +170,37 @@ def test_threads_look_into_it_while_it_changes_and_lets_go(tmp_path: Path) -> No
     life.store.close()
 
 
+class Late:
+    """A lock that another takes first, once."""
+
+    before: Any = None
+    times = 1  # that it is taken, until then
+
+    def __enter__(self) -> None:
+        self.times -= 1
+        if self.times == 0 and self.before is not None:
+            self.before()
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_a_row_that_comes_while_a_thread_looks_for_it_is_there_or_not(times: int) -> None:
+    """It was None, which a row may be too."""
+    lock = Late()
+    store = GlobalStore(topic_of(str), lock=lock)
+    lock.before, lock.times = lambda: store.put([b"a"], [b"1"]), times
+    assert store.get("a", "none") in ([1], "none")
+    assert store["a"] == [1]
+
+
 def test_two_threads_look_for_what_was_let_go_of_at_once() -> None:
-    class Late:
-        """A lock that another reader takes first, once."""
-
-        before: Any = None
-
-        def __enter__(self) -> None:
-            before, self.before = self.before, None
-            if before is not None:
-                before()
-
-        def __exit__(self, *_: object) -> None: ...
-
     lock = Late()
     store = GlobalStore(topic_of(str), lock=lock)
     store.put([b"a"], [b"1"])
     (cache,) = store.state.caches
     cache.shrink()
-    lock.before = lambda: store.lookup("a")
+    lock.before, lock.times = lambda: store.lookup("a"), 1
     assert store.lookup("a") == [1]
 
 
@@ -217,3 +230,35 @@ def test_a_row_that_cannot_be_read_is_named() -> None:
     store = GlobalStore(moldau.App("shop").topic("rows", int))
     with pytest.raises(Trouble, match="global table 'rows': a row of it cannot be read"):
         store.put([b"a"], [b"five"])
+    store = GlobalStore(topic_of(int))
+    with pytest.raises(Trouble, match="'rows': the key b'five' of a row of it cannot be read"):
+        store.put([b"five"], [b"1"])
+
+
+def test_rows_are_kept_for_a_topic_as_it_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class of the same name may have other fields by now."""
+    monkeypatch.setattr(kept_tables, "topic_id", lambda *_: "topic")
+    admin: Any = None
+    topics = [topic_of(key_type) for key_type in KEYS]
+    assert len({repr(one.type) for one in topics}) == 1
+    assert len({kept_tables.id_of(admin, one) for one in topics}) == len(KEYS)
+
+
+def test_rows_that_cannot_be_read_any_more_are_read_anew(tmp_path: Path) -> None:
+    """The topic may have others by now, and was compacted."""
+    said: list[str] = []
+    admin: Any = None
+    app = moldau.App("shop", state_dir=tmp_path)
+    life = Life(tmp_path, app.topic("rows", str))
+    life.rows.put([b"a"], [b'"one"'], {0: (0, 1)})
+    assert life.store is not None
+    opening = kept_tables.KeptTables(app, 0, admin, said.append)
+    rows = opening._rows(moldau.App("shop").topic("rows", int), life.store, threading.RLock())
+    assert (dict(rows), rows.spans) == ({}, {})
+    assert said == [
+        f"{tmp_path}: rows there are not as they are declared now: it is thrown away, and the "
+        f"topic read anew"
+    ]
+    life.store.close()

@@ -235,13 +235,21 @@ def went(servers: str) -> Counter[str]:
 
 
 @pytest.mark.slow
-def test_again_all_are_sent(servers: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_again_all_are_sent(
+    servers: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     letters(servers, "again-dlq", 2)
     assert asked(capsys, servers, "redrive", "again-dlq")["redriven"] == 2
     letters(servers, "again-dlq", 1)
     assert len(asked(capsys, servers, "list", "again-dlq")) == 1
     assert asked(capsys, servers, "redrive", "again-dlq", "--again")["redriven"] == 3
     assert asked(capsys, servers, "list", "again-dlq") == []
+    # Interrupted, it leaves a note that says all, as the last one may be all that there is.
+    monkeypatch.setattr(dlq, "BATCH", 1)
+    with closing(dlq.DeadLetterTopic(servers, "again-dlq")) as topic:
+        assert next(topic.redrive(again=True)) == 1
+    ends = [one["end"] for one in read(servers, "again-dlq") if isinstance(one, dict)]
+    assert ends[-1] == max(ends) > 3
 
 
 @pytest.mark.long

@@ -28,9 +28,13 @@ Span = tuple[int, int]
 _STEP = 1000  # rows that are read of the store at a time
 
 
+class Unreadable(Trouble):
+    """A row that is not what its topic is declared to hold."""
+
+
 class GlobalStore(Mapping[Any, Any]):
     """By key (`keys.py`). A record without a key is left out; one without a value deletes.
-    Everything that reads raises Trouble where a row cannot be read."""
+    Everything that reads raises Unreadable where a row cannot be read."""
 
     def __init__(
         self, topic: Topic, store: StateStore | None = None, lock: Lock | None = None
@@ -54,9 +58,8 @@ class GlobalStore(Mapping[Any, Any]):
         spans: Mapping[int, Span] | None = None,
     ) -> None:
         """Records in order. `spans`: of all partitions, with these records."""
-        decode_key = self._topic.key_format.decode
         pairs = zip(keys, values, strict=True)
-        put = {known(decode_key(key)): value for key, value in pairs if key is not None}
+        put = {self._key_of(key): value for key, value in pairs if key is not None}
         read = self._read
         rows = {key: None if value is None else read(value) for key, value in put.items()}
         with self._lock:
@@ -88,8 +91,11 @@ class GlobalStore(Mapping[Any, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         row = self.lookup(key)
-        if row is None and self._data(key) is None:  # a row may be None
-            raise KeyError(key)
+        if row is None:  # a row may be None
+            with self._lock:  # it may have come since
+                row = self.lookup(key)
+                if row is None and self._table.get(key) is None:
+                    raise KeyError(key)
         return row
 
     def __iter__(self) -> Iterator[Any]:
@@ -114,17 +120,20 @@ class GlobalStore(Mapping[Any, Any]):
             rows = islice(self._table.scan(begin=begin), most)
             return [(name, decode(data)) for name, data in rows]
 
-    def _data(self, key: Any) -> bytes | None:
-        with self._lock:
-            data: bytes | None = self._table.get(key)
-            return data
-
     def _read(self, data: bytes) -> Any:
         try:
             return self._topic.format.decode(data)
         except Exception as error:
-            name = self._topic.name
-            raise Trouble(f"global table {name!r}: a row of it cannot be read: {error}") from error
+            raise self._unreadable("a row of it", error) from error
+
+    def _key_of(self, data: bytes) -> Any:
+        try:
+            return known(self._topic.key_format.decode(data))
+        except Exception as error:
+            raise self._unreadable(f"the key {data!r} of a row of it", error) from error
+
+    def _unreadable(self, what: str, error: Exception) -> Unreadable:
+        return Unreadable(f"global table {self._topic.name!r}: {what} cannot be read: {error}")
 
     def _key_in(self, name: bytes) -> Any:
         """What is called so."""

@@ -16,14 +16,16 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from moldau.streams.app import App
 from moldau.streams.engine.coding import decode
-from moldau.streams.engine.global_store import GlobalStore, Span
+from moldau.streams.engine.global_store import GlobalStore, Span, Unreadable
 from moldau.streams.program import Topic
 from moldau.streams.running.changelogs import is_for_now, offsets, topic_id
 from moldau.streams.running.local_store import DamagedError, LocalStore, opened
 from moldau.streams.running.state_folders import StateFolders, TaskFolder
 from moldau.streams.running.task_state import knows_deletions
+from moldau.streams.types import field_type
 
 _VERSION = 1  # of rows and spans
+_ANEW = "it is thrown away, and the topic read anew"
 
 
 class KeptTable:
@@ -60,8 +62,9 @@ class KeptTable:
 
 
 def id_of(admin: AdminClient, topic: Topic) -> str:
-    """Raises KafkaException."""
-    return f"{_VERSION} {topic_id(admin, topic.name)} {topic.type!r} {topic.key}"
+    """Rows are called by what their keys are, and a class may be changed. Raises KafkaException."""
+    of_key = None if topic.key is None else field_type(topic.type, topic.key)
+    return f"{_VERSION} {topic_id(admin, topic.name)} {topic.type!r} {topic.key} {of_key!r}"
 
 
 class KeptTables:
@@ -93,11 +96,13 @@ class KeptTables:
             return GlobalStore(topic, store, lock)
         except DamagedError as error:
             self._say_damaged(error)
-            store.clear()
-            return GlobalStore(topic, store, lock)
+        except Unreadable:  # and may not be in the topic any more
+            self._say(f"{store.folder}: rows there are not as they are declared now: {_ANEW}")
+        store.clear()
+        return GlobalStore(topic, store, lock)
 
     def _say_damaged(self, error: DamagedError) -> None:
-        self._say(f"{error}: it is thrown away, and the topic read anew")
+        self._say(f"{error}: {_ANEW}")
 
     def _is_of_use(
         self,

@@ -93,7 +93,8 @@ class SentBack:
         return self._output(min(self._positions), _BEGINS, 0)
 
     def note(self, partition: int, end: int) -> Output:
-        return self._output(partition, _SENT, end)
+        """Sent again from the first on, there may be others behind it that were sent before."""
+        return self._output(partition, _SENT, max(end, self.end(partition)))
 
     def _output(self, partition: int, key: bytes, end: int) -> Output:
         value = msgspec.json.encode(_Note(end, self._name))
