@@ -19,7 +19,7 @@ from moldau.streams.join_nodes import (
     TableLookup,
 )
 from moldau.streams.joined import SUFFIX, merging
-from moldau.streams.keying import key_of
+from moldau.streams.keying import key_of, other_key
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Node, Sink, Topic
 from moldau.streams.tables import GlobalTable, Table
@@ -255,7 +255,8 @@ class Joins:
             topic = (
                 self._app.topic(late, types.of_topic(left.type)) if isinstance(late, str) else late
             )
-            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
+            key = other_key(left, topic, is_updated=False)
+            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, key=key, takes="late"))
         return made
 
 

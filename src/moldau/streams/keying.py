@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 from moldau.streams import fields, types
 from moldau.streams.errors import DefinitionError
+from moldau.streams.program import Node, Topic
 
 
 def key_of(type_: Any, field: fields.Field, verb: str) -> fields.Getter:
@@ -14,6 +15,22 @@ def key_of(type_: Any, field: fields.Field, verb: str) -> fields.Getter:
     read = fields.getter(type_, field, verb)
     _refuse_no_key(types.field_type(type_, field), fields.label(field, "the key"), verb)
     return read
+
+
+def other_key(node: Node, topic: Topic, *, is_updated: bool) -> str | None:
+    """The field that the topic is keyed by, where that is not what these records are keyed by.
+    `is_updated`: what goes out takes back what went before, under the key that it had. Raises
+    DefinitionError for records that have not that field, or would then be taken back elsewhere."""
+    field = topic.key
+    if field is None or field == node.keyed_by:
+        return None
+    if is_updated and node.keyed_by is not None:
+        raise DefinitionError(
+            f"to: what goes to {topic.name!r} is keyed by {node.keyed_by!r}, and the topic says "
+            f"key={field!r}: leave that out"
+        )
+    fields.check(node.type, field, f"to, topic {topic.name!r}, key")
+    return field
 
 
 def _refuse_no_key(type_: Any, shown: str, verb: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from moldau.streams.aggregates import Aggregate
 from moldau.streams.engine import scope
 from moldau.streams.event_time import EventTime
-from moldau.streams.fields import Field, Getter
+from moldau.streams.fields import Getter
 from moldau.streams.formats.basic import Format
 from moldau.streams.policies import DEFAULT, Policy
 from moldau.streams.windows import Window
@@ -203,8 +203,11 @@ class Punctuated(Node):
 
 @dataclass(eq=False)
 class Sink(Node):
+    """`key`: the field that its topic is keyed by, where the records are not, as far as it is
+    known; None: they go out under the key that they have."""
+
     topic: Topic = field(kw_only=True)
-    key: Field | None = field(kw_only=True, default=None)
+    key: str | None = field(kw_only=True, default=None)
     # Of the step before it: what comes of it, or what came too late.
     takes: Literal["results", "late"] = field(kw_only=True, default="results")
     # Also of windows that are still open: every so many ms of event time; 0: at each change.

@@ -11,7 +11,7 @@ from moldau.streams.arguments import how_often, no_stream, no_updates, no_verb, 
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
-from moldau.streams.keying import key_of
+from moldau.streams.keying import key_of, other_key
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
     Aggregated,
@@ -238,7 +238,8 @@ class Stream(Joins):
         every: Duration | None = None,
         on_error: Policy | Then | None = None,
     ) -> Stream:
-        """Sends each record to a topic, under its key. Of windows, emit="updates" sends a result
+        """Sends each record to a topic, under its key, or the field that the topic is said to be
+        keyed by. Of windows, emit="updates" sends a result
         also at each change, and every="5s" at most so often in event time; the last is the final
         one. A session that has become part of another is taken back: by a record without a value,
         with `window_start` and `window_end` in its headers."""
@@ -248,7 +249,8 @@ class Stream(Joins):
         often, node = how_often(emit, every), self._node
         if often is not None and (not isinstance(node, Aggregated) or node.window is None):
             raise no_updates()
-        self._app.add(Sink(self._name("to"), (node,), topic=topic, every=often), on_error)
+        key = other_key(node, topic, is_updated=often is not None)
+        self._app.add(Sink(self._name("to"), (node,), topic=topic, key=key, every=often), on_error)
         return self
 
 
@@ -357,5 +359,6 @@ class Windowed(_Aggregating):
                 if isinstance(late, str)
                 else late
             )
-            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, takes="late"))
+            key = other_key(node.parents[0], topic, is_updated=False)
+            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, key=key, takes="late"))
         return Stream(self._app, node)

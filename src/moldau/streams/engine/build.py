@@ -260,7 +260,7 @@ def _keyed_agent(node: KeyedAgent, following: list[Operator], built: Built) -> O
 
 
 def _sink(node: Sink, following: list[Operator], built: Built) -> Operator:
-    sending = operators.Sending(built.guard(node), node.topic, built.outputs)
+    sending = operators.Sending(built.guard(node), node.topic, built.outputs, node.key)
     if node.pause is None:
         return sending
     (table,) = node.parents

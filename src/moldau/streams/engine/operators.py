@@ -18,6 +18,7 @@ from moldau.streams.engine.keys import all_typed, typed
 from moldau.streams.engine.outputs import Header, Output
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.engine.results import utc
+from moldau.streams.engine.scope import key_of
 from moldau.streams.engine.typed_keys import plain
 from moldau.streams.formats.basic import Format
 from moldau.streams.program import Partitioner, Topic
@@ -151,9 +152,13 @@ def keys_of(
 class Sending(Step):
     """To a topic of the user's."""
 
-    def __init__(self, guard: Guard, topic: Topic, outputs: list[Output]) -> None:
+    def __init__(
+        self, guard: Guard, topic: Topic, outputs: list[Output], field: str | None = None
+    ) -> None:
+        """`field`: what they are keyed by there, in place of the key that they have."""
         super().__init__(())
         self._guard = guard
+        self._field = field
         self.topic = topic.name
         self._encode = topic.format.encode
         self._key = topic.key_format.encode
@@ -179,7 +184,8 @@ class Sending(Step):
 
     def _send(self, batch: Batch, headers: Sequence[list[Header] | None]) -> None:
         name, encode, encode_key = self.topic, self._encode, self._key
-        columns = zip(batch.keys, batch.values, batch.times, headers, strict=True)
+        keys = batch.keys if self._field is None else map(self._keyed, batch.keys, batch.values)
+        columns = zip(keys, batch.values, batch.times, headers, strict=True)
         before = len(self._outputs)
         try:
             self._outputs.extend(
@@ -197,9 +203,15 @@ class Sending(Step):
             del self._outputs[before:]
             self._send_writable(batch, headers)
 
+    def _keyed(self, key: Any, value: Any) -> Any:
+        if value is None or self._field is None:
+            return key
+        return key_of(self.topic, self._field, value, "leave key= out, or give the value that")
+
     def _send_writable(self, batch: Batch, headers: Sequence[list[Header] | None]) -> None:
         def write(place: int) -> None:
             key, value = batch.keys[place], batch.values[place]
+            key = key if self._field is None else self._keyed(key, value)
             if key is not None:
                 self._key(plain(key))
             if value is not None:

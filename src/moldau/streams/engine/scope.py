@@ -118,15 +118,14 @@ class Held:
 _HELD = Held()
 
 
-def _key_of(topic: Topic, field: str, value: Any) -> Any:
-    """Who reads the topic refuses records whose key is not that field."""
+def key_of(topic: str, field: str, value: Any, instead: str) -> Any:
+    """Who reads the topic refuses records whose key is not that field. Raises StreamsError."""
     try:
         type_: Any = type(value)
         return _getter(type_, field)(value)
     except Exception as error:
         raise StreamsError(
-            f"topic {topic.name!r} is keyed by {field!r} (key=), which this value has not: "
-            f"give send its key="
+            f"topic {topic!r} is keyed by {field!r} (key=), which this value has not: {instead}"
         ) from error
 
 
@@ -152,7 +151,7 @@ def send(
         )
     time = scope.timestamp if timestamp is None else round(timestamp.timestamp() * 1000)
     if key is None and topic.key is not None and value is not None:
-        key = _key_of(topic, topic.key, value)
+        key = key_of(topic.name, topic.key, value, "give send its key=")
     scope.held.append(
         Output(
             topic.name,
