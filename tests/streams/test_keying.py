@@ -34,6 +34,15 @@ class Point(NamedTuple):
     y: int
 
 
+class Shop(NamedTuple):
+    name: str
+    place: Place
+
+
+class Tagged(NamedTuple):
+    tags: list[str]
+
+
 def _topic(app: moldau.App, type_: Any) -> Any:
     sale = msgspec.defstruct("Sale", [("field", type_), ("n", int)])
     return app.topic("sales", sale)
@@ -44,6 +53,10 @@ NO_KEYS: dict[str, tuple[Any, str]] = {
     "may be none": (Place | None, "(lambda it: (it.field.town, it.field.street))"),
     "dataclass": (Corner, "(lambda it: (it.field.north, it.field.east))"),
     "in a tuple": (tuple[Place, int], "field is a Place, which can be no key"),
+    "in a tuple that may be none": (tuple[Place, int] | None, "field is a Place"),
+    "in a named tuple": (Shop, "(lambda it: (it.field.place.town, it.field.place.street))"),
+    "list in a named tuple": (Tagged, "(lambda it: tuple(it.field.tags))"),
+    "in a frozenset": (frozenset[Place], "field is a Place, which can be no key"),
     "list": (list[str], "(lambda it: tuple(it.field))"),
     "set": (set[str], "field is a set, which can be no key"),
     "dict": (dict[str, int], "field is a dict, which can be no key"),

@@ -3,7 +3,8 @@ be what comes back of them."""
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from moldau.streams import fields, types
 from moldau.streams.errors import DefinitionError
@@ -34,12 +35,15 @@ def other_key(node: Node, topic: Topic, *, is_updated: bool) -> str | None:
 
 
 def _refuse_no_key(type_: Any, shown: str, verb: str) -> None:
-    if get_origin(type_) is tuple:
+    type_ = types.unwrapped(type_)
+    if get_origin(type_) in (tuple, frozenset, Union, UnionType):
         for one in get_args(type_):
             _refuse_no_key(one, shown, verb)
         return
     for kind in types.kinds(type_):
         if issubclass(kind, tuple):  # with names too: it comes back as one without
+            for name, one in (types.declared(kind) or {}).items():
+                _refuse_no_key(one, f"{shown}.{name}", verb)
             continue
         names = fields.names_of(kind)
         if names is not None:

@@ -44,7 +44,7 @@ class GlobalStore(Mapping[Any, Any]):
         self._lock = nullcontext() if lock is None else lock
         self.state = State(store)
         self._table = self.state.table("rows")
-        self._table.encode_key, self._table.decode_key = of_key, self._key_in
+        self._table.encode_key, self._table.decode_key = of_key, key_in
         rows = _Rows(self._table, self._read, self._lock)
         self._table.saver = self._save
         self._unsaved: dict[Any, bytes | None] = {}
@@ -101,7 +101,7 @@ class GlobalStore(Mapping[Any, Any]):
     def __iter__(self) -> Iterator[Any]:
         page = self._page(b"")
         while page:
-            yield from (self._key_in(name) for name, _ in page)
+            yield from (key_in(name) for name, _ in page)
             page = self._page(page[-1][0] + b"\0")
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class GlobalStore(Mapping[Any, Any]):
         begin = b""
         if after is not None:
             begin = of_key(known(self._topic.key_format.decode(after))) + b"\0"
-        return [(self._key_in(name), self._read(data)) for name, data in self._page(begin, most)]
+        return [(key_in(name), self._read(data)) for name, data in self._page(begin, most)]
 
     def _page(self, begin: bytes, most: int = _STEP) -> list[tuple[bytes, bytes]]:
         with self._lock:
@@ -134,14 +134,6 @@ class GlobalStore(Mapping[Any, Any]):
 
     def _unreadable(self, what: str, error: Exception) -> Unreadable:
         return Unreadable(f"global table {self._topic.name!r}: {what} cannot be read: {error}")
-
-    def _key_in(self, name: bytes) -> Any:
-        """What is called so."""
-        try:
-            return key_in(name)
-        except TypeError:  # it was no plain type, and is what the topic makes of one
-            format_ = self._topic.key_format
-            return known(format_.decode(format_.encode(decode(name[1:]))))
 
 
 class _Rows(Cached):
