@@ -119,9 +119,7 @@ def _time(text: str) -> datetime:
 
 def _kinds(type_: Any) -> set[Any]:
     """What a value of that type may be, but for None."""
-    for named in ("__supertype__", "__value__"):  # NewType, and `type Name = …`
-        if hasattr(type_, named):
-            return _kinds(getattr(type_, named))
+    type_ = types.unwrapped(type_)
     if get_origin(type_) in (Union, UnionType):
         return set().union(*map(_kinds, get_args(type_)))
     return set() if type_ is NoneType else {type_}

@@ -42,6 +42,19 @@ STEPS: dict[str, Callable[[Stream], Any]] = {
 }
 
 
+def by_key(step: str) -> tuple[moldau.App, Any]:
+    """Records of each key together, in windows of that kind or in none."""
+    app = moldau.App("shop")
+    keyed = app.stream(app.topic("in", dict)).group_by("k")
+    windows: dict[str, Any] = {
+        "tumbling": keyed.tumbling("1s"),
+        "running": keyed,
+        "session": keyed.session("1s"),
+        "hopping": keyed.hopping("1s", "1s"),
+    }
+    return app, windows[step]
+
+
 def program(step: Callable[[Stream], Any]) -> moldau.App:
     app = moldau.App("shop")
     step(app.stream(app.topic("in", dict))).to("out")
@@ -81,15 +94,8 @@ def test_promise_17_a_record_counts_in_all_aggregates_of_a_step_or_in_none() -> 
 @pytest.mark.parametrize("step", ["tumbling", "running", "session", "hopping"])
 def test_promise_17_what_cannot_be_told_apart_or_compared_counts_nowhere(step: str) -> None:
     """Each is tried three times, and the list that is collected is changed in place."""
-    app = moldau.App("shop")
-    keyed = app.stream(app.topic("in", dict)).group_by("k")
-    made: dict[str, Any] = {
-        "tumbling": keyed.tumbling("1s"),
-        "running": keyed,
-        "session": keyed.session("1s"),
-        "hopping": keyed.hopping("1s", "1s"),
-    }
-    made[step].agg(all=moldau.collect("n"), few=moldau.distinct("n"), best=moldau.top_k("m", 2)).to(
+    app, grouped = by_key(step)
+    grouped.agg(all=moldau.collect("n"), few=moldau.distinct("n"), best=moldau.top_k("m", 2)).to(
         "out"
     )
     with moldau.testing.run(app) as t:
@@ -113,14 +119,8 @@ def test_promise_17_a_result_that_cannot_be_made_is_a_letter_that_can_be_sent_ba
         return state
 
     total = moldau.fold(int, _add, merge=lambda a, b: a + b, result=result)
-    app = moldau.App("shop")
-    keyed = app.stream(app.topic("in", dict)).group_by("k")
-    made: dict[str, Any] = {
-        "tumbling": keyed.tumbling("1s"),
-        "running": keyed,
-        "session": keyed.session("1s"),
-    }
-    made[step].agg(total=total).to("out")
+    app, grouped = by_key(step)
+    grouped.agg(total=total).to("out")
     with moldau.testing.run(app) as t:
         t["in"].send({"k": "a", "n": 3})
         t.advance("1m")
