@@ -186,11 +186,14 @@ def _known(ask: Callable[[], Answer], patience_s: float = TO_LEAD_S) -> Answer:
 
 
 def offset_behind(message: Message) -> int:
-    """Where the reader is behind it: control records are read too, but not shown."""
+    """Where the reader is behind it: control records are read too, but not shown. -1: it is of no
+    partition."""
     error = message.error()
     offset = message.offset()
     if error is None:
         return int(offset or 0) + 1
     if error.code() == KafkaError._PARTITION_EOF:
         return int(offset or 0)
+    if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return -1  # a reader is in no group
     raise KafkaException(error)

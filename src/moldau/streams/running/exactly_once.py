@@ -18,6 +18,7 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.at_least_once import SLICE_S, TIMEOUT_S, AtLeastOnce
 from moldau.streams.running.patience import Patience, StuckError
+from moldau.streams.running.rights import lacking
 
 # A transaction is open for a checkpoint's interval, and for what the commit takes.
 TO_COMMIT_MS = 10_000
@@ -83,8 +84,8 @@ class ExactlyOnce(AtLeastOnce):
     def start(self) -> None:
         try:
             self._init()
-        except KafkaException as error:
-            raise StreamsError(self._refused(error.args[0])) from None
+        except KafkaException as raised:
+            raise self._refused(raised.args[0]) from None
 
     def _init(self) -> None:
         """Ends what was left open under this id. Raises KafkaException."""
@@ -99,14 +100,16 @@ class ExactlyOnce(AtLeastOnce):
                 time.sleep(PAUSE_S)
         self.aborted = True
 
-    def _refused(self, error: KafkaError) -> str:
+    def _refused(self, error: KafkaError) -> StreamsError:
         servers = self._app.bootstrap_servers
+        if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return lacking(self._app.id, servers, [f"WRITE on transactional id {self._id}"])
         if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
-            return (
+            return StreamsError(
                 f"{self._app.id}: a transaction may be open for {self._timeout_ms} ms, which is "
                 f"above transaction.max.timeout.ms of {servers}: take a shorter checkpoint="
             )
-        return (
+        return StreamsError(
             f"{self._app.id}: guarantee='exactly_once' needs Kafka transactions, which {servers} "
             f"refuses ({error.str()}): take 'at_least_once', or Apache Kafka"
         )

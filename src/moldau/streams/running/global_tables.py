@@ -131,6 +131,8 @@ class GlobalTables:
                 message.partition() or 0,
                 offset_behind(message),
             )
+            if at < 0:
+                continue
             self._spans[topic][number] = (self._spans[topic][number][0], at)
             by_topic.setdefault(topic, [])
             if message.error() is None:

@@ -10,11 +10,11 @@ from confluent_kafka import KafkaError, Message
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
+from moldau.streams.running.rights import lacking
 
 _FOR_GOOD = {
     KafkaError.INVALID_SESSION_TIMEOUT,
     KafkaError.INVALID_GROUP_ID,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError._FATAL,
@@ -36,6 +36,7 @@ _ADVICE = {
 class GroupErrors:
     def __init__(self, app: App, say: Callable[[str], None]) -> None:
         self._id = app.id
+        self._servers = app.bootstrap_servers
         self._say = say
         self._said: set[str] = set()
 
@@ -48,6 +49,8 @@ class GroupErrors:
 
     def _told(self, error: KafkaError) -> None:
         code, text = error.code(), error.str()
+        if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise lacking(self._id, self._servers, [f"READ on group {self._id}"])
         advice = f": {_ADVICE[code]}" if code in _ADVICE else ""
         told = f"{self._id}: it is given nothing to read: {text}{advice}"
         if code in _FOR_GOOD:

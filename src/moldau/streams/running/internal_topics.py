@@ -14,6 +14,7 @@ from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.first_contact import partitions_known
 from moldau.streams.running.new_topics import until_known
+from moldau.streams.running.rights import READ, Rights, refuse_hidden
 from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
@@ -26,6 +27,7 @@ _FOR_GOOD = {"retention.ms": "-1"}
 _KEPT = {**_FOR_GOOD, "max.message.bytes": str(MOST_BYTES)}
 
 _A_DAY_MS = 86_400_000
+_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 _LEAST_LAG_MS = 60_000
 
 
@@ -55,6 +57,7 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
     admin = AdminClient(app.client_settings)
     missing = [name for name in read if name not in known]
     if missing:
+        refuse_hidden(admin, missing, READ, app.id, app.bootstrap_servers)
         raise StreamsError(
             f"{app.id} reads {', '.join(missing)}, which {app.bootstrap_servers} does not have: "
             f"create it first (moldau topics create {' '.join(missing)})"
@@ -86,6 +89,7 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
             used.add(name)
     make(admin, wanted)
     _enlarge(admin, more)
+    Rights(app, topology, admin).look(say)
     until_known(admin, app.client_settings, used, lambda text: say(f"{app.id}: {text}"))
     return known
 
@@ -93,19 +97,20 @@ def prepare(app: App, topology: Topology, say: Callable[[str], None] = print) ->
 def _enlarge(admin: AdminClient, wanted: list[NewPartitions]) -> None:
     """What others enlarge meanwhile is large enough. Raises StreamsError."""
     asked = admin.create_partitions(wanted) if wanted else {}
-    _wait_for(admin, asked, KafkaError.INVALID_PARTITIONS, "")
+    _wait_for(admin, asked, KafkaError.INVALID_PARTITIONS, "", "ALTER")
 
 
 def make(admin: AdminClient, wanted: list[NewTopic]) -> None:
     """Those too that somebody else makes meanwhile. Raises StreamsError."""
     asked = admin.create_topics(wanted) if wanted else {}
-    _wait_for(admin, asked, KafkaError.TOPIC_ALREADY_EXISTS, " cannot be made")
+    _wait_for(admin, asked, KafkaError.TOPIC_ALREADY_EXISTS, " cannot be made", "CREATE")
 
 
 def _wait_for(
-    admin: AdminClient, asked: Mapping[str, Future[None]], is_done: int, trouble: str
+    admin: AdminClient, asked: Mapping[str, Future[None]], is_done: int, trouble: str, right: str
 ) -> None:
-    """`is_done`: the error that says that somebody else has done it. Raises StreamsError."""
+    """`is_done`: the error that says that somebody else has done it. `right`: what it takes. Raises
+    StreamsError."""
     until = time.monotonic() + TIMEOUT_S
     for name, future in asked.items():
         while not wait([future], AGAIN_S).done and time.monotonic() < until:
@@ -116,8 +121,11 @@ def _wait_for(
         except TimeoutError:
             raise StreamsError(f"topic {name}{trouble}: no answer from the brokers") from None
         except KafkaException as error:
-            if error.args[0].code() != is_done:
-                raise StreamsError(f"topic {name}{trouble}: {error.args[0].str()}") from None
+            code, why = error.args[0].code(), error.args[0].str()
+            if code in _REFUSED:
+                why = f"the program's user has no right {right} on it"
+            if code != is_done:
+                raise StreamsError(f"topic {name}{trouble}: {why}") from None
 
 
 def _written(app: App, topology: Topology) -> dict[str, int]:

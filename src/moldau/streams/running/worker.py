@@ -40,6 +40,7 @@ from moldau.streams.running.paused import Paused
 from moldau.streams.running.polled import GONE, Place, by_place, records, without_ends
 from moldau.streams.running.restoring import Restoring
 from moldau.streams.running.retentions import Retentions
+from moldau.streams.running.rights import Rights, refuse_group
 from moldau.streams.running.silence import Silence
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.strangers import Strangers
@@ -122,6 +123,7 @@ class Worker:
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
         self._contact = Contact(app, say)
+        self._rights = Rights(app, self._topology, admin)
         self._members = MemberWatch(admin, app.id, WARM_S if app.standbys else LOOK_S)
         self._group_errors = GroupErrors(app, say)
         self._strangers = Strangers(app, self._leads, say)
@@ -137,6 +139,8 @@ class Worker:
         of the program's own timers, tasks, agents and hooks when all is in order behind it."""
         self._contact.start()
         with self.patience.waiting():
+            first = TopicPartition(self._topology.stages[0].topics[0], 0)
+            refuse_group(self._app, self._consumer, first)
             self._ends.refuse_more()
             self._strangers.refuse(self._restoring.admin)
             self._guarantee.start()
@@ -188,6 +192,7 @@ class Worker:
                 ) from None
             if isinstance(error, KafkaException | StreamsError):
                 self._topics.explain()
+                self._rights.explain(error)
             if isinstance(error, KafkaException):
                 raise trouble(self._app, error) from error
         except StreamsError as explained:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
 
 from moldau.client.near_names import nearest
 from moldau.protocol.config.definition import MAX_LONG
@@ -14,6 +15,7 @@ from moldau.streams.engine.redriving import back, parts
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.first_contact import ask
 from moldau.streams.running.internal_topics import MOST_BYTES
+from moldau.streams.running.rights import READ, refuse_hidden
 from moldau.streams.upkeep.sent_back import (
     BATCH,
     TIMEOUT_S,
@@ -59,6 +61,7 @@ class DeadLetterTopic:
         settings = {"bootstrap.servers": bootstrap_servers, **(config or {})}
         known = ask(settings, patience_s=TO_ANSWER_S)
         if topic not in known:
+            refuse_hidden(AdminClient(settings), [topic], READ, topic, bootstrap_servers)
             near = nearest(topic, known)
             hint = f"; did you mean {near!r}?" if near else ""
             raise StreamsError(f"there is no topic {topic!r} at {bootstrap_servers}{hint}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -13,13 +13,14 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
 from moldau.streams.app import App
 from moldau.streams.errors import StreamsError
 from moldau.streams.running.ends import DONE, ENDED
 from moldau.streams.running.first_contact import ask
 from moldau.streams.running.membership import NO_LIMIT_S, describe
+from moldau.streams.running.rights import DESCRIBE, lacking, refuse_group, refuse_hidden
 from moldau.streams.running.state_folders import remove_all
 from moldau.streams.topology import (
     Topology,
@@ -60,7 +61,7 @@ class Upkeep:
 
     def lags(self) -> list[Lag]:
         """Of every partition that the program reads; none of topics that are not there yet."""
-        known = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        known = self._known(one for stage in self._topology.stages for one in stage.topics)
         places = [
             (stage.name, (topic, partition))
             for stage in self._topology.stages
@@ -79,6 +80,14 @@ class Upkeep:
             lag = max(0, end - max(position or 0, begins[place]))
             made.append(Lag(stage, *place, position, end, 0 if self._has_ended(at) else lag))
         return made
+
+    def _known(self, names: Iterable[str]) -> Mapping[str, TopicMetadata]:
+        """Raises StreamsError where the user may not see one of these."""
+        known: Mapping[str, TopicMetadata] = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        unseen = [one for one in names if one not in known]
+        servers = self._app.bootstrap_servers
+        refuse_hidden(self._admin, unseen, DESCRIBE, self._app.id, servers)
+        return known
 
     def _has_ended(self, at: TopicPartition | None) -> bool:
         """Of a program that ends as a whole what came since is refused, and counts."""
@@ -107,15 +116,17 @@ class Upkeep:
         the admin client may look no more."""
         consumer = Consumer({**self._app.client_settings, "group.id": self._app.id})
         try:
-            consumer.committed([TopicPartition(self._topology.stages[0].topics[0], 0)], TIMEOUT_S)
+            place = TopicPartition(self._topology.stages[0].topics[0], 0)
+            refuse_group(self._app, consumer, place)
+            consumer.committed([place], TIMEOUT_S)
         finally:
             consumer.close()
 
     def to_reset(self) -> list[str]:
         """The internal topics that a reset deletes: changelogs, repartition and redrive topics,
         those of steps too that the program had under another name."""
-        known = self._admin.list_topics(timeout=TIMEOUT_S).topics
         own = dict.fromkeys([*internal_topics(self._topology), *self._of_before()])
+        known = self._known(own)
         return [name for name in own if name in known and name not in self._topology.source_topics]
 
     def _of_before(self) -> list[str]:
@@ -148,13 +159,21 @@ class Upkeep:
             try:
                 future.result(TIMEOUT_S)
             except KafkaException as error:
-                raise StreamsError(f"{name} cannot be deleted: {error.args[0].str()}") from None
+                why = error.args[0].str()
+                if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    why = "its user has no right DELETE on it"
+                raise StreamsError(f"{app.id}: {name} cannot be deleted: {why}") from None
         # Last: as long as they are there, a program that was half reset refuses to run.
         try:
             asked = self._admin.delete_consumer_groups([app.id], request_timeout=NO_LIMIT_S)
             _answer(asked[app.id])
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            code = error.args[0].code()
+            if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                raise lacking(
+                    app.id, app.bootstrap_servers, [f"DELETE on group {app.id}"]
+                ) from None
+            if code != KafkaError.GROUP_ID_NOT_FOUND:
                 raise
         remove_all(app)
 

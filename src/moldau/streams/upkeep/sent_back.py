@@ -147,5 +147,5 @@ def to_their_ends(consumer: Consumer, topic: str, positions: dict[int, int]) -> 
                 yield message
             elif error.code() == KafkaError._PARTITION_EOF:  # behind control records too
                 positions[partition] = max(positions[partition], offset or 0)
-            else:
+            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # it is in no group
                 raise KafkaException(error)
