@@ -225,6 +225,22 @@ class Passing(Shop):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("topic", ["counted-repartition", "counted-changelog"])
+def test_more_partitions_of_its_own_topics_stop_a_program_that_keeps_state(
+    servers: str, tmp_path: Path, topic: str
+) -> None:
+    shop = Shop(servers, f"grown-{topic[8:]}", tmp_path)
+    shop.send(10)
+    thread = shop.start()
+    wait_until(shop.is_counted)
+    shop.grow(topic, 4)
+    said = shop.stops_with(thread)
+    assert f"{topic} had 2 partitions and has 4 now; keys lie elsewhere than the state" in said
+    with pytest.raises(StreamsError, match=rf"{topic} has 4 partitions and needs 2.*reset"):
+        Worker(shop.app())
+
+
+@pytest.mark.slow
 def test_more_partitions_of_an_input_are_read_by_a_program_that_keeps_nothing(
     servers: str, tmp_path: Path
 ) -> None:

@@ -49,8 +49,9 @@ class TopicWatch:
         """`partitions`: how many each topic has."""
         self._id = app.id
         self._uses = _uses(topology)
-        stages = filter(depends_on_count, topology.stages)
+        stages = list(filter(depends_on_count, topology.stages))
         self._fixed = {name for stage in stages for name in stage.topics}
+        self._fixed |= {topology.changelog(stage) for stage in stages}
         self._written = set(topology.sink_topics) - self._uses.keys()
         self._partitions = partitions
         self._admin = admin
