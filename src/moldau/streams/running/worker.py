@@ -23,6 +23,7 @@ from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.contact import Contact
+from moldau.streams.running.cycles import looked_for_seldom
 from moldau.streams.running.emptying import Emptying
 from moldau.streams.running.ends import DONE, ENDED, Ends
 from moldau.streams.running.gaps import Gaps
@@ -137,6 +138,10 @@ class Worker:
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end". Raises the SystemExit
         of the program's own timers, tasks, agents and hooks when all is in order behind it."""
+        with looked_for_seldom():
+            self._run()
+
+    def _run(self) -> None:
         self._contact.start()
         with self.patience.waiting():
             first = TopicPartition(self._topology.stages[0].topics[0], 0)
