@@ -313,7 +313,7 @@ REFUSED: list[tuple[Any, str]] = [
     (lambda app: app.topic("a", "b"), "an agent of each"),
     (lambda app: app.command(lambda: None), r"from moldau\.faust\.cli import argument, option"),
     (lambda app: app.topic("x").stream(), r"topic\.stream\(\); instead: @app\.agent\(topic\)"),
-    (lambda app: app.stream(app.topic("x")), r"app\.stream"),
+    (lambda app: app.stream(app.topic("x")), r"app\.stream; instead: an agent"),
     (lambda app: faust.Service, "Service; instead"),
     (lambda app: made(value_serializer="pickle").topic("x"), "serializer 'pickle'"),
     (lambda app: made(broker="memory://"), r"moldau\.testing\.run"),
@@ -370,3 +370,21 @@ def test_a_window_that_closed_before_a_restart_stays_closed() -> None:
     node = Kept("table-hits", (), made=lambda store: None, keeps=10_000)
     store = KeyedStore(node, state.table("table-hits"), [])
     assert [store.is_closed(start) for start in (80_000, 90_000, 95_000)] == [True, True, False]
+
+
+def test_a_worker_knows_whether_it_leads() -> None:
+    app, told = made(), []
+
+    @app.agent(app.topic("orders"))
+    async def see(stream: Any) -> None:
+        async for _ in stream:
+            pass
+
+    @app.timer(1.0)
+    async def each() -> None:
+        told.append(app.is_leader())
+
+    assert not app.is_leader()
+    with moldau.testing.run(app) as t:
+        t.advance("1s")
+    assert told == [True]

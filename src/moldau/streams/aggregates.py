@@ -20,7 +20,7 @@ from typing import Any
 
 from moldau.streams import different, types
 from moldau.streams.adding import refuse_no_number
-from moldau.streams.comparing import compared_by, refuse_unordered
+from moldau.streams.comparing import compared_by, refuse_indistinct, refuse_unordered
 from moldau.streams.engine.returning import Read, strict_reader
 from moldau.streams.errors import DefinitionError
 from moldau.streams.exact_float import ExactFloat
@@ -462,5 +462,7 @@ def _check_fields(name: str, one: Aggregate, type_: Any) -> None:
         refuse_unordered(name, types.field_type(type_, first))
     if first is not None and one.kind in ("sum", "mean"):
         refuse_no_number(name, one.kind, types.field_type(type_, first))
+    if first is not None and one.kind in ("distinct", "count_distinct"):
+        refuse_indistinct(name, types.field_type(type_, first))
     if one.by is not None:
         refuse_unordered(f"{name}, by", types.field_type(type_, one.by))

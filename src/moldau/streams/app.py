@@ -17,7 +17,7 @@ from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
-from moldau.streams.handlers import BatchForm, form_of, name_of, takes_a_record
+from moldau.streams.handlers import BatchForm, alone, form_of, name_of, takes_a_record
 from moldau.streams.join_nodes import Everywhere, Tabled, TableSource
 from moldau.streams.keying import key_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of
@@ -278,17 +278,17 @@ class App:
     def task(self, function: Handler) -> Handler:
         """Decorates an async function that runs beside the records, for as long as the worker
         does. When it fails, the worker stops."""
-        self.chores.tasks.append(function)
+        self.chores.tasks.append(alone(function, "task"))
         return function
 
     def on_start(self, function: Handler) -> Handler:
         """Decorates a function, plain or async, that is called before the first record."""
-        self.chores.on_start.append(function)
+        self.chores.on_start.append(alone(function, "on_start"))
         return function
 
     def on_stop(self, function: Handler) -> Handler:
         """Decorates a function, plain or async, that is called behind the last record."""
-        self.chores.on_stop.append(function)
+        self.chores.on_stop.append(alone(function, "on_stop"))
         return function
 
     def punctuate(
@@ -383,7 +383,7 @@ class App:
 
 def _listed(timers: list[tuple[Chore, After]], after: After) -> Callable[[Handler], Handler]:
     def declare(function: Handler) -> Handler:
-        timers.append((function, after))
+        timers.append((alone(function, "timer"), after))
         return function
 
     return declare

@@ -14,16 +14,25 @@ _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")  # librdkafka ta
 
 # What a verb is called in Kafka Streams, Quix Streams and polars.
 _ELSEWHERE = {
+    "aggregate": "group_by(field).agg(n=moldau.fold(init, add))",
     "apply": "map(function)",
+    "count": "group_by(field).agg(n=moldau.count())",
+    "drop": "select('field', ...) of those that stay",
     "drop_duplicates": "deduplicate(field, within='1h')",
     "foreach": "peek(function)",
     "flatMap": "flat_map(function)",
+    "groupby": "group_by(field)",
     "groupBy": "group_by(field)",
     "group_by_key": "group_by(field)",
     "groupByKey": "group_by(field)",
+    "leftJoin": "join(other, how='left')",
+    "left_join": "join(other, how='left')",
     "mapValues": "map(function)",
     "map_values": "map(function)",
     "print": "peek(print)",
+    "outerJoin": "join(other, how='outer')",
+    "reduce": "group_by(field).agg(n=moldau.fold(init, add))",
+    "rename": "select(new='old')",
     "repartition": "key_by(field)",
     "rolling": "group_by(field).sliding('10m')",
     "selectKey": "key_by(field)",
@@ -31,12 +40,14 @@ _ELSEWHERE = {
     "session_window": "group_by(field).session('30m')",
     "sink": "to(topic)",
     "sliding_window": "group_by(field).sliding('10m')",
+    "sum": "group_by(field).agg(total=moldau.sum(field))",
     "through": "to(topic)",
     "to_topic": "to(topic)",
     "tumbling_window": "group_by(field).tumbling('1m')",
     "hopping_window": "group_by(field).hopping('1h', '5m')",
     "unique": "deduplicate(field, within='1h')",
     "update": "peek(function)",
+    "where": "filter(function)",
     "with_columns": "with_fields(name=field)",
 }
 
@@ -51,8 +62,11 @@ def legal(name: Any, what: str) -> str:
     return name
 
 
-def addresses(given: str) -> str:
-    """Where brokers are. Raises DefinitionError for URLs."""
+def addresses(given: Any) -> str:
+    """Where brokers are. Raises DefinitionError for URLs, and what is no text."""
+    if not isinstance(given, str):
+        hint = ",".join(map(str, given)) if isinstance(given, list | tuple) else "localhost:9092"
+        raise DefinitionError(f"bootstrap_servers={given!r} is no text: write {hint!r}")
     for one in given.split(","):
         scheme, is_url, _ = one.strip().partition("://")
         if is_url and scheme.lower() not in _PROTOCOLS:
@@ -128,10 +142,23 @@ def how_often(emit: Any, every: Duration | None) -> int | None:
 def no_verb(of: object, name: str, hint: str) -> AttributeError:
     """What is wrong where a verb is not there, or not yet."""
     known = _ELSEWHERE.get(name, "")
+    if not hasattr(type(of), "group_by"):  # it is grouped
+        known = known.removeprefix("group_by(field).")
     if not hint and hasattr(type(of), known.partition("(")[0]):
         hint = f"; here it is .{known}"
     said = f"{type(of).__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(said, name=name, obj=of)
+
+
+def no_name(given: Any) -> DefinitionError:
+    """What is wrong with it among the fields of `select`."""
+    if isinstance(given, list | tuple):
+        names = ", ".join(map(repr, given))
+        return DefinitionError(f"select: give the fields one by one, select({names})")
+    return DefinitionError(
+        f"select: {_shown(given)} is no name of a field; what a function makes is given one, as in "
+        f"select(total=function)"
+    )
 
 
 def no_updates() -> DefinitionError:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-def can_take(function: Callable[..., Any], count: int) -> bool:
-    """So many arguments. True too where it does not say."""
-    found = signature(function)
+def can_take(function: Callable[..., Any], count: int, *, wrapped: bool = True) -> bool:
+    """So many arguments. True too where it does not say. `wrapped`: what a decorator has put
+    another function around says it for that."""
+    found = signature(function, wrapped=wrapped)
     if found is None:
         return True
     try:
@@ -19,9 +20,9 @@ def can_take(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
-def signature(function: Callable[..., Any]) -> inspect.Signature | None:
+def signature(function: Callable[..., Any], *, wrapped: bool = True) -> inspect.Signature | None:
     """None: it does not say."""
     try:
-        return inspect.signature(function)
+        return inspect.signature(function, follow_wrapped=wrapped)
     except (TypeError, ValueError):
         return None

@@ -46,6 +46,8 @@ class Chores:
     outbox: list[Output] = field(default_factory=list)
     listeners: dict[str, Callable[[bytes | None], None]] = field(default_factory=dict)
     hurry: Callable[[], None] = lambda: None
+    # Is this the worker that does them? None is, where the program does not run.
+    leads: Callable[[], bool] = lambda: False
     is_virtual: bool = False
 
     def __bool__(self) -> bool:
@@ -111,7 +113,7 @@ class RunningChores:
 
     def start(self) -> None:
         """The hooks, then the rest. Raises StreamsError where a hook fails."""
-        self._chores.hurry = self._host.settled
+        self._chores.hurry, self._chores.leads = self._host.settled, self._leads
         self._chores.outbox.clear()  # of a run before this one
         if not all(self._hook("on_start", hook) for hook in self._chores.on_start):
             return

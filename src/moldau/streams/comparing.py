@@ -8,7 +8,7 @@ from decimal import Decimal
 from inspect import iscoroutinefunction
 from typing import Any, is_typeddict
 
-from moldau.streams import types
+from moldau.streams import fields, types
 from moldau.streams.engine.returning import named, strange_at_a_glance
 from moldau.streams.errors import DefinitionError
 from moldau.streams.fields import Field
@@ -53,6 +53,18 @@ def refuse_unordered(name: str, type_: Any) -> None:
             f"agg: {name}: of {named(one)} and {named(other)} none is the greater: give the field "
             f"one type, or take what a function makes of it"
         )
+
+
+def refuse_indistinct(name: str, type_: Any) -> None:
+    """Raises DefinitionError for values that are not told apart: those that may change, and those
+    of which the fields are kept."""
+    for one in types.kinds(type_):
+        is_record = fields.names_of(one) is not None and not issubclass(one, tuple)
+        if is_record or issubclass(one, (dict, list, set)):
+            raise DefinitionError(
+                f"agg: {name}: {named(one)} cannot be told apart: take a field of it, or a tuple, "
+                f"by a function (lambda record: ...)"
+            )
 
 
 def _order_of(kind: type) -> type:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import cache
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, isgeneratorfunction
 from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from moldau.client.near_names import nearest
 from moldau.streams import messages
+from moldau.streams.callables import can_take, signature
 from moldau.streams.errors import DefinitionError
 
 Field = str | Callable[[Any], Any]
@@ -139,6 +140,8 @@ def only(field: Field, more: Sequence[Any]) -> Field:
 
 def _several(type_: Any, given: Sequence[Any], verb: str) -> DefinitionError:
     names = [str(one) for one in given]
+    if len(names) == 1:
+        return DefinitionError(f"{verb}: give the field itself, {names[0]!r}, and not a list of it")
     read = [f'one["{name}"]' if is_mapping(type_) else f"one.{name}" for name in names]
     return DefinitionError(
         f"{verb}: one field is wanted, and {', '.join(names)} are several: give a function of "
@@ -146,14 +149,24 @@ def _several(type_: Any, given: Sequence[Any], verb: str) -> DefinitionError:
     )
 
 
-def plain(function: Function, verb: str) -> Function:
-    """A function that a verb may call. Raises DefinitionError."""
+def plain(function: Function, verb: str, takes: str = "the record", count: int = 1) -> Function:
+    """A function that a verb may call, with so many arguments. Raises DefinitionError."""
     if not callable(function):
         raise DefinitionError(f"{verb}: {function!r} is no function of a record")
     if iscoroutinefunction(function):
         raise DefinitionError(
             f"{verb}: {function.__name__} is async, and a verb calls plain functions; what has to "
             f"be awaited is for an agent (@app.agent)"
+        )
+    if not can_take(function, count, wrapped=False):
+        raise DefinitionError(
+            f"{verb}: its function is called with {takes} alone, and cannot be with "
+            f"{signature(function, wrapped=False)} as its parameters"
+        )
+    if isgeneratorfunction(function) and verb != "flat_map":
+        raise DefinitionError(
+            f"{verb}: {function.__name__} yields, and what it returns is no value, but a "
+            f"generator; a function that makes several of one record is for flat_map"
         )
     return function
 

@@ -39,6 +39,17 @@ def takes_a_record(function: Callable[..., Any]) -> None:
         )
 
 
+def alone(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """A function that is called with nothing. Raises DefinitionError where it cannot be."""
+    if not callable(function) or not can_take(function, 0, wrapped=False):
+        called = name_of(function) if callable(function) else repr(function)
+        raise DefinitionError(
+            f"{what} {called}: it is called with nothing, and cannot be with "
+            f"{signature(function) if callable(function) else None} as its parameters"
+        )
+    return function
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """Of a function; of a callable object, that of its class."""
     inner = _unbound(function)

@@ -26,7 +26,7 @@ def merging(
     if function is not None:
         if not callable(function):
             raise DefinitionError(f"join: {function!r} is no function of a left and a right value")
-        return fields.plain(function, "join"), types.returned(function)
+        return fields.plain(function, "join", "both values", 2), types.returned(function)
     lefts, rights = types.declared(left), types.declared(right)
     if lefts is None or rights is None:
         return _of_any(suffix), dict

@@ -4,11 +4,13 @@ be what comes back of them."""
 from __future__ import annotations
 
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from moldau.streams import fields, types
 from moldau.streams.errors import DefinitionError
-from moldau.streams.program import Node, Topic
+
+if TYPE_CHECKING:
+    from moldau.streams.program import Node, Topic
 
 
 def key_of(type_: Any, field: fields.Field, verb: str) -> fields.Getter:

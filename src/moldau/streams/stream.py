@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never
 
 from moldau.streams import fields, types, windows
 from moldau.streams.aggregates import Aggregate, check, refuse_unnamed
-from moldau.streams.arguments import how_often, no_stream, no_updates, no_verb, topic_of
+from moldau.streams.arguments import how_often, no_name, no_stream, no_updates, no_verb, topic_of
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
@@ -80,6 +80,9 @@ class Stream(Joins):
     ) -> Stream:
         """Each value becomes a dict of these fields; `new=field` gives a field another name, or
         computes it."""
+        for one in names:
+            if not isinstance(one, str):
+                raise no_name(one)
         return self._shown("select", {**{name: name for name in names}, **more}, on_error)
 
     def with_fields(self, *, on_error: Policy | Then | None = None, **more: fields.Field) -> Stream:

@@ -104,8 +104,10 @@ class NoModule(StreamsError):
 def module_at(where: str, name: str, advice: str = "") -> ModuleType:
     """The module that `-A where` names, looked for in the current folder too. Raises StreamsError
     when there is none (NoModule), or when it fails; the text has its own traceback then."""
-    if not name or name.startswith("."):
+    if not name or (name.startswith(".") and "/" not in name):
         raise NoModule(f"-A {where}: {name!r} is no name of a module; {advice}")
+    if name.startswith("."):
+        raise NoModule(f"-A {where}: {_not_found(name, name)}")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

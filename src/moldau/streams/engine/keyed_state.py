@@ -11,7 +11,7 @@ from moldau.streams.engine.keys import typed
 from moldau.streams.engine.returning import is_made_again, named, strange, strict_reader
 from moldau.streams.engine.scope import SCOPE, Scope
 from moldau.streams.engine.state import Table
-from moldau.streams.errors import NoRow, StreamsError
+from moldau.streams.errors import DefinitionError, NoRow, StreamsError
 
 Value = TypeVar("Value")
 
@@ -36,6 +36,11 @@ class KeyedState(Generic[Value]):
     def __init__(
         self, name: str, default: Callable[[], Value] | None, type_: type[Value] | Any = Any
     ) -> None:
+        if default is not None and not callable(default):
+            raise DefinitionError(
+                f"state {name!r}: default={default!r} is no function: write it as in default=int, "
+                f"or default=lambda: {default!r}"
+            )
         self.name = name
         self._default = default
         if type_ is Any and isinstance(default, type) and is_made_again(default):

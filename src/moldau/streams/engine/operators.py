@@ -4,6 +4,7 @@ task, with those behind it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import itemgetter
@@ -106,7 +107,7 @@ class Peeking(Mapping):
 
 class FlatMapping(Mapping):
     def process(self, batch: Batch) -> None:
-        batch, many = self._guard.map(lambda value: list(self._function(value)), batch)
+        batch, many = self._guard.map(lambda value: _several(self._function(value)), batch)
         counts = list(map(len, many))
 
         def spread(column: Sequence[Any]) -> list[Any]:
@@ -122,6 +123,13 @@ class FlatMapping(Mapping):
                 batch.source,
             )
         )
+
+
+def _several(made: Any) -> list[Any]:
+    """Raises TypeError for one value that could be taken apart, into letters or names."""
+    if isinstance(made, (str, bytes, Dict)):
+        raise TypeError(f"flat_map: a list of values is wanted, and not one {type(made).__name__}")
+    return list(made)
 
 
 class Keying(Mapping):

@@ -81,7 +81,11 @@ class App(Beside):
         """A topic; made with `partitions` where it is missing."""
         if len(names) != 1:
             raise refuse("app.topic of several names or a pattern", "a topic and an agent of each")
-        nothing("app.topic", options, ("retention", "compacting", "deleting", "replicas", "config"))
+        nothing(
+            "app.topic",
+            options,
+            ("retention", "compacting", "deleting", "replicas", "config", "acks"),
+        )
         made = Topic(
             self, names[0], key_type, value_type, key_serializer, value_serializer, partitions
         )

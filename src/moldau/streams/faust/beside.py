@@ -62,6 +62,10 @@ class Beside:
         declare = self._declare(self.core.task, on_leader)
         return declare if function is None else declare(function)
 
+    def is_leader(self) -> bool:
+        """Is this the worker that does what is `on_leader`?"""
+        return self.core.chores.leads()
+
     def _declare(
         self, declare: Callable[[Any], Any], on_leader: bool
     ) -> Callable[[Function], Function]:

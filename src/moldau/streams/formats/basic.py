@@ -43,10 +43,27 @@ def _readable(type_: Any, form: str) -> Iterator[None]:
         ) from None
 
 
+def _refuse_unreadable(type_: Any, form: str) -> None:
+    """Raises DefinitionError for a class of which nothing says how one is made."""
+    import msgspec
+
+    try:
+        info = msgspec.inspect.type_info(type_)
+    except (TypeError, NameError):  # which `_readable` says
+        return
+    is_made = any(hasattr(type_, one) for one in ("model_validate", "FromString"))
+    if isinstance(info, msgspec.inspect.CustomType) and not is_made and isinstance(type_, type):
+        raise DefinitionError(
+            f"{type_!r} cannot be read from {form}: nothing says how one is made of its fields; "
+            f"make it a msgspec.Struct, a dataclass or a pydantic model"
+        )
+
+
 class Json:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
+        _refuse_unreadable(type_, "JSON")
         with _readable(type_, "JSON"):
             self.decode = msgspec.json.Decoder(type_, dec_hook=decode_hook).decode
         self.encode = msgspec.json.Encoder(enc_hook=json_hook).encode
@@ -56,6 +73,7 @@ class MessagePack:
     def __init__(self, type_: Any = Any) -> None:
         import msgspec
 
+        _refuse_unreadable(type_, "MessagePack")
         with _readable(type_, "MessagePack"):
             self.decode = msgspec.msgpack.Decoder(type_, dec_hook=decode_hook).decode
         self.encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, MutableSequence
+from datetime import datetime
 from typing import Any, TypedDict
 
 from moldau.streams import messages
@@ -18,6 +19,10 @@ def encode_hook(value: Any) -> Any:
         return list(value)
     if isinstance(value, MutableMapping):
         return dict(value)
+    if isinstance(value, datetime):  # of pandas; what is finer than a microsecond is cut off
+        return datetime.combine(value.date(), value.time(), value.tzinfo)
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # of numpy
+        return value.tolist()
     raise NotImplementedError(f"values of type {type(value).__name__} cannot be written")
 
 
