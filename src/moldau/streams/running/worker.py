@@ -33,6 +33,7 @@ from moldau.streams.running.guarantees import guarantee
 from moldau.streams.running.hosting import AnyTask, Hosting, task_of
 from moldau.streams.running.inbox import Inbox
 from moldau.streams.running.internal_topics import prepare
+from moldau.streams.running.leaving import leave
 from moldau.streams.running.listening import Listening
 from moldau.streams.running.local_store import DamagedError
 from moldau.streams.running.membership import MemberWatch
@@ -176,7 +177,7 @@ class Worker:
         finally:
             self._is_closing = True
             with self.patience.waiting():
-                self._consumer.close()
+                leave(self._consumer)
                 self._restoring.close()
                 self._standbys.close()
             self._contact.close()
@@ -477,7 +478,8 @@ class Worker:
         self._consumer.incremental_assign(places)
 
     def _revoked(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
-        self._checkpoint(is_last=True)
+        if not self._is_closing:  # else it has been, and a commit may be left without an answer
+            self._checkpoint(is_last=True)
         self._drop(consumer, leads)
 
     def _lost(self, consumer: Consumer, leads: list[TopicPartition]) -> None:
