@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -116,6 +117,28 @@ def test_times_of_pandas_and_numbers_of_numpy_are_written_as_pythons() -> None:
         ]
         noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
         assert t["out"].records()[0].timestamp == noon.timestamp() * 1000
+
+
+def test_what_is_empty_and_what_has_no_event_time_is_told_as_that() -> None:
+    app = moldau.App("shop")
+    rows = app.topic("rows", dict, event_time="at")
+    app.stream(rows).to("out")
+    with moldau.testing.run(app) as t:
+        t[rows].send_raw(b"", b'{"n":1}')
+        told = [dict(one.headers or []) for one in t["shop-dlq"].records()]
+    assert [one["moldau-dlq-message"] for one in told] == [
+        b"its value is empty: no bytes; what deletes has none at all",
+        b"the field of its event time is not there: 'at'",
+    ]
+
+
+def test_a_module_whose_app_is_made_elsewhere_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_main.py").write_text("if __name__ == '__main__':\n    app = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(StreamsError, match="it makes none where it is imported"):
+        load("only_main:app")
 
 
 @pytest.mark.parametrize("where", ["./shop.py:app", "./shop.py", "shop.py:app", "shop/main.py:app"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import repeat
 from math import floor, isfinite
-from operator import floordiv, sub
+from operator import attrgetter, floordiv, itemgetter, sub
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -43,7 +43,14 @@ class EventTime:
     def of(self, values: Sequence[Any]) -> list[int]:
         """In ms since 1970, rounded down: what is finer must not put a record into the next
         window. Raises BadRecord."""
-        found = list(map(self.read, values))
+        try:
+            found = list(map(self.read, values))
+        except (KeyError, AttributeError) as error:
+            if not isinstance(
+                self.read, (itemgetter, attrgetter)
+            ):  # it is a function of the user's
+                raise
+            raise BadRecord(f"the field of its event time is not there: {error}") from error
         try:
             return list(map(floordiv, map(sub, found, repeat(_EPOCH)), repeat(_MS)))
         except TypeError:  # not all of them are times with a zone

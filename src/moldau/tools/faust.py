@@ -11,7 +11,7 @@ from moldau.client.command_line import Parser
 from moldau.streams.errors import StreamsError
 from moldau.tools.interrupts import at_once_of_interrupts
 from moldau.tools.supervisor import supervise
-from moldau.tools.worker import NoModule, module_at
+from moldau.tools.worker import MAKES_NONE, NoModule, module_at
 
 if TYPE_CHECKING:
     from moldau.streams.faust.app import App
@@ -71,5 +71,5 @@ def load(where: str) -> App:
     if isinstance(found, App):
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
-    hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = faust.App(...)"
+    hint = f"it has {', '.join(apps)}" if apps else MAKES_NONE.format("faust")
     raise StreamsError(f"-A {where}: {module.__name__} has no App {name or 'app'!r}; {hint}")

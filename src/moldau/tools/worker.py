@@ -87,7 +87,7 @@ def load(where: str) -> App:
     if isinstance(found, App):
         return found
     apps = [key for key, value in vars(module).items() if isinstance(value, App)]
-    hint = f"it has {', '.join(apps)}" if apps else "it makes none: app = moldau.App(...)"
+    hint = f"it has {', '.join(apps)}" if apps else MAKES_NONE.format("moldau")
     near = nearest(name or "app", apps)
     if near:
         hint = f"did you mean {near}?"
@@ -95,6 +95,11 @@ def load(where: str) -> App:
     if found is not None:
         said = f"{name or 'app'} of {module_name} is no App, but a {type(found).__name__}"
     raise StreamsError(f"-A {where}: {said}; {hint}")
+
+
+MAKES_NONE = (
+    "it makes none where it is imported: write app = {}.App(...) at its top, in no function or if"
+)
 
 
 class NoModule(StreamsError):

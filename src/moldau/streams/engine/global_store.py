@@ -133,7 +133,10 @@ class GlobalStore(Mapping[Any, Any]):
             raise self._unreadable(f"the key {data!r} of a row of it", error) from error
 
     def _unreadable(self, what: str, error: Exception) -> Unreadable:
-        return Unreadable(f"global table {self._topic.name!r}: {what} cannot be read: {error}")
+        return Unreadable(
+            f"global table {self._topic.name!r}: {what} cannot be read: {error}; give its type "
+            f"what such rows lack, as by defaults, or write those rows anew"
+        )
 
 
 class _Rows(Cached):

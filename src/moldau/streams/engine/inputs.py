@@ -18,7 +18,7 @@ from moldau.streams.engine.keyed_by import KeyedBy
 from moldau.streams.engine.operators import Operator, Origin
 from moldau.streams.engine.placement import Placement
 from moldau.streams.engine.reading import Reading, Records
-from moldau.streams.errors import Trouble
+from moldau.streams.errors import BadRecord, Trouble
 from moldau.streams.program import Topic
 from moldau.streams.topology import Repartition
 
@@ -137,7 +137,10 @@ class SourceInput:
             except Exception as error:
                 assert self._built.reading is not None
                 was = self._built.reading.original(offset)
-                self._built.outputs += self._letters.original(was, error, 1)
+                told = error
+                if records.values[at] == b"" and not isinstance(error, BadRecord):
+                    told = BadRecord("its value is empty: no bytes; what deletes has none at all")
+                self._built.outputs += self._letters.original(was, told, 1)
             else:
                 good.append(at)
         records = records.where(good)
