@@ -92,3 +92,18 @@ def test_promise_08_who_is_called_back_commits_in_that_thread() -> None:
     app.stream(app.topic("in", dict)).to("out")
     AtLeastOnce(app, Patience()).commit(consumer, [], POSITIONS, is_last=True)
     assert threads == [threading.get_ident()]
+
+
+def test_a_fatal_error_that_a_report_of_delivery_swallows_ends_in_no_other() -> None:
+    """confluent-kafka says then that the call returned NULL without setting an exception: seen on a
+    busy machine, as a producer was fenced while it was flushed."""
+    asked: list[float] = []
+
+    def serve(timeout_s: float) -> int:
+        asked.append(timeout_s)
+        if len(asked) == 1:
+            raise SystemError("returned NULL without setting an exception")
+        return 7
+
+    assert at_least_once._served(serve, 0.5) == 7
+    assert asked == [0.5, 0]

@@ -306,10 +306,13 @@ def _pass(_error: KafkaError) -> None:
 
 def _served(serve: Callable[[float], int], timeout_s: float) -> int:
     """The producer's `poll` or `flush`. Raises KafkaException for a fatal error, also where it was
-    being raised already when the next report of delivery came."""
+    being raised already when the next report of delivery came. Where that report has swallowed it,
+    it comes out of the producer's next call that does more than wait."""
     try:
         return serve(timeout_s)
     except SystemError as error:
         if isinstance(error.__cause__, KafkaException):
             raise error.__cause__ from None
-        raise
+        if error.__cause__ is not None:
+            raise
+        return serve(0)
