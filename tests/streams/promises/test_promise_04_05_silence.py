@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 import moldau
@@ -90,6 +92,109 @@ def test_promise_04_what_came_while_no_worker_ran_is_not_late() -> None:
         assert restarted.of_prices() == []
     restarted.task.tick("prices", 5_030_000)
     assert restarted.of_prices() == [500]
+
+
+def test_promise_04_what_is_closed_while_a_partition_is_quiet_is_closed_for_all_of_it() -> None:
+    """Also behind a split into partitions: from the second record on, it opened windows again."""
+    app = moldau.App("shop", idle_after="10s")
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
+    seconds = rows.group_by("k").tumbling("1s")
+    seconds.agg(n=moldau.count(), late="late").to("out")
+    with moldau.testing.run(app, partitions=2) as t:
+        t["in"].send({"k": "a", "at": 100}, partition=1)
+        t["in"].send(*({"k": "a", "at": 1000 * n} for n in range(20)), partition=0)
+        t.advance("10s")
+        t["in"].send({"k": "a", "at": 20_000}, partition=0)
+        for at in (5000, 6000, 7000):
+            t["in"].send({"k": "a", "at": at}, partition=1)
+        t.end()
+        assert [row["n"] for row in t["out"].values()] == [2] + [1] * 20
+        assert [row["at"] for row in t["late"].values()] == [5000, 6000, 7000]
+
+
+def test_promise_04_what_is_closed_is_closed_after_a_restart_too() -> None:
+    """It was neither joined nor late, and gone."""
+    app = moldau.App("shop", idle_after="10s")
+    left, right = (app.topic(n, dict, event_time="at", unit="ms", key="k") for n in ("a", "b"))
+    joined = app.stream(left).join(
+        app.stream(right), lambda one, _: one, on="k", within="100ms", how="left", late="late"
+    )
+    joined.to("out")
+    task = Restarting(app, 0)
+    task.read("b", [500], 1_000_000)
+    task.read("a", range(0, 20_000, 1000), 1_000_000)
+    task.now.tick("b", 1_010_000)
+    task.restart()
+    task.read("b", [5000, 30_000], 1_011_000)
+    task.read("a", [30_000], 1_011_000)
+    assert [msgspec.json.decode(one)["at"] for one in task.sent("late")] == [5000]
+
+
+def test_promise_04_what_came_while_no_worker_ran_is_not_late_in_another_partition() -> None:
+    """The task that counts has heard that partition 1 is quiet."""
+    app = moldau.App("shop", idle_after="10s")
+    rows = app.stream(app.topic("in", dict, event_time="at", unit="ms"))
+    rows.group_by("k").tumbling("1s").agg(n=moldau.count()).to("out")
+    sources, counts = [Restarting(app, 0, partition=n) for n in range(2)], Restarting(app, 1)
+
+    def go_on() -> list[int]:
+        for one in sources:
+            counts.take(one.sent(counts.topic))
+        return [msgspec.json.decode(one)["n"] for one in counts.sent("out")]
+
+    for one, until in zip(sources, (20_000, 1000), strict=True):
+        one.read("in", range(0, until, 1000), 1_000_000)
+        one.now.announce()
+    sources[1].now.tick("in", 1_010_000)
+    sources[1].now.announce()
+    assert go_on() == [2] + [1] * 18
+    for one in (*sources, counts):
+        one.restart()
+    assert go_on() == []  # as a worker does, before it reads
+    sources[0].read("in", range(20_000, 30_000, 1000), 5_000_000)
+    assert go_on() == []  # the other is not read to its end yet
+    sources[1].read("in", range(20_000, 30_000, 1000), 5_000_000)
+    assert go_on() == [1] + [2] * 9
+
+
+class Restarting:
+    """A task of a program, over restarts."""
+
+    def __init__(self, app: moldau.App, stage: int, partition: int = 0) -> None:
+        self._topology = topology(app.id, app.nodes)
+        self._stage = self._topology.stages[stage]
+        self._partition = partition
+        self.topic = self._stage.topics[0]
+        self._counts = dict.fromkeys([*self._stage.topics, "out", "late"], 1) | {"in": 2}
+        for other in self._topology.stages:
+            self._counts |= {one: 1 for one in other.topics if one not in self._counts}
+        state = State()
+        self.now = Task(self._topology, self._stage, partition, self._counts, state)
+
+    def restart(self) -> None:
+        changelog = [(one.key or b"", one.value) for one in self.now.checkpoint()]
+        state = State()
+        marker = state.restore(changelog)
+        self.now = Task(self._topology, self._stage, self._partition, self._counts, state, marker)
+
+    def read(self, topic: str, times: Sequence[int], now_ms: int) -> None:
+        values = [msgspec.json.encode({"k": "a", "at": at}) for at in times]
+        self._feed(topic, values, now_ms)
+
+    def take(self, values: Sequence[bytes]) -> None:
+        self._feed(self.topic, values, 0)
+
+    def _feed(self, topic: str, values: Sequence[bytes], now_ms: int) -> None:
+        count, begin = len(values), self.now.positions.get(topic, 0)
+        if count:
+            offsets, keys = range(begin, begin + count), [b"a"] * count
+            self.now.feed(topic, Records(offsets, [0] * count, keys, list(values)), now_ms)
+
+    def sent(self, topic: str) -> list[bytes]:
+        """Since it was asked last."""
+        values = [one.value or b"" for one in self.now.outputs if one.topic == topic]
+        self.now.outputs[:] = [one for one in self.now.outputs if one.topic != topic]
+        return values
 
 
 def _seconds_of_all(app: moldau.App) -> None:

@@ -177,8 +177,9 @@ class SourceInput:
         return [self._clock.highest, self._clock.watermark, self._last_ms]
 
     def load(self, saved: Any) -> None:
+        """How far the task is, is known. It was idle, maybe: what the others closed is closed."""
         self._clock.highest, self._clock.watermark, self._last_ms = saved
-        self._origin.watermark = self._clock.watermark
+        self._raise_to(self._task_clock.watermark)
 
 
 class FrameInput:
@@ -203,6 +204,9 @@ class FrameInput:
         places = sorted({name for name, _ in upstream}, key=lambda name: (name in aside, name))
         self._sources = {one: source_of(places.index(one[0]), one[1]) for one in upstream}
         self._seen: dict[tuple[str, int], int] = {}
+        # By who was idle and is not: what the others had closed by then is closed for all that
+        # comes of it, and whoever sends it knows nothing of that.
+        self._closed: dict[tuple[str, int], int] = {}
         self.origins: list[Origin] = []
 
     def feed(self, records: Records, now_ms: int) -> None:
@@ -214,10 +218,12 @@ class FrameInput:
         frame = self._decode(data)
         origin = (frame.source, frame.partition)
         clock = self._clocks[origin]
-        if clock.is_idle:  # what the others have closed meanwhile is closed
+        if clock.is_idle:
             clock.raise_to(self._task_clock.watermark)
-            floors = [max(floor, clock.watermark) for floor in frame.floors]
-            frame = frame._replace(floors=floors)
+            self._closed[origin] = clock.watermark
+        closed = self._closed.get(origin)
+        if closed is not None and min(frame.floors, default=closed) < closed:
+            frame = frame._replace(floors=[max(floor, closed) for floor in frame.floors])
         seen = self._seen.get(origin, -1)
         if frame.offsets and frame.offsets[-1] > seen:
             batch = frame.batch(self._sources[origin])
@@ -236,13 +242,21 @@ class FrameInput:
 
     def save(self) -> Any:
         return [
-            [*origin, clock.watermark, clock.is_idle, self._seen.get(origin, -1)]
+            [
+                *origin,
+                clock.watermark,
+                clock.is_idle,
+                self._seen.get(origin, -1),
+                self._closed.get(origin, BEFORE_ALL),
+            ]
             for origin, clock in self._clocks.items()
         ]
 
     def load(self, saved: Any) -> None:
-        for name, partition, watermark, idle, seen in saved:
+        for name, partition, watermark, idle, seen, *closed in saved:
             clock = self._clocks.get((name, partition))
             if clock is not None:
                 clock.watermark, clock.is_idle = watermark, idle
                 self._seen[name, partition] = seen
+                # None: it is of a version before this.
+                self._closed[name, partition] = closed[0] if closed else BEFORE_ALL

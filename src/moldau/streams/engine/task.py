@@ -83,6 +83,8 @@ class Task:
         self._open_inputs()
         if marker is not None:
             self._resume(marker)
+            # First of all: those behind may take what it reads for quiet, which is not known yet.
+            self.announce()
         self._marker = self._now()
 
     def _open_inputs(self) -> None:
@@ -261,9 +263,9 @@ class Task:
         counts = (marker["partitions"], self._count)
         refuse_misfits(self.stage, self.partition, marker["shapes"], counts)
         self.positions = dict(marker["positions"])
+        self._clock.watermark = self._own.watermark = marker["watermark"]
         for name, saved in marker["inputs"].items():
             if name in self._inputs:
                 self._inputs[name].load(saved)
-        self._clock.watermark = self._own.watermark = marker["watermark"]
         for one in self._repartitionings:
             one.sent = marker["sent"].get(one.topic, 0)
