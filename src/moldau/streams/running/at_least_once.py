@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from moldau.streams.app import App
 from moldau.streams.engine.counts import Counts
 from moldau.streams.engine.outputs import Header, Output
-from moldau.streams.errors import StreamsError
+from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.markers import is_marker, meant_for, placed
 from moldau.streams.running.patience import Patience, StuckError
@@ -255,9 +255,11 @@ class AtLeastOnce:
         self._raise_unsent(left)
 
     def _raise_unsent(self, left: int) -> None:
-        if left or self._failures:
-            why = self._failures[0] if self._failures else "no answer for too long"
-            raise StreamsError(f"{left + len(self._failures)} records were not sent: {why}")
+        if self._failures:
+            count = left + len(self._failures)
+            raise StreamsError(f"{count} records were not sent: {self._failures[0]}")
+        if left:
+            raise Trouble(f"{left} records were not sent: no answer for too long")
 
     def _unsent(self, producer: Producer | None = None) -> int:
         """How many are not sent, when none has been for long enough: brokers may be slow, or hold

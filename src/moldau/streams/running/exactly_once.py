@@ -85,6 +85,8 @@ class ExactlyOnce(AtLeastOnce):
         try:
             self._init()
         except KafkaException as raised:
+            if raised.args[0].retriable():  # in all that time nobody has answered
+                raise
             raise self._refused(raised.args[0]) from None
 
     def _init(self) -> None:
@@ -103,7 +105,11 @@ class ExactlyOnce(AtLeastOnce):
     def _refused(self, error: KafkaError) -> StreamsError:
         servers = self._app.bootstrap_servers
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-            return lacking(self._app.id, servers, [f"WRITE on transactional id {self._id}"])
+            need = lacking(self._app.id, servers, [f"WRITE on transactional id {self._id}"])
+            return StreamsError(
+                f"{need}; a broker without transactions, as `moldau up` is, says the same, and "
+                f"guarantee='exactly_once' needs Kafka transactions: take 'at_least_once' there"
+            )
         if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
             return StreamsError(
                 f"{self._app.id}: a transaction may be open for {self._timeout_ms} ms, which is "

@@ -11,13 +11,20 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from moldau.streams.app import App
-from moldau.streams.errors import StreamsError
-from moldau.streams.running.first_contact import partitions_known
+from moldau.streams.errors import StreamsError, Trouble
+from moldau.streams.running.first_contact import NO_ANSWER, partitions_known
 from moldau.streams.running.new_topics import until_known
 from moldau.streams.running.rights import READ, Rights, refuse_hidden
 from moldau.streams.shapes import depends_on_count
 from moldau.streams.topology import Stage, Topology
 
+# While there is no controller, or fewer brokers than a topic is to have replicas.
+_MAY_PASS = (
+    *NO_ANSWER,
+    KafkaError.NOT_CONTROLLER,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+)
 TIMEOUT_S = 30.0
 AGAIN_S = 1.0
 # Nothing of them may go by age: a changelog is compacted, a repartition topic emptied by us.
@@ -119,13 +126,14 @@ def _wait_for(
         try:
             future.result(0)
         except TimeoutError:
-            raise StreamsError(f"topic {name}{trouble}: no answer from the brokers") from None
+            raise Trouble(f"topic {name}{trouble}: no answer from the brokers") from None
         except KafkaException as error:
             code, why = error.args[0].code(), error.args[0].str()
             if code in _REFUSED:
                 why = f"the program's user has no right {right} on it"
             if code != is_done:
-                raise StreamsError(f"topic {name}{trouble}: {why}") from None
+                kind = Trouble if code in _MAY_PASS else StreamsError
+                raise kind(f"topic {name}{trouble}: {why}") from None
 
 
 def _written(app: App, topology: Topology) -> dict[str, int]:
