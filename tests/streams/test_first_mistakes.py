@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import numpy
@@ -146,3 +147,48 @@ def test_a_file_behind_a_is_told_as_a_module(where: str) -> None:
     module = "shop.main" if "/main" in where else "shop"
     with pytest.raises(StreamsError, match=rf"is a file, and a module is wanted: {module}\b"):
         load(where)
+
+
+# --- topics of other types ----------------------------------------------------------------------
+
+
+class Total(msgspec.Struct):
+    customer: str
+    total: int
+    note: str = ""
+
+
+class Renamed(msgspec.Struct, rename="camel"):
+    customer_name: str
+
+
+@dataclass
+class Sum:
+    customer: str
+    total: int
+    many: list[str] = field(default_factory=list)
+
+
+class Both(TypedDict):
+    customer: str
+    total: int
+
+
+@pytest.mark.parametrize("type_", [Total, Sum, Both])
+def test_what_lacks_what_a_topic_holds_is_not_sent_there(type_: Any) -> None:
+    app = moldau.App("shop")
+    orders = app.stream(app.topic("orders", Order))
+    counts = orders.group_by("customer").agg(count=moldau.count())
+    windows = orders.group_by("customer").tumbling("1m").agg(count=moldau.count())
+    out = app.topic("out", type_)
+    for one in (orders, counts, windows, orders.select("customer")):
+        with pytest.raises(DefinitionError, match=f"'out' holds {type_.__name__}, which needs tot"):
+            one.to(out)
+
+
+@pytest.mark.parametrize("type_", [Total, Sum, Both, dict, Any, Renamed, Total | None])
+def test_what_has_it_or_may_have_it_is(type_: Any) -> None:
+    app = moldau.App("shop")
+    orders = app.stream(app.topic("orders", Order))
+    orders.group_by("customer").agg(total=moldau.count()).to(app.topic("out", type_))
+    orders.map(lambda order: order).to(app.topic("others", type_))

@@ -12,6 +12,7 @@ from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
 from moldau.streams.keying import key_of, other_key
+from moldau.streams.likeness import refuse_unlike
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
     Aggregated,
@@ -252,6 +253,7 @@ class Stream(Joins):
         often, node = how_often(emit, every), self._node
         if often is not None and (not isinstance(node, Aggregated) or node.window is None):
             raise no_updates()
+        refuse_unlike(node.type, topic)
         key = other_key(node, topic, is_updated=often is not None)
         self._app.add(Sink(self._name("to"), (node,), topic=topic, key=key, every=often), on_error)
         return self

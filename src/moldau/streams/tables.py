@@ -27,6 +27,7 @@ from moldau.streams.join_nodes import (
 )
 from moldau.streams.joined import SUFFIX, merging
 from moldau.streams.keying import key_of, other_key
+from moldau.streams.likeness import refuse_unlike
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import Aggregated, Node, Sink, Topic
 
@@ -204,6 +205,7 @@ class Table(InHandlers):
         name = topic_of(topic, "to").name
         if any(isinstance(one, Sink) and one.topic.name == name for one in self._node.children):
             raise DefinitionError(f"to: this table goes to {name!r} already: send it there once")
+        refuse_unlike(self._node.type, topic)
         other_key(self._node, topic, is_updated=True)
         sink = Sink(self._app.name_for("to"), (self._node,), topic=topic, pause=pause)
         self._app.add(sink, on_error)
