@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -25,6 +26,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import moldau
+from moldau.client.admin import Admin
+from moldau.client.quotas import CLIENT_ID, alter_quotas
 from moldau.streams.engine.outputs import Output
 from moldau.streams.errors import StreamsError
 from moldau.streams.running import patience
@@ -202,7 +206,7 @@ def test_promise_10_a_machine_that_slept_in_a_transaction_goes_on(
         worker.terminate()
         said, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, said
-    assert "records are taken again: it was open for more than 6000 ms" in said
+    assert "it was open for more than 6000 ms" in said
     with shop.worker(0, "end") as worker:
         said, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, said
@@ -359,6 +363,29 @@ def test_promise_10_a_transaction_above_the_broker_s_maximum_is_refused(
     app = revenue(shop.servers, prefix="long-", guarantee="exactly_once", checkpoint="20m")
     with pytest.raises(StreamsError, match=r"1210000 ms.*take a shorter checkpoint"):
         Worker(app).run()
+
+
+def test_promise_10_what_a_slow_broker_cannot_take_at_once_it_takes_in_parts(
+    apache_kafka: ApacheKafka,
+) -> None:
+    """A quota: all that is there to be read would take longer than a transaction may be open."""
+    servers = apache_kafka.bootstrap_servers
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic("held-in", 1, 1)])["held-in"].result(30)
+    producer = Producer({"bootstrap.servers": servers})
+    for number in range(3000):
+        told = {"number": number, "text": os.urandom(150).hex()}  # nothing to be compressed
+        producer.produce("held-in", msgspec.json.encode(told))
+    assert producer.flush(30) == 0
+    with Admin(servers) as allowing:
+        alter_quotas(allowing, {CLIENT_ID: "held-back"}, {"producer_byte_rate": 50_000})
+    settings = {"client.id": "held-back", "transaction.timeout.ms": 5000}
+    app = moldau.App("held", servers, guarantee="exactly_once", until="end", config=settings)
+    app.stream(app.topic("held-in", dict)).map(dict).to("held-out")
+    said: list[str] = []
+    Worker(app, say=said.append).run()
+    assert sorted(one["number"] for one in values(app, "held-out")) == list(range(3000))
+    assert any("it was open for more than 5000 ms" in one for one in said)
 
 
 def _is_quiet(shop: Shop) -> bool:

@@ -16,8 +16,7 @@ import moldau
 from moldau.client.admin import Admin
 from moldau.streams.engine import held
 from moldau.streams.errors import StreamsError
-from moldau.streams.running import inbox
-from moldau.streams.running import worker as worker_module
+from moldau.streams.running import inbox, taking
 from moldau.streams.running.worker import Worker
 from tests.streams.priced import Group, Order, Price, priced
 from tests.streams.sales import KEEPING, MIDNIGHT
@@ -106,7 +105,7 @@ def test_what_waits_for_a_table_takes_no_more_memory_than_it_should(
         most.append(sum(one.used for one in caches))
 
     monkeypatch.setattr(Worker, "_round", looked_at)
-    monkeypatch.setattr(worker_module, "BATCH", 200)
+    monkeypatch.setattr(taking, "BATCH", 200)
     monkeypatch.setattr(inbox, "MOST_BYTES", 20_000)
     monkeypatch.setattr(held, "CHUNK", 100)
     with moldau.Broker(config=KEEPING) as broker:

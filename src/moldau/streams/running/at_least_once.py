@@ -21,6 +21,7 @@ from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.markers import is_marker, meant_for, placed
 from moldau.streams.running.patience import Patience, StuckError
 from moldau.streams.running.refusals import Refusals, output_of
+from moldau.streams.running.taking import Taking
 
 TIMEOUT_S = 60.0
 COMMIT_S = 5.0
@@ -58,6 +59,7 @@ class AtLeastOnce:
         self.aborted = False
         self.aborts = 0
         self.accepted: bool | None = None
+        self.taking = Taking()
         self._app = app
         self._patience = patience
         self._settings = settings

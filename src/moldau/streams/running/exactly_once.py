@@ -178,6 +178,7 @@ class ExactlyOnce(AtLeastOnce):
             self._is_open = False
             self._aborts_in_a_row = self._aborts_for_refusals = 0
             self.accepted = True
+            self.taking.was_done()
             self._refusals.committed()
 
     def _asked(self, seconds: float, call: Callable[[float], object]) -> None:
@@ -206,13 +207,15 @@ class ExactlyOnce(AtLeastOnce):
         """Raises StreamsError when it cannot be, or has been too often."""
         self.aborts += 1
         self.aborted = True
-        overdue = None
+        is_overdue = self._is_overdue
         if is_stuck:
             self._renew(why)
         else:
-            overdue = self._end()
+            self._end()
         self._is_open = False
-        why = overdue or self._reason(why)
+        why = self._reason(why)
+        if is_overdue:
+            why += f"; {self._overdue()}"
         self._count_abort(why)
         self._refusals.aborted(self._not_taken)
         self._not_taken.clear()
@@ -229,6 +232,7 @@ class ExactlyOnce(AtLeastOnce):
             self._aborts_for_refusals += 1
         else:
             self._aborts_in_a_row += 1
+            self.taking.was_too_much()
         if self._aborts_in_a_row > MOST_ABORTS or self._aborts_for_refusals > MOST_REFUSALS:
             times = self._aborts_in_a_row or self._aborts_for_refusals
             advice = "" if self._aborts_in_a_row else " (raise its limit, or take 'at_least_once')"
@@ -236,22 +240,17 @@ class ExactlyOnce(AtLeastOnce):
                 f"{self._app.id}: {times} transactions in a row were aborted: {why}{advice}"
             )
 
-    def _end(self) -> str | None:
-        """Why it had been ended already, if it was overdue. Raises StreamsError."""
+    def _end(self) -> None:
+        """Raises StreamsError."""
         try:
             self._asked(TIMEOUT_S, self._producer.abort_transaction)
         except KafkaException as raised:
             error = raised.args[0]
-            if error.code() not in _FENCED:
-                self._renew(error.str())
-            elif self._is_overdue:
-                self._renew(why := self._overdue())
-                return why
-            else:
+            if error.code() in _FENCED and not self._is_overdue:
                 raise StreamsError(self._fenced()) from None
+            self._renew(error.str())
         except StuckError as raised:
             self._renew(str(raised))
-        return None
 
     def _renew(self, why: str) -> None:
         """A broker that has aborted it itself, its time being up, or that leads since a moment ago,

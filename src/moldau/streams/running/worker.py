@@ -53,7 +53,6 @@ from moldau.streams.running.wall_clock import now_ms
 from moldau.streams.topology import Stage, topology
 from moldau.streams.watching.watch import Seen, Watch
 
-BATCH = 5000
 POLL_S = 0.1
 TICK_S = 0.2
 # How often librdkafka looks for changed topics. Seldom: where it finds some while a rebalance is
@@ -234,7 +233,7 @@ class Worker:
     def _round(self) -> None:
         wait_s = self._restoring.poll_s(self._hosting.poll_s(0.0 if self._is_busy else POLL_S))
         with self.patience.waiting():
-            messages = self._consumer.consume(BATCH, wait_s)
+            messages = self._consumer.consume(self._guarantee.taking.most, wait_s)
             if self._guarantee.aborted:
                 self._rewind()
                 return
@@ -262,7 +261,9 @@ class Worker:
         ends = self._topology.is_bounded or self._app.until == "end"
         ends = ends and not self._restoring
         ends = ends and all(task.is_done for task in self._tasks.values())
-        if ends or time.monotonic() >= self._next_checkpoint or self._is_memory_short():
+        is_due = bool(messages) and self._guarantee.taking.is_careful
+        is_due = is_due or time.monotonic() >= self._next_checkpoint
+        if ends or is_due or self._is_memory_short():
             self._checkpoint()
         with self.patience.waiting():
             self._watch.round(
