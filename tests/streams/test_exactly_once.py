@@ -268,6 +268,25 @@ def test_promise_17_an_output_that_is_refused_is_a_dead_letter_when_tried_again(
     assert len({(one["category"], one["window_start"]) for one in letters}) == len(letters)
 
 
+def test_what_is_refused_for_the_batch_that_it_is_in_is_nothing(apache_kafka: ApacheKafka) -> None:
+    """Of a topic that takes less than is sent at once."""
+    servers = apache_kafka.bootstrap_servers
+    admin = AdminClient({"bootstrap.servers": servers})
+    small = NewTopic("parted-out", 1, 1, config={"max.message.bytes": "20000"})
+    for future in admin.create_topics([NewTopic("parted-in", 1, 1), small]).values():
+        future.result(30)
+    producer = Producer({"bootstrap.servers": servers})
+    for number in range(3000):
+        producer.produce("parted-in", msgspec.json.encode({"number": number, "text": "x" * 90}))
+    assert producer.flush(30) == 0
+    app = moldau.App("parted", servers, guarantee="exactly_once", until="end")
+    app.stream(app.topic("parted-in", dict)).map(dict).to("parted-out")
+    said: list[str] = []
+    Worker(app, say=said.append).run()
+    assert said == []
+    assert sorted(one["number"] for one in values(app, "parted-out")) == list(range(3000))
+
+
 def test_promise_17_what_is_refused_costs_itself_alone(apache_kafka: ApacheKafka) -> None:
     """Two that are too large, and a letter that is too, among some that go out once each."""
     servers = apache_kafka.bootstrap_servers

@@ -65,6 +65,7 @@ class ExactlyOnce(AtLeastOnce):
         say: Callable[[str], None],
         patience: Patience,
         counts: Counts | None = None,
+        **settings: Any,
     ) -> None:
         self._id = f"{app.id}-{platform.node()}-{slot}"
         self._timeout_ms = transaction_timeout_ms(app)
@@ -73,6 +74,7 @@ class ExactlyOnce(AtLeastOnce):
             patience,
             counts,
             **{"transactional.id": self._id, "transaction.timeout.ms": self._timeout_ms},
+            **settings,
             **_quiet(app),
         )
         self._say = say

@@ -8,6 +8,7 @@ positions, so that a worker whose partitions were given to another cannot commit
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from moldau.streams.app import App
 from moldau.streams.engine.counts import Counts
@@ -22,10 +23,11 @@ def guarantee(
     say: Callable[[str], None],
     patience: Patience | None = None,
     counts: Counts | None = None,
+    **settings: Any,
 ) -> AtLeastOnce:
     """`slot`: of the processes of this machine, which one. `counts`: where refused outputs are
-    counted."""
+    counted. `settings`: of its producer, besides."""
     patience = patience or Patience()
     if app.guarantee == "exactly_once":
-        return ExactlyOnce(app, slot, say, patience, counts)
-    return AtLeastOnce(app, patience, counts)
+        return ExactlyOnce(app, slot, say, patience, counts, **settings)
+    return AtLeastOnce(app, patience, counts, **settings)

@@ -21,6 +21,7 @@ from moldau.streams.engine.outputs import Output
 from moldau.streams.engine.state_memory import is_too_much, shrink
 from moldau.streams.engine.task import Task
 from moldau.streams.errors import StreamsError, Trouble
+from moldau.streams.running.batch_size import batch_size
 from moldau.streams.running.changelog_ends import ChangelogEnds
 from moldau.streams.running.contact import Contact
 from moldau.streams.running.cycles import looked_for_seldom
@@ -119,7 +120,9 @@ class Worker:
         self._changelog_ends = ChangelogEnds(self._restoring.admin)
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
-        self._guarantee = guarantee(app, slot, say, self.patience, self._watch.counts)
+        limits = batch_size(app, self._topology.sink_topics)
+        counts = self._watch.counts
+        self._guarantee = guarantee(app, slot, say, self.patience, counts, **limits)
         self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
