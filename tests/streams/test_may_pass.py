@@ -64,7 +64,7 @@ def test_records_that_nobody_has_taken() -> None:
     with pytest.raises(Trouble, match="3 records were not sent: no answer"):
         sending._raise_unsent(3)
     sending._failures.append("counts: Broker: Topic authorization failed")
-    with pytest.raises(StreamsError) as raised:
+    with pytest.raises(StreamsError, match="a record was not sent: counts") as raised:
         sending._raise_unsent(0)
     assert not isinstance(raised.value, Trouble)
 

@@ -257,11 +257,12 @@ class AtLeastOnce:
         self._raise_unsent(left)
 
     def _raise_unsent(self, left: int) -> None:
+        count = left + len(self._failures)
+        unsent = "a record was not sent" if count == 1 else f"{count} records were not sent"
         if self._failures:
-            count = left + len(self._failures)
-            raise StreamsError(f"{count} records were not sent: {self._failures[0]}")
+            raise StreamsError(f"{unsent}: {self._failures[0]}")
         if left:
-            raise Trouble(f"{left} records were not sent: no answer for too long")
+            raise Trouble(f"{unsent}: no answer for too long")
 
     def _unsent(self, producer: Producer | None = None) -> int:
         """How many are not sent, when none has been for long enough: brokers may be slow, or hold
