@@ -1,13 +1,15 @@
-"""What a topic's records hold, as columns: event times that are dates, and keys."""
+"""What records hold, as columns: event times that are dates, keys, and what is written of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any
 
 from moldau.streams.engine.keys import typed
+from moldau.streams.engine.typed_keys import all_plain
 from moldau.streams.errors import BadRecord
-from moldau.streams.formats.basic import Format
+from moldau.streams.formats.basic import Format, Key
 
 _FIRST, _LAST = -62_000_000_000_000, 221_845_392_000_000  # of the years 5 and 9000
 _MOST_KEYS = 100_000
@@ -20,6 +22,20 @@ def in_calendar(times: Sequence[int]) -> Sequence[int]:
         wrong = next(one for one in times if not _FIRST <= one <= _LAST)
         raise BadRecord(f"its event time {wrong} ms since 1970 is no date: is it of another unit?")
     return times
+
+
+def encoded(encode: Callable[[Any], bytes], values: Sequence[Any]) -> list[bytes | None]:
+    """None stays None."""
+    if NoneType in set(map(type, values)):
+        return [None if value is None else encode(value) for value in values]
+    return list(map(encode, values))
+
+
+def encoded_keys(format: Format, keys: Sequence[Any]) -> list[bytes | None]:
+    keys = all_plain(keys)
+    if isinstance(format, Key) and set(map(type, keys)) == {str}:
+        return list(map(str.encode, keys))  # as it does, without a call of ours for each
+    return encoded(format.encode, keys)
 
 
 class Keys(dict[bytes | None, Any]):

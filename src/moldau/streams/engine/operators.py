@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 from moldau.streams.batch import EMPTY, Batch
 from moldau.streams.clock import BEFORE_ALL
+from moldau.streams.engine.columns import encoded, encoded_keys
 from moldau.streams.engine.counts import StepCount
 from moldau.streams.engine.frames import Frame, FrameFormat
 from moldau.streams.engine.guard import Guard
 from moldau.streams.engine.keys import all_typed, typed
-from moldau.streams.engine.outputs import Header, Output
+from moldau.streams.engine.outputs import Header, Output, as_output
 from moldau.streams.engine.placing import PLACES
 from moldau.streams.engine.results import utc
 from moldau.streams.engine.scope import key_of
@@ -169,7 +170,7 @@ class Sending(Step):
         self._field = field
         self.topic = topic.name
         self._encode = topic.format.encode
-        self._key = topic.key_format.encode
+        self._key = topic.key_format
         self._outputs = outputs
 
     def process(self, batch: Batch) -> None:
@@ -191,25 +192,17 @@ class Sending(Step):
         )
 
     def _send(self, batch: Batch, headers: Sequence[list[Header] | None]) -> None:
-        name, encode, encode_key = self.topic, self._encode, self._key
-        keys = batch.keys if self._field is None else map(self._keyed, batch.keys, batch.values)
-        columns = zip(keys, batch.values, batch.times, headers, strict=True)
-        before = len(self._outputs)
         try:
-            self._outputs.extend(
-                Output(
-                    name,
-                    None,
-                    None if key is None else encode_key(plain(key)),
-                    None if value is None else encode(value),
-                    time,
-                    of_record,
-                )
-                for key, value, time, of_record in columns
-            )
+            keys = batch.keys
+            if self._field is not None:
+                keys = list(map(self._keyed, keys, batch.values))
+            written = encoded_keys(self._key, keys)
+            values = encoded(self._encode, batch.values)
         except Exception:  # one of them cannot be written
-            del self._outputs[before:]
             self._send_writable(batch, headers)
+            return
+        rows = zip(repeat(self.topic), repeat(None), written, values, batch.times, headers)
+        self._outputs.extend(map(as_output, rows))
 
     def _keyed(self, key: Any, value: Any) -> Any:
         if value is None or self._field is None:
@@ -221,7 +214,7 @@ class Sending(Step):
             key, value = batch.keys[place], batch.values[place]
             key = key if self._field is None else self._keyed(key, value)
             if key is not None:
-                self._key(plain(key))
+                self._key.encode(plain(key))
             if value is not None:
                 self._encode(value)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 Header = tuple[str, bytes | None]
 
@@ -17,3 +19,7 @@ class Output(NamedTuple):
     value: bytes | None
     timestamp: int | None
     headers: list[Header] | None = None
+
+
+as_output: Callable[[tuple[Any, ...]], Output] = partial(tuple.__new__, Output)
+"""A row of all its fields, in half the time."""

@@ -8,6 +8,7 @@ equal where their names are. Texts, whole numbers and bytes are themselves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -33,3 +34,8 @@ class TypedKey:
 def plain(key: Any) -> Any:
     """The key as people know it."""
     return key.value if type(key) is TypedKey else key
+
+
+def all_plain(keys: Sequence[Any]) -> Sequence[Any]:
+    """Of a batch."""
+    return list(map(plain, keys)) if TypedKey in set(map(type, keys)) else keys

@@ -20,6 +20,7 @@ from moldau.streams.errors import StreamsError, Trouble
 from moldau.streams.running.internal_topics import MOST_BYTES
 from moldau.streams.running.markers import is_marker, meant_for, placed
 from moldau.streams.running.patience import Patience, StuckError
+from moldau.streams.running.producing import produced
 from moldau.streams.running.refusals import Refusals, output_of
 from moldau.streams.running.taking import Taking
 
@@ -99,27 +100,21 @@ class AtLeastOnce:
         self._produce(outputs)
 
     def _produce(self, outputs: Iterable[Output]) -> None:
-        produce, plainly = self._producer.produce, self._delivered
-        for topic, partition, key, value, timestamp, headers in outputs:
-            failed: Any = plainly
-            if headers or partition is not None:
-                failed = partial(plainly, headers=headers, partition=partition)
-            place = -1 if partition is None else partition
-            while True:
-                try:
-                    # Timestamp 0: now. By position: names cost as much as the rest of the call.
-                    produce(topic, value, key, place, failed, None, timestamp or 0, headers)
-                    break
-                except BufferError:
-                    _served(self._producer.poll, 0.05)
-                except KafkaException as raised:
-                    error = raised.args[0]
-                    if not self._refusals.is_fault(topic, error):
-                        raise
-                    refused = Output(topic, partition, key, value, timestamp, headers)
-                    self._produce(self._refusals.letters(refused, error))
-                    break
+        left = list(outputs)
+        while left:
+            count, error = produced(self._producer.produce, left, self._delivered)
+            del left[:count]
+            if isinstance(error, BufferError):
+                _served(self._producer.poll, 0.05)
+            elif error is not None:
+                self._take_instead(left.pop(0), error)
         _served(self._producer.poll, 0)
+
+    def _take_instead(self, output: Output, raised: KafkaException) -> None:
+        error = raised.args[0]
+        if not self._refusals.is_fault(output.topic, error):
+            raise raised
+        self._produce(self._refusals.letters(output, error))
 
     def ending(self, changes: list[Output], position: int) -> list[Output]:
         """What a task's changelog gets, which is written from `position` on."""
