@@ -21,10 +21,12 @@ REFUSES = KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED))
 
 
 class Brokers:
-    """An admin client that is given these answers."""
+    """An admin client that is given these answers. `others`: there is more than one broker, and
+    others than the first answer."""
 
-    def __init__(self, answers: list[KafkaException | None]) -> None:
+    def __init__(self, answers: list[KafkaException | None], *, others: bool = False) -> None:
         self.answers = iter(answers)
+        self.others = others
 
     def made(self, settings: dict[str, Any]) -> Brokers:
         self._failed = settings["error_cb"]
@@ -35,6 +37,10 @@ class Brokers:
         error = next(self.answers)
         answer.set_result(None) if error is None else answer.set_exception(error)
         return answer
+
+    def list_topics(self, timeout: float) -> None:
+        if not self.others:
+            raise GONE
 
     def poll(self, timeout: float) -> None:
         said = "localhost:1/bootstrap: Connect failed: refused (after 0ms in state CONNECT)"
@@ -56,6 +62,16 @@ def test_that_nobody_answers_is_said_once_and_that_somebody_does_again(
     gone = "shop: no broker answers at localhost:1 (Connect failed: refused): it goes on trying"
     assert said == [gone, "shop: localhost:1 answers again", gone]
     assert told == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3]
+
+
+def test_of_several_brokers_one_may_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is taken for the controller: nobody else was asked."""
+    monkeypatch.setattr(module, "AdminClient", Brokers([GONE] * 3, others=True).made)
+    said: list[str] = []
+    contact = Contact(moldau.App("shop", "a:1,b:1,c:1"), said.append)
+    for _ in range(3):
+        contact.look()
+    assert said == []
 
 
 @pytest.fixture

@@ -53,8 +53,15 @@ class Contact:
             self.look()
 
     def _is_answered(self) -> bool:
+        return self._does_answer(
+            lambda: self._admin.describe_cluster(request_timeout=ASK_S).result()
+        ) or self._does_answer(lambda: self._admin.list_topics(timeout=ASK_S))
+
+    def _does_answer(self, ask: Callable[[], object]) -> bool:
+        """The first question, which is the smaller one, goes to one broker, as long as that is
+        taken for the controller; the other to whichever is there."""
         try:
-            self._admin.describe_cluster(request_timeout=ASK_S).result()
+            ask()
         except KafkaException as error:
             self._admin.poll(0)
             return error.args[0].code() not in NO_ANSWER
