@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import msgspec
-import numpy
-import pandas
 import pytest
 
 import moldau
@@ -107,6 +105,8 @@ def test_one_value_is_not_taken_apart_by_flat_map(made: Any) -> None:
 
 
 def test_times_of_pandas_and_numbers_of_numpy_are_written_as_pythons() -> None:
+    numpy: Any = pytest.importorskip("numpy", reason="comes with the extra grocery")
+    pandas: Any = pytest.importorskip("pandas", reason="comes with the extra grocery")
     app = moldau.App("shop")
     orders = app.topic("orders", Order, event_time="time")
     made = {"i": numpy.int64(3), "f": numpy.float64(1.5), "a": numpy.array([1, 2])}
