@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -192,3 +194,43 @@ def test_what_has_it_or_may_have_it_is(type_: Any) -> None:
     orders = app.stream(app.topic("orders", Order))
     orders.group_by("customer").agg(total=moldau.count()).to(app.topic("out", type_))
     orders.map(lambda order: order).to(app.topic("others", type_))
+
+
+class Fills:
+    """A format that gives a value what it lacks."""
+
+    def encode(self, value: Any) -> bytes:
+        return msgspec.json.encode({"customer": "ann", **value})
+
+    def decode(self, data: bytes) -> Order:
+        return msgspec.json.decode(data, type=Order)
+
+
+def _generates(_: int, order: Any) -> Iterator[Any]:
+    yield order
+
+
+def test_what_could_be_right_is_not_refused() -> None:
+    app = moldau.App("shop")
+    orders = app.stream(app.topic("orders", Order))
+    orders.select("number").to(app.topic("filled", Order, format=Fills()))
+    by_function = orders.group_by(lambda one: one.customer)
+    best = by_function.agg(customer=moldau.last("customer"), n=moldau.count())
+    best.to(app.topic("best", dict, key="customer"))
+    app.topic("anything", object)
+    app.topic("numbers", numbers.Number)
+    with pytest.raises(DefinitionError, match="_generates yields"):
+        orders.map(partial(_generates, 1))
+
+
+def test_a_dict_that_may_be_none_has_fields() -> None:
+    def some(order: Order) -> dict[str, Any] | None:
+        return {"n": order.number} if order.number else None
+
+    app = moldau.App("shop")
+    app.stream(app.topic("orders", Order)).map(some).filter(bool).select("n").to("out")
+    with moldau.testing.run(app) as t:
+        noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        t["orders"].send(Order(0, "ann", noon), Order(1, "bob", noon))
+        assert t["out"].values() == [{"n": 1}]
+        assert t["shop-dlq"].values() == []

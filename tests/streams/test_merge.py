@@ -16,8 +16,8 @@ import pytest
 
 import moldau
 from moldau.streams.engine.frames import Frame, FrameFormat
-from moldau.streams.engine.values import ColumnsFormat, ValueFormat
-from moldau.streams.errors import DefinitionError
+from moldau.streams.engine.values import ColumnsFormat, PairFormat, ValueFormat
+from moldau.streams.errors import BadRecord, DefinitionError
 from moldau.streams.stream import Stream
 from moldau.streams.types import of_any
 from tests.streams.sales import MIDNIGHT
@@ -304,10 +304,30 @@ def test_the_order_in_which_they_are_merged_may_change() -> None:
     assert ColumnsFormat(of_any([Any, Refund, Order])).decode(data)[1] == values
 
 
-def test_what_was_kept_before_another_was_merged_is_read() -> None:
-    frame = Frame("s", 0, 5, False, ["a"], [Order("ann", Decimal(1))], [1], [0], [9])
-    data = FrameFormat(Order).encode(frame)
-    assert FrameFormat(of_any([Order, Refund])).decode(data) == frame
+@pytest.mark.parametrize("before", [Order, Refund, dict])
+def test_what_was_kept_before_another_was_merged_is_taken_for_neither(before: Any) -> None:
+    """Orders became refunds without a price, where refunds came first."""
+    both = of_any([Refund, Order])
+    value = before("ann", Decimal(1)) if before is not dict else {"customer": "ann"}
+    frame = Frame("s", 0, 5, False, ["a"], [value], [1], [0], [9])
+    empty = frame._replace(keys=[], values=[], times=[], floors=[], offsets=[])
+    if before is not dict:
+        assert FrameFormat(both).decode(FrameFormat(before).encode(empty)) == empty
+    for decode, data in (
+        (FrameFormat(both).decode, FrameFormat(before).encode(frame)),
+        (ValueFormat(both).decode, ValueFormat(before).encode(value)),
+    ):
+        with pytest.raises(BadRecord, match=r"does not say of which type .* or reset it"):
+            decode(data)
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_pairs_of_them_come_back(is_named: bool) -> None:
+    pairs = PairFormat(of_any([Order, Refund]), Order, is_named=is_named)
+    one, other = Refund("ann", Decimal(1)), Order("bob", Decimal(2))
+    for pair in ((one, other), (None, other), (one, None), None):
+        parts = (b"name", pair) if is_named else pair
+        assert pairs.decode(pairs.encode(parts)) == parts
 
 
 def test_what_is_kept_of_a_type_that_is_merged_no_longer_is_told_by_name() -> None:

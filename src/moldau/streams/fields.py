@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from inspect import iscoroutinefunction, isgeneratorfunction
 from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
@@ -52,6 +52,9 @@ def names_of(type_: Any) -> tuple[str, ...] | None:
 
 def is_mapping(type_: Any) -> bool:
     """Are its fields read as `value["name"]`? Otherwise as `value.name`."""
+    some = [one for one in get_args(type_) if one is not NoneType]
+    if get_origin(type_) in (Union, UnionType) and len(some) == 1:
+        return is_mapping(some[0])  # or none
     return type_ is Any or is_typeddict(type_) or (get_origin(type_) or type_) is dict
 
 
@@ -155,7 +158,7 @@ def plain(function: Function, verb: str, takes: str = "the record", count: int =
         raise DefinitionError(f"{verb}: {function!r} is no function of a record")
     if iscoroutinefunction(function):
         raise DefinitionError(
-            f"{verb}: {function.__name__} is async, and a verb calls plain functions; what has to "
+            f"{verb}: {_called(function)} is async, and a verb calls plain functions; what has to "
             f"be awaited is for an agent (@app.agent)"
         )
     if not can_take(function, count, wrapped=False):
@@ -165,10 +168,15 @@ def plain(function: Function, verb: str, takes: str = "the record", count: int =
         )
     if isgeneratorfunction(function) and verb != "flat_map":
         raise DefinitionError(
-            f"{verb}: {function.__name__} yields, and what it returns is no value, but a "
+            f"{verb}: {_called(function)} yields, and what it returns is no value, but a "
             f"generator; a function that makes several of one record is for flat_map"
         )
     return function
+
+
+def _called(function: Callable[..., Any]) -> str:
+    inner = function.func if isinstance(function, partial) else function
+    return str(getattr(inner, "__name__", inner))
 
 
 def label(field: Field, otherwise: str) -> str:

@@ -20,6 +20,9 @@ def key_of(type_: Any, field: fields.Field, verb: str) -> fields.Getter:
     return read
 
 
+OF_FUNCTION = "key"  # what a function gives is called so
+
+
 def other_key(node: Node, topic: Topic, *, is_updated: bool) -> str | None:
     """The field that the topic is keyed by, where that is not what these records are keyed by.
     `is_updated`: what goes out takes back what went before, under the key that it had. Raises
@@ -27,6 +30,8 @@ def other_key(node: Node, topic: Topic, *, is_updated: bool) -> str | None:
     field = topic.key
     if field is None or field == node.keyed_by:
         return None
+    if is_updated and node.keyed_by == OF_FUNCTION:
+        return None  # it may be that field, or not
     if is_updated and node.keyed_by is not None:
         raise DefinitionError(
             f"to: what goes to {topic.name!r} is keyed by {node.keyed_by!r}, and the topic says "

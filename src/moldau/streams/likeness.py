@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, is_typeddict
 
 from moldau.streams import fields
 from moldau.streams.errors import DefinitionError
+from moldau.streams.formats.basic import Json, MessagePack
 
 if TYPE_CHECKING:
     from moldau.streams.program import Topic
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 def refuse_unlike(type_: Any, topic: Topic) -> None:
     """Raises DefinitionError where values of that type lack what the topic's type needs, as far as
-    both are declared under the names that are written."""
+    both are declared under the names that are written, and no format fills in what is missing."""
+    if not isinstance(topic.format, Json | MessagePack):
+        return
     has, wanted = fields.names_of(type_), topic.type
     if has is None or _is_renamed(type_) or _is_of(wanted, type_):
         return

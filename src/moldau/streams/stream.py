@@ -11,7 +11,7 @@ from moldau.streams.arguments import how_often, no_name, no_stream, no_updates, 
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
-from moldau.streams.keying import key_of, other_key
+from moldau.streams.keying import OF_FUNCTION, key_of, other_key
 from moldau.streams.likeness import refuse_unlike
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
@@ -197,14 +197,14 @@ class Stream(Joins):
         """The records of each key together; repartitioned where they are not. What a function
         gives is called "key" in the results; of several fields it is a tuple."""
         node = self._keyed(fields.only(field, more), "group_by", on_error)
-        return Grouped(self._app, node, fields.label(field, "key"))
+        return Grouped(self._app, node, fields.label(field, OF_FUNCTION))
 
     def _keyed(self, field: fields.Field, verb: str, on_error: Policy | Then | None = None) -> Node:
         node = self._node
         getter = key_of(node.type, field, verb)
         if isinstance(field, str) and field == node.keyed_by:
             return node
-        name = fields.label(field, "key")
+        name = fields.label(field, OF_FUNCTION)
         keyed = KeyBy(self._name(verb), (node,), node.type, name, key=getter, label=name)
         return self._app.add(keyed, on_error)
 

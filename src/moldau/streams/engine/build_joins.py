@@ -119,7 +119,7 @@ def _merged(node: Joined, built: Built, sides: Sequence[Node], *, is_named: bool
     left, right = (side.type for side in sides)
     format_: ValueFormat | PairFormat = ValueFormat(Any)
     if is_mixed(left) or is_mixed(right):
-        format_ = PairFormat(left, right)
+        format_ = PairFormat(left, right, is_named=is_named)
     elif left not in UNDECLARED and right not in UNDECLARED:
         pair = tuple[left | None, right | None] | None
         format_ = ValueFormat(tuple[bytes, pair] if is_named else pair)

@@ -11,7 +11,7 @@ import msgspec
 from moldau.streams import types
 from moldau.streams.engine import coding
 from moldau.streams.engine.returning import comes_back, named
-from moldau.streams.errors import DefinitionError
+from moldau.streams.errors import BadRecord, DefinitionError
 from moldau.streams.formats.models import decode_hook, encode_hook
 
 _NO_NAME = ""  # stands beside what is of none of them, and beside what no type declares
@@ -72,14 +72,30 @@ class Told:
             )
         return decode(raw)
 
+    @staticmethod
+    def untold() -> BadRecord:
+        """Of what was written when there was one type: it is not guessed which."""
+        return BadRecord(
+            "what is kept does not say of which type each value is, as there was one type when it "
+            "was written: let the program as it was read all of it (until='end'), or reset it"
+        )
+
     def encode(self, value: Any) -> bytes:
         return _write(self._beside(value))
 
     def decode(self, data: bytes) -> Any:
-        return self._back(*_read(data))
+        try:
+            beside = _read(data)
+        except msgspec.DecodeError:
+            raise self.untold() from None
+        return self._back(*beside)
 
     def encode_all(self, values: list[Any]) -> bytes:
         return _write(list(map(self._beside, values)))
 
     def decode_all(self, data: bytes) -> list[Any]:
-        return [self._back(*one) for one in _read_all(data)]
+        try:
+            beside = _read_all(data)
+        except msgspec.DecodeError:
+            raise self.untold() from None
+        return [self._back(*one) for one in beside]

@@ -32,20 +32,23 @@ class ValueFormat:
 
 
 class PairFormat:
-    """A pair of values, either of which may be None, or None."""
+    """A pair of values, either of which may be None, or None. `is_named`: with a name before it."""
 
-    def __init__(self, left: Any, right: Any) -> None:
+    def __init__(self, left: Any, right: Any, *, is_named: bool) -> None:
         self._formats = [ValueFormat(left), ValueFormat(right)]
+        self._is_named = is_named
 
-    def encode(self, pair: tuple[Any, Any] | None) -> bytes:
+    def encode(self, parts: Any) -> bytes:
+        name, pair = parts if self._is_named else (b"", parts)
         each = zip(self._formats, pair or (), strict=False)
-        return coding.encode(
-            [None if one is None else format_.encode(one) for format_, one in each]
-        )
+        written = [None if one is None else format_.encode(one) for format_, one in each]
+        return coding.encode([name, written])
 
-    def decode(self, data: bytes) -> tuple[Any, ...] | None:
-        each = zip(self._formats, coding.decode(data), strict=False)
-        return tuple(None if one is None else format_.decode(one) for format_, one in each) or None
+    def decode(self, data: bytes) -> Any:
+        name, written = coding.decode(data)
+        each = zip(self._formats, written, strict=False)
+        pair = tuple(None if one is None else format_.decode(one) for format_, one in each) or None
+        return (name, pair) if self._is_named else pair
 
 
 class ColumnsFormat:
@@ -53,16 +56,14 @@ class ColumnsFormat:
 
     def __init__(self, type_: Any, *beside: Any) -> None:
         """`beside`: the types of what else is in it, in order."""
-        several = fields.alternatives(type_)
-        first: Any = several[0]
+        self._is_mixed = types.is_mixed(type_)
         self._encode_values: Callable[[list[Any]], bytes] | None = None
         self._decode_values: Callable[[bytes], list[Any]] = coding.decode
         values: Any = bytes
-        if types.is_mixed(type_):
-            told = Told(several)
+        if self._is_mixed:
+            told = Told(fields.alternatives(type_))
             self._encode_values, self._decode_values = told.encode_all, told.decode_all
-            # The first may have been the only one, before the program was changed.
-            values = list[Optional[first]] | bytes  # noqa: UP045
+            values = list[Any] | bytes
         elif type_ in UNDECLARED:
             self._encode_values = coding.encode
         else:
@@ -89,4 +90,6 @@ class ColumnsFormat:
             keys = coding.decode(keys)
         if type(values) is bytes:
             values = self._decode_values(values)
+        elif self._is_mixed and values:
+            raise Told.untold()
         return (all_typed(keys), values, *beside)

@@ -6,6 +6,7 @@ JSON in the one documented form: times are ISO 8601 in UTC, a Decimal is a strin
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -51,6 +52,8 @@ def _refuse_unreadable(type_: Any, form: str) -> None:
         info = msgspec.inspect.type_info(type_)
     except (TypeError, NameError):  # which `_readable` says
         return
+    if type_ is object or isinstance(type_, ABCMeta):
+        return  # what is read may be one as it is
     is_made = any(hasattr(type_, one) for one in ("model_validate", "FromString"))
     if isinstance(info, msgspec.inspect.CustomType) and not is_made and isinstance(type_, type):
         raise DefinitionError(

@@ -4,7 +4,8 @@ asked beside the worker's own thread, which may be waiting for them itself."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -14,6 +15,8 @@ from moldau.streams.running.first_contact import NO_ANSWER, plain
 
 EVERY_S = 3.0
 ASK_S = 3.0
+# The program's own are for the clients that do its work, and called in the worker's thread.
+_OTHERS = {"error_cb", "stats_cb", "throttle_cb", "statistics.interval.ms"}
 MISSED = 2  # in a row: one may be of a machine that slept meanwhile
 
 
@@ -25,18 +28,24 @@ class Contact:
         self._say = say
         self._reason = ""
         self._missed = 0
-        self._admin = AdminClient({"error_cb": self._failed, **app.client_settings})
+        settings = {name: one for name, one in app.client_settings.items() if name not in _OTHERS}
+        self._admin = AdminClient({**settings, "error_cb": self._failed})
         self._is_over = threading.Event()
 
-    def start(self) -> None:
+    @contextmanager
+    def followed(self) -> Iterator[None]:
         threading.Thread(target=self._follow, name="contact", daemon=True).start()
-
-    def close(self) -> None:
-        self._is_over.set()
+        try:
+            yield
+        finally:
+            self._is_over.set()
 
     def look(self) -> None:
         """Asks, and waits for the answer."""
-        if self._is_answered():
+        is_answered = self._is_answered()
+        if self._is_over.is_set():
+            return
+        if is_answered:
             if self._missed >= MISSED:
                 self._say(f"{self._app.id}: {self._app.bootstrap_servers} answers again")
             self._missed, self._reason = 0, ""
@@ -51,6 +60,7 @@ class Contact:
     def _follow(self) -> None:
         while not self._is_over.wait(EVERY_S):
             self.look()
+            self._admin.poll(0)
 
     def _is_answered(self) -> bool:
         return self._does_answer(

@@ -213,7 +213,7 @@ class ExactlyOnce(AtLeastOnce):
         if is_stuck:
             self._renew(why)
         else:
-            self._end()
+            self._end(is_overdue)
         self._is_open = False
         why = self._reason(why)
         if is_overdue:
@@ -242,13 +242,13 @@ class ExactlyOnce(AtLeastOnce):
                 f"{self._app.id}: {times} transactions in a row were aborted: {why}{advice}"
             )
 
-    def _end(self) -> None:
+    def _end(self, is_overdue: bool) -> None:
         """Raises StreamsError."""
         try:
             self._asked(TIMEOUT_S, self._producer.abort_transaction)
         except KafkaException as raised:
             error = raised.args[0]
-            if error.code() in _FENCED and not self._is_overdue:
+            if error.code() in _FENCED and not is_overdue:
                 raise StreamsError(self._fenced()) from None
             self._renew(error.str())
         except StuckError as raised:

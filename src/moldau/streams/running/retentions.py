@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
 
 from moldau.streams.app import App
 from moldau.streams.engine.outputs import Output
+from moldau.streams.running.topic_configs import topic_configs
 
-TIMEOUT_S = 10.0
 _A_DAY_MS = 86_400_000
 
 
@@ -43,14 +42,9 @@ class Retentions:
 def _asked(admin: AdminClient, topics: Iterable[str]) -> dict[str, int]:
     """How long each keeps records, in ms; without those that keep them for good, and those that
     may not be asked."""
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     kept: dict[str, int] = {}
-    for resource, future in (admin.describe_configs(resources) if resources else {}).items():
-        try:
-            config = future.result(TIMEOUT_S)
-        except (KafkaException, TimeoutError):  # it is for a warning: nobody stops for that
-            continue
-        retention = int(config["retention.ms"].value)
-        if retention >= 0 and "delete" in config["cleanup.policy"].value:
-            kept[resource.name] = retention
+    for topic, told in topic_configs(admin, topics).items():
+        retention, policy = told.get("retention.ms"), told.get("cleanup.policy")
+        if retention is not None and int(retention) >= 0 and "delete" in (policy or ""):
+            kept[topic] = int(retention)
     return kept

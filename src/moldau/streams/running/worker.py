@@ -141,11 +141,10 @@ class Worker:
     def run(self) -> None:
         """Until `stop`, or until the end of the input with until="end". Raises the SystemExit
         of the program's own timers, tasks, agents and hooks when all is in order behind it."""
-        with looked_for_seldom():
+        with looked_for_seldom(), self._contact.followed():
             self._run()
 
     def _run(self) -> None:
-        self._contact.start()
         with self.patience.waiting():
             first = TopicPartition(self._topology.stages[0].topics[0], 0)
             refuse_group(self._app, self._consumer, first)
@@ -168,6 +167,7 @@ class Worker:
             with self.patience.waiting():
                 self._guarantee.send(self._hosting.chores.drain())
                 self._checkpoint()
+                self._checkpoint()  # of updates that go out behind one (`sessions.py`)
                 self._emptying.finish()
         except BaseException as error:
             try:
@@ -182,7 +182,6 @@ class Worker:
                 leave(self._consumer)
                 self._restoring.close()
                 self._standbys.close()
-            self._contact.close()
             for state in self._states.values():
                 state.close()
             self._hosting.close()
