@@ -22,6 +22,8 @@ from moldau.protocol.primitives import uvarint
 from tests.attacks.raw import Raw, batch, fetch_request, frame, produce_request
 from tests.attacks.witness import Witness, memory_mb
 
+pytestmark = pytest.mark.slow  # each has a broker to attack
+
 LIMIT = 100 * 1024 * 1024  # socket.request.max.bytes
 PING = frame(ApiVersionsRequest(), 0)
 
@@ -195,7 +197,6 @@ def test_5000_pipelined_requests(broker: Broker) -> None:
         assert pipelined(broker, requests, 5000) == list(range(5000))
 
 
-@pytest.mark.slow
 def test_5000_pipelined_requests_of_all_kinds_keep_their_order(broker: Broker, raw: Raw) -> None:
     raw.create("mixed")
     seed = random.randrange(1 << 30)
@@ -230,7 +231,6 @@ def test_requests_that_want_no_answer_are_read_on(broker: Broker, raw: Raw) -> N
     assert len(raw.values("unanswered")) == 5000
 
 
-@pytest.mark.slow
 def test_a_client_that_never_reads_costs_little_and_is_served_when_it_does(
     broker: Broker, raw: Raw
 ) -> None:
@@ -261,7 +261,6 @@ def send_what_is_taken(client: Raw, requests: bytes) -> int:
     return len(requests) - len(rest)
 
 
-@pytest.mark.slow
 def test_large_requests_behind_one_that_waits_stay_on_the_network(broker: Broker, raw: Raw) -> None:
     raw.create("slow")
     waiting = frame(fetch_request("slow", 0, max_wait_ms=60_000, min_bytes=1), 12)
@@ -288,7 +287,6 @@ def test_a_long_preface_to_each_produce_is_not_remembered(broker: Broker, raw: R
 HEADER_OF_RAW = 13  # of a request up to its tagged fields, with "raw" as the client id
 
 
-@pytest.mark.slow
 def test_nothing_is_held_for_a_client_that_goes_away_while_it_is_answered(
     broker: Broker, raw: Raw
 ) -> None:

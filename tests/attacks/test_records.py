@@ -41,6 +41,8 @@ from tests.attacks.raw import (
 )
 from tests.attacks.witness import Witness
 
+pytestmark = pytest.mark.slow  # each has a broker to attack
+
 E = ErrorCode
 MIB = 1 << 20
 MAX_TIMESTAMP = -3
@@ -237,7 +239,6 @@ def test_a_bomb_for_a_topic_that_opens_batches(
 
 
 @pytest.mark.parametrize("config", ["compression.type=gzip", "cleanup.policy=compact"])
-@pytest.mark.slow
 def test_a_batch_of_very_many_records_is_no_stall(config: str, raw: Raw, broker: Broker) -> None:
     name, _, value = config.partition("=")
     topic = f"crumbs-{value}"
@@ -250,7 +251,6 @@ def test_a_batch_of_very_many_records_is_no_stall(config: str, raw: Raw, broker:
         look_up(raw, topic, MAX_TIMESTAMP)
 
 
-@pytest.mark.slow
 def test_others_are_served_between_requests_that_open_large_batches(
     raw: Raw, broker: Broker
 ) -> None:

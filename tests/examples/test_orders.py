@@ -9,6 +9,8 @@ import pytest
 
 from tests.examples.programs import Running, command, committed, create_topic, read, run
 
+pytestmark = pytest.mark.slow  # each starts a program
+
 
 def test_orders_are_produced_keyed_and_reported(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
@@ -30,7 +32,6 @@ def test_orders_are_produced_keyed_and_reported(bootstrap_servers: str) -> None:
     assert sorted(n for of_customer in numbers.values() for n in of_customer) == list(range(200))
 
 
-@pytest.mark.slow
 def test_orders_are_printed_from_the_first_and_not_again(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     group = f"printers-{topic}"
@@ -57,7 +58,6 @@ def test_other_clients_produce_and_read_back(bootstrap_servers: str, program: st
     assert len(read(bootstrap_servers, topic, 40)) == 40
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_events_go_through_with_java_s_names(bootstrap_servers: str) -> None:
     topic = create_topic(bootstrap_servers)
     finished = subprocess.run(

@@ -16,6 +16,8 @@ from moldau.tools import completion
 from moldau.tools.cli import SUBCOMMANDS
 from tests.tools.conftest import Moldau
 
+pytestmark = pytest.mark.slow  # each starts a tool, or several
+
 ALL = ("up", "status", "down", "demo", "folder", "completion")
 OTHERS = {"up": _up_parser, "demo": _demo_parser, "folder": folder_options.parser}
 
@@ -32,7 +34,6 @@ def test_topics_from_create_to_delete(moldau_here: Moldau, topic: str) -> None:
     assert topic not in moldau_here("topics", "--json").stdout
 
 
-@pytest.mark.slow
 def test_records_go_in_and_come_out(moldau: Moldau, topic: str) -> None:
     sent = moldau("produce", topic, "-k", ":", "-H", "h=1", stdin="a:one\na:two\nb:three\n")
     assert sent.stdout == f"3 records to {topic}.\n"
@@ -51,7 +52,6 @@ def test_an_empty_topic_ends_at_once(moldau: Moldau, topic: str) -> None:
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
-@pytest.mark.slow
 def test_a_group_is_reset_shown_and_deleted(moldau: Moldau, topic: str) -> None:
     group = f"g-{topic}"
     moldau("produce", topic, stdin="a\nb\n")
@@ -106,7 +106,6 @@ def test_nothing_listens(moldau: Moldau, unused_port: int, command: str) -> None
     assert "Nothing listens" in ran.stderr
 
 
-@pytest.mark.slow
 def test_every_subcommand_explains_itself(moldau: Moldau) -> None:
     listed = moldau("--help").stdout
     for name in (*ALL, *SUBCOMMANDS):
@@ -274,7 +273,6 @@ def test_quotas_are_configs_of_clients(moldau_here: Moldau) -> None:
     assert json.loads(moldau_here("configs", "show", "client", "cli", "--json").stdout) == []
 
 
-@pytest.mark.slow
 def test_every_command_is_completed(moldau: Moldau) -> None:
     found = moldau("completion", "words", "").stdout.split()
     assert found == sorted([*ALL, *SUBCOMMANDS])
