@@ -78,11 +78,13 @@ def _windows(job: Job, results: Results, to_close_s: float) -> str:
     found: dict[sales.Key, tuple[int, int]] = {}
     repeated = 0
     until = time.monotonic() + to_close_s
-    while not expected.keys() <= found.keys() and time.monotonic() < until:
+    is_over = False
+    while not is_over:
         for one in results.more(_QUIET_S):
             key = (_ms(one["window_start"]), one["category"])
             repeated += key in found
             found[key] = (_cents(one["revenue"]), one["orders"])
+        is_over = expected.keys() <= found.keys() or time.monotonic() >= until
     said = Counter(_about(key, found, expected, job.records) for key in expected)
     said["no window at all"] = len(found.keys() - expected.keys())
     said["told again"] = repeated

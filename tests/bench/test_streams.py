@@ -59,7 +59,7 @@ def right() -> list[dict[str, Any]]:
 
 def said(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> str:
     monkeypatch.setattr("bench.streams.verify.Results", Told(rows))
-    return verdict(JOB, to_close_s=0.01)
+    return verdict(JOB, to_close_s=0.0)
 
 
 def test_right_results_are_not_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
