@@ -31,12 +31,12 @@ from moldau.streams.upkeep.dlq import DeadLetterTopic
 from moldau.streams.upkeep.progress import Upkeep
 from tests.apache_kafka import ApacheKafka
 from tests.apache_kafka.cluster import bound
+from tests.apache_kafka.logins import for_shop
 from tests.conformance.brokers import CONFIG
 from tests.streams.committed import values
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow, pytest.mark.timeout(300)]
 
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 USER = "User:shop"
 
 
@@ -105,12 +105,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         port = held.getsockname()[1]
         config = {
             **CONFIG,
-            "listeners": "PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},"
-            f"SASL_PLAINTEXT://localhost:{port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
-            "SASL_PLAINTEXT:SASL_PLAINTEXT",
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config": f'{LOGIN} user_shop="secret";',
+            **for_shop("SASL_PLAINTEXT", port),
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
         }

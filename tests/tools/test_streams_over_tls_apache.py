@@ -18,12 +18,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.apache_kafka import ApacheKafka
 from tests.apache_kafka.cluster import bound
+from tests.apache_kafka.logins import LOGIN, for_shop
 from tests.conformance.brokers import CONFIG
 from tests.streams.shop_worker import ROOT, worker
 
 pytestmark = [pytest.mark.apache, pytest.mark.slow, pytest.mark.timeout(600)]
 
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 SHOP = """
 import os
 import moldau
@@ -111,12 +111,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
         port = held.getsockname()[1]
         config = {
             **CONFIG,
-            "listeners": "PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},"
-            f"SASL_SSL://localhost:{port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
-            "SASL_SSL:SASL_SSL",
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_ssl.plain.sasl.jaas.config": f'{LOGIN} user_shop="secret";',
+            **for_shop("SASL_SSL", port),
             "ssl.keystore.type": "PKCS12",
             "ssl.keystore.location": folder / "broker.p12",
             "ssl.keystore.password": "secret",

@@ -3,13 +3,11 @@ years ago at once. That is said (promise 18)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
-from confluent_kafka.admin import AdminClient
+from collections.abc import Callable, Mapping, Sequence
 
 from moldau.streams.app import App
 from moldau.streams.engine.outputs import Output
-from moldau.streams.running.topic_configs import topic_configs
+from moldau.streams.running.topic_configs import Configs
 
 _A_DAY_MS = 86_400_000
 
@@ -18,11 +16,13 @@ class Retentions:
     """Looks at the first of the outputs that are sent together: one that is too old is seldom
     alone."""
 
-    def __init__(self, app: App, topics: Iterable[str], say: Callable[[str], None]) -> None:
-        """`topics`: those that it writes to."""
+    def __init__(
+        self, app: App, configs: Mapping[str, Configs], say: Callable[[str], None]
+    ) -> None:
+        """`configs`: of the topics that it writes to."""
         self._id = app.id
         self._say = say
-        self._kept_ms = _asked(AdminClient(app.client_settings), topics)
+        self._kept_ms = _kept(configs)
 
     def look(self, outputs: Sequence[Output], now_ms: int) -> None:
         if not outputs or not self._kept_ms:
@@ -39,11 +39,10 @@ class Retentions:
         )
 
 
-def _asked(admin: AdminClient, topics: Iterable[str]) -> dict[str, int]:
-    """How long each keeps records, in ms; without those that keep them for good, and those that
-    may not be asked."""
+def _kept(configs: Mapping[str, Configs]) -> dict[str, int]:
+    """How long each keeps records, in ms; without those that keep them for good."""
     kept: dict[str, int] = {}
-    for topic, told in topic_configs(admin, topics).items():
+    for topic, told in configs.items():
         retention, policy = told.get("retention.ms"), told.get("cleanup.policy")
         if retention is not None and int(retention) >= 0 and "delete" in (policy or ""):
             kept[topic] = int(retention)

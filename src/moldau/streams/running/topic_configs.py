@@ -9,14 +9,15 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 TIMEOUT_S = 10.0
+Configs = Mapping[str, str | None]
 
 
-def topic_configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, Mapping[str, str | None]]:
+def topic_configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, Configs]:
     """By topic; without those that may not be asked, or are not answered in time."""
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     asked = admin.describe_configs(resources) if resources else {}
     until = time.monotonic() + TIMEOUT_S
-    found: dict[str, Mapping[str, str | None]] = {}
+    found: dict[str, Configs] = {}
     for resource, future in asked.items():
         try:
             entries = future.result(max(0.0, until - time.monotonic()))

@@ -48,6 +48,7 @@ from moldau.streams.running.silence import Silence
 from moldau.streams.running.standbys import Standbys
 from moldau.streams.running.strangers import Strangers
 from moldau.streams.running.task_state import TaskState
+from moldau.streams.running.topic_configs import topic_configs
 from moldau.streams.running.topic_watch import TopicWatch
 from moldau.streams.running.unread import say
 from moldau.streams.running.wall_clock import now_ms
@@ -120,11 +121,11 @@ class Worker:
         self._changelog_ends = ChangelogEnds(self._restoring.admin)
         self._states: dict[tuple[str, int], TaskState] = {}
         self._emptying = Emptying(app, self._topology)
-        limits = batch_size(app, self._topology.sink_topics)
-        counts = self._watch.counts
-        self._guarantee = guarantee(app, slot, say, self.patience, counts, **limits)
-        self._retentions = Retentions(app, self._topology.sink_topics, say)
         admin = self._restoring.admin
+        configs = topic_configs(admin, self._topology.sink_topics)
+        limits, counts = batch_size(app, configs), self._watch.counts
+        self._guarantee = guarantee(app, slot, say, self.patience, counts, **limits)
+        self._retentions = Retentions(app, configs, say)
         self._topics = TopicWatch(app, self._topology, self._partitions, admin, say)
         self._contact = Contact(app, say)
         self._rights = Rights(app, self._topology, admin)
