@@ -11,13 +11,14 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 from moldau.streams import event_time as when
 from moldau.streams import fields, types
 from moldau.streams.arguments import addresses, legal, no_stream, refuse_another, topic_of
+from moldau.streams.callables import name_of
 from moldau.streams.chores import After, Chore, Chores, cron, every
 from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.engine.keyed_state import KeyedState
 from moldau.streams.errors import DefinitionError
 from moldau.streams.formats.basic import Format, Key, Schema
 from moldau.streams.formats.named import format_of
-from moldau.streams.handlers import BatchForm, alone, form_of, name_of, takes_a_record
+from moldau.streams.handlers import BatchForm, alone, form_of, takes_a_record
 from moldau.streams.join_nodes import Everywhere, Tabled, TableSource
 from moldau.streams.keying import key_of
 from moldau.streams.policies import DEFAULT, Policy, Then, policy_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
@@ -26,3 +27,16 @@ def signature(function: Callable[..., Any], *, wrapped: bool = True) -> inspect.
         return inspect.signature(function, follow_wrapped=wrapped)
     except (TypeError, ValueError):
         return None
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Of a function; of a callable object, that of its class."""
+    inner = unbound(function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def unbound(function: Any) -> Any:
+    """Without what functools.partial and decorators put around it."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.unwrap(function)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from inspect import iscoroutinefunction, isgeneratorfunction
 from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
@@ -16,7 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from moldau.client.near_names import nearest
 from moldau.streams import messages
-from moldau.streams.callables import can_take, signature
+from moldau.streams.callables import can_take, name_of, signature
 from moldau.streams.errors import DefinitionError
 
 Field = str | Callable[[Any], Any]
@@ -26,10 +26,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def alternatives(type_: Any) -> tuple[Any, ...]:
     """The types of which each value is of one; None is not counted where there are others."""
+    several = _but_none(type_)
+    return several if len(several) > 1 else (type_,)
+
+
+def _but_none(type_: Any) -> tuple[Any, ...]:
     if get_origin(type_) not in (Union, UnionType):
         return (type_,)
-    several = tuple(one for one in get_args(type_) if one is not NoneType)
-    return several if len(several) > 1 else (type_,)
+    return tuple(one for one in get_args(type_) if one is not NoneType)
 
 
 def names_of(type_: Any) -> tuple[str, ...] | None:
@@ -52,9 +56,9 @@ def names_of(type_: Any) -> tuple[str, ...] | None:
 
 def is_mapping(type_: Any) -> bool:
     """Are its fields read as `value["name"]`? Otherwise as `value.name`."""
-    some = [one for one in get_args(type_) if one is not NoneType]
-    if get_origin(type_) in (Union, UnionType) and len(some) == 1:
-        return is_mapping(some[0])  # or none
+    several = _but_none(type_)
+    if len(several) == 1:
+        (type_,) = several
     return type_ is Any or is_typeddict(type_) or (get_origin(type_) or type_) is dict
 
 
@@ -158,7 +162,7 @@ def plain(function: Function, verb: str, takes: str = "the record", count: int =
         raise DefinitionError(f"{verb}: {function!r} is no function of a record")
     if iscoroutinefunction(function):
         raise DefinitionError(
-            f"{verb}: {_called(function)} is async, and a verb calls plain functions; what has to "
+            f"{verb}: {name_of(function)} is async, and a verb calls plain functions; what has to "
             f"be awaited is for an agent (@app.agent)"
         )
     if not can_take(function, count, wrapped=False):
@@ -168,15 +172,10 @@ def plain(function: Function, verb: str, takes: str = "the record", count: int =
         )
     if isgeneratorfunction(function) and verb != "flat_map":
         raise DefinitionError(
-            f"{verb}: {_called(function)} yields, and what it returns is no value, but a "
+            f"{verb}: {name_of(function)} yields, and what it returns is no value, but a "
             f"generator; a function that makes several of one record is for flat_map"
         )
     return function
-
-
-def _called(function: Callable[..., Any]) -> str:
-    inner = function.func if isinstance(function, partial) else function
-    return str(getattr(inner, "__name__", inner))
 
 
 def label(field: Field, otherwise: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal
 
-from moldau.streams.callables import can_take, signature
+from moldau.streams.callables import can_take, name_of, signature, unbound
 from moldau.streams.errors import DefinitionError
 from moldau.streams.instructions import Instruction
 
@@ -50,22 +49,9 @@ def alone(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     return function
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """Of a function; of a callable object, that of its class."""
-    inner = _unbound(function)
-    return str(getattr(inner, "__name__", type(inner).__name__))
-
-
-def _unbound(function: Any) -> Any:
-    """Without what functools.partial and decorators put around it."""
-    while isinstance(function, partial):
-        function = function.func
-    return inspect.unwrap(function)
-
-
 def _called(function: Callable[..., Any]) -> Any:
     """Whose code runs: of a callable object, its `__call__`."""
-    inner = _unbound(function)
+    inner = unbound(function)
     return inner if inspect.isroutine(inner) else type(inner).__call__
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moldau.streams import fields, types
+from moldau.streams import fields
 from moldau.streams.arguments import no_stream
 from moldau.streams.durations import Duration, milliseconds
 from moldau.streams.errors import DefinitionError
@@ -19,9 +19,10 @@ from moldau.streams.join_nodes import (
     TableLookup,
 )
 from moldau.streams.joined import SUFFIX, merging
-from moldau.streams.keying import key_of, other_key
+from moldau.streams.keying import key_of
+from moldau.streams.late import send_late
 from moldau.streams.policies import Policy, Then
-from moldau.streams.program import Node, Sink, Topic
+from moldau.streams.program import Node, Topic
 from moldau.streams.tables import GlobalTable, Table
 
 if TYPE_CHECKING:
@@ -251,12 +252,7 @@ class Joins:
         on_error: Policy | Then | None,
     ) -> Stream:
         made = _stream(self._app, node, on_error)
-        if late is not None:
-            topic = (
-                self._app.topic(late, types.of_topic(left.type)) if isinstance(late, str) else late
-            )
-            key = other_key(left, topic, is_updated=False)
-            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, key=key, takes="late"))
+        send_late(self._app, node, left, late)
         return made
 
 

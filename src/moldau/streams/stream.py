@@ -12,6 +12,7 @@ from moldau.streams.durations import Duration, milliseconds, zone_of
 from moldau.streams.errors import DefinitionError
 from moldau.streams.join_verbs import Joins
 from moldau.streams.keying import OF_FUNCTION, key_of, other_key
+from moldau.streams.late import send_late
 from moldau.streams.likeness import refuse_unlike
 from moldau.streams.policies import Policy, Then
 from moldau.streams.program import (
@@ -358,12 +359,5 @@ class Windowed(_Aggregating):
         later than all their windows are counted, and sent to the topic `late`."""
         refuse_unnamed(unnamed)
         node = self._agg(name, aggregates, on_error)
-        if late is not None:
-            topic = (
-                self._app.topic(late, types.of_topic(node.parents[0].type))
-                if isinstance(late, str)
-                else late
-            )
-            key = other_key(node.parents[0], topic, is_updated=False)
-            self._app.add(Sink(f"{node.name}-late", (node,), topic=topic, key=key, takes="late"))
+        send_late(self._app, node, node.parents[0], late)
         return Stream(self._app, node)
